@@ -1,0 +1,80 @@
+"""Receives a module as LLVM IR text from the emitter; hands on object code, and loads it."""
+
+import functools
+import hashlib
+
+import llvmlite
+from llvmlite import binding
+
+from chainrule.errors import VerificationError
+
+
+@functools.cache
+def _target() -> tuple[binding.Target, str, str]:
+    """The native target, the host's CPU name and features; on first use, so importing is fast."""
+    binding.initialize_native_target()
+    binding.initialize_native_asmprinter()
+    features = binding.get_host_cpu_features().flatten()
+    return binding.Target.from_default_triple(), binding.get_host_cpu_name(), features
+
+
+def _target_machine() -> binding.TargetMachine:
+    target, cpu, features = _target()
+    return target.create_target_machine(
+        cpu=cpu, features=features, opt=2, reloc="pic", codemodel="jitdefault", jit=True
+    )
+
+
+@functools.cache
+def host_fingerprint() -> str:
+    """Hash of all but the text that decides what `compile_ir` returns; for cache keys."""
+    target, cpu, features = _target()
+    llvm_version = ".".join(map(str, binding.llvm_version_info))
+    identity = "\n".join([target.triple, cpu, features, llvm_version, llvmlite.__version__])
+    return hashlib.sha256(identity.encode()).hexdigest()[:16]
+
+
+@functools.cache
+def vector_bytes() -> int:
+    """Widest vector register: 64 with AVX-512, 32 with AVX2 and FMA, else 16 (NEON, SSE)."""
+    enabled = set(_target()[2].split(","))
+    if "+avx512f" in enabled:
+        return 64
+    return 32 if {"+avx2", "+fma"} <= enabled else 16
+
+
+def _parse(text: str) -> binding.ModuleRef:
+    try:
+        module = binding.parse_assembly(text)
+        module.verify()
+    except RuntimeError as error:
+        raise VerificationError("codegen", "LLVM rejects the emitted program", str(error)) from None
+    return module
+
+
+def compile_ir(text: str) -> bytes:
+    """Parse, verify and optimise a module, and return its object code."""
+    module = _parse(text)
+    machine = _target_machine()
+    options = binding.create_pipeline_tuning_options(speed_level=1)
+    options.loop_vectorization = options.slp_vectorization = options.loop_interleaving = False
+    options.loop_unrolling = False
+    builder = binding.create_pass_builder(machine, options)
+    builder.getModulePassManager().run(module, builder)
+    return machine.emit_object(module)
+
+
+class LoadedObject:
+    """Object code in an engine of its own: its addresses are valid while this object lives."""
+
+    def __init__(self, code: bytes):
+        self._engine = binding.create_mcjit_compiler(binding.parse_assembly(""), _target_machine())
+        self._engine.add_object_file(binding.ObjectFileRef.from_data(code))
+        self._engine.finalize_object()
+
+    def address(self, name: str) -> int:
+        """Address of the function `name`."""
+        address = self._engine.get_function_address(name)
+        if not address:
+            raise KeyError(name)
+        return address
