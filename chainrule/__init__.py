@@ -1,0 +1,3 @@
+"""chainrule: a deep-learning library whose networks are expressions, compiled whole."""
+
+__version__ = "0.1.0"

@@ -1,0 +1,1 @@
+"""From graphs to the graphs of their derivatives and batches."""

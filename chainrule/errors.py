@@ -1,0 +1,39 @@
+"""Base: the exceptions of the library. Every message reads `[where] what happened; why; do this instead`."""
+
+from __future__ import annotations
+
+
+class ChainruleError(Exception):
+    """Any error that the library raises on purpose."""
+
+    def __init__(self, where: str, what: str, why: str = "", instead: str = "") -> None:
+        parts = "; ".join(part for part in (what, why, instead) if part)
+        super().__init__(f"[{where}] {parts}")
+
+
+class ShapeError(ChainruleError, ValueError):
+    """Shapes that do not fit together."""
+
+
+class DTypeError(ChainruleError, TypeError):
+    """A dtype that the operation is not defined for."""
+
+
+class ArgumentError(ChainruleError, ValueError):
+    """An argument outside its domain."""
+
+
+class IndexingError(ChainruleError, IndexError):
+    """An index that does not fit the array."""
+
+
+class TraceError(ChainruleError, TypeError):
+    """A traced value used where only a concrete value can stand."""
+
+
+class DataError(ChainruleError, ValueError):
+    """A table, column or target that cannot be trained on."""
+
+
+class VerificationError(ChainruleError, AssertionError):
+    """A graph or program that breaks its own invariants: a defect of the library."""

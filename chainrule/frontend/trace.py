@@ -1,0 +1,147 @@
+"""Recording. Transforms open levels here; operations on tensors become nodes of the graph while one is open."""
+
+from __future__ import annotations
+
+import os
+import sys
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from chainrule.errors import TraceError
+from chainrule.ir.node import Array, Node, Origin, Spec, buffer, current, mark, variable
+
+_PACKAGE = os.path.dirname(os.path.dirname(os.path.abspath(__file__))) + os.sep
+
+
+class Session:
+    """All recording from the outermost transform to its end. `values` holds what is known of its nodes."""
+
+    __slots__ = ("values",)
+
+    def __init__(self) -> None:
+        self.values: dict[Node, Any] = {}
+
+
+class Held(NamedTuple):
+    """What a box held before a level, and the node that it starts with inside."""
+
+    node: Node | None
+    value: np.ndarray | None
+    inside: Node
+
+
+class Level:
+    """One open transform.
+
+    `kind` is "grad" (values are known, Python control flow works), "map" (vmap: values are unknown),
+    "body" (scan, cond, while: `boxes` finds those that the body reads and assigns), or "jit" (boxes must be passed).
+    `symbolic` says that values are unknown here or further out; `training` that a model is being differentiated.
+    """
+
+    __slots__ = ("kind", "symbolic", "outer", "boxes", "training")
+
+    def __init__(self, kind: str, outer: Level | None, training: bool) -> None:
+        self.kind, self.outer, self.training = kind, outer, training
+        self.symbolic = kind != "grad" or (outer is not None and outer.symbolic)
+        self.boxes: dict[Any, Held] = {}
+
+    def admit(self, box: Any, inside: Node) -> None:
+        """From now on `inside` stands for the box; what it held comes back when the level closes."""
+        self.boxes[box] = Held(box._node, box._value, inside)
+        box._node, box._session, box._value = inside, state.session, None
+
+
+class _State(threading.local):
+    session: Session | None = None
+    level: Level | None = None
+    modules: tuple[str, ...] = ()
+    training: bool | None = None
+
+
+state = _State()
+
+
+@contextmanager
+def level(kind: str, differentiates: bool = False) -> Iterator[tuple[Session, Level]]:
+    """Open a level; the outermost one opens the session, and closes it at the end."""
+    outer_session, outer = state.session, state.level
+    session = outer_session if outer_session is not None else Session()
+    opened = Level(kind, outer, differentiates or (outer is not None and outer.training))
+    state.session, state.level = session, opened
+    try:
+        yield session, opened
+    finally:
+        state.session, state.level = outer_session, outer
+        for box, held in opened.boxes.items():
+            box._node, box._value = held.node, held.value
+
+
+@contextmanager
+def training(mode: bool = True) -> Iterator[None]:
+    """Within this block modules behave as in training (`mode=True`) or as in use (`mode=False`), come what may.
+
+    Without it a model trains exactly while a derivative of it is being taken.
+    """
+    before, state.training = state.training, mode
+    try:
+        yield
+    finally:
+        state.training = before
+
+
+def is_training() -> bool:
+    """Whether dropout drops and batch statistics are taken at this point of the program."""
+    if state.training is not None:
+        return state.training
+    return state.level is not None and state.level.training
+
+
+def user_origin() -> Origin:
+    """File and line of the innermost frame outside this package, and the running module's path."""
+    frame: Any = sys._getframe(1)
+    while frame is not None and frame.f_code.co_filename.startswith(_PACKAGE):
+        frame = frame.f_back
+    module = ".".join(state.modules)
+    return Origin(frame.f_code.co_filename, frame.f_lineno, module) if frame is not None else Origin("", 0, module)
+
+
+def note_origin() -> None:
+    """Nodes made from now on belong to the user's present line."""
+    current.origin = user_origin()
+
+
+def leaf(value: np.ndarray) -> Node:
+    """A concrete array as a node of the open session, which knows its value."""
+    node = buffer(Array(value))
+    assert state.session is not None
+    state.session.values[node] = value
+    return node
+
+
+def box_node(box: Any) -> Node:
+    """The node that stands for a box (parameter, buffer, random stream) at the present level."""
+    return _box_node(box, state.level)
+
+
+def _box_node(box: Any, at: Level | None) -> Node:
+    while at is not None and at.kind in ("grad", "map"):
+        at = at.outer
+    if at is None:
+        if box._session is not state.session or box._node is None:
+            box._node, box._session = leaf(box._value), state.session
+    elif box not in at.boxes:
+        if at.kind == "body":
+            at.admit(box, mark(_box_node(box, at.outer)))
+        elif box.implicit:
+            at.admit(box, variable(Spec(box.shape, box.dtype), box.name))
+        else:
+            raise TraceError(
+                "jit", f"{box.describe()} is used in a compiled function but was not passed to it",
+                "a captured parameter would be frozen into the program at its present value",
+                f"pass the module that owns it as an argument ({user_origin()})",
+            )
+    return box._node

@@ -1,0 +1,1 @@
+"""From a graph to a planned program: simplify, lower, fuse, schedule, memory."""
