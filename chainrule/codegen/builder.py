@@ -1,0 +1,392 @@
+"""Builds LLVM IR as text: receives one method call an instruction from the code generators, and
+hands on `str(module)`, which `llvmlite.binding.parse_assembly` reads.
+
+Text instead of `llvmlite.ir`, because an f-string costs a microsecond and its objects cost ten.
+LLVM declares intrinsics and mangles their overloads by itself when it parses the text, so neither
+is done here; it also reports any type error with its line, so operands are not checked either.
+"""
+
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+
+from chainrule.codegen.values import I64, PTR, TYPE_TEXT, Type, Value, constant, constants, literal
+
+
+class Block:
+    """A basic block; its phis are kept apart, because they gain operands until the text is made."""
+
+    __slots__ = ("label", "lines", "phis")
+
+    def __init__(self, label: str):
+        self.label = label
+        self.phis: list[Phi] = []
+        self.lines: list[str] = []
+
+
+class Phi(Value):
+    """A value that depends on the block control came from."""
+
+    __slots__ = ("incoming",)
+
+    def add_incoming(self, value: Value, block: Block) -> None:
+        self.incoming.append(f"[ {value.text}, %{block.label} ]")
+
+
+class Loop:
+    """A counted loop under construction: `index`, and the values a pass hands to the next."""
+
+    def __init__(self, index: Phi, carried: tuple[Phi, ...]):
+        self.index = index
+        self.carried = carried
+        self.following: tuple[Value, ...] = ()
+
+    def carry(self, *values: Value) -> None:
+        """Says what the next pass, or the code after the loop, finds in `carried`."""
+        self.following = values
+
+
+def _binary(opcode: str) -> Callable[["Function", Value | float, Value | float], Value]:
+    """The method that emits `opcode`; partialmethod would double the cost of an instruction."""
+
+    def emit(self: "Function", a: Value | float, b: Value | float) -> Value:
+        if not isinstance(b, Value):
+            b = constant(a.type, b)
+        elif not isinstance(a, Value):
+            a = constant(b.type, a)
+        return self._emit(f"{opcode} {TYPE_TEXT[a.type]} {a.text}, {b.text}", a.type)
+
+    return emit
+
+
+def _compare(opcode: str) -> Callable[["Function", str, Value, Value | float], Value]:
+    def emit(self: "Function", predicate: str, a: Value, b: Value | float) -> Value:
+        if not isinstance(b, Value):
+            b = constant(a.type, b)
+        text = f"{opcode} {predicate} {TYPE_TEXT[a.type]} {a.text}, {b.text}"
+        return self._emit(text, Type("i1", a.type.lanes))
+
+    return emit
+
+
+def _cast(opcode: str) -> Callable[["Function", Value, Type | str], Value]:
+    """`target` is the name of a scalar, which keeps the lanes, or a whole type."""
+
+    def emit(self: "Function", value: Value, target: Type | str) -> Value:
+        if isinstance(target, str):
+            target = value.type.with_scalar(target)
+        if target == value.type:
+            return value
+        return self._emit(f"{opcode} {value} to {target}", target)
+
+    return emit
+
+
+class Function:
+    """One function under construction. A Python number among operands takes the other's type."""
+
+    def __init__(self, name: str, parameters: Sequence[tuple[Type, str, str]] = (),
+                 result: Type | str = "void", prefix: str = "", attributes: str = ""):  # fmt: skip
+        """`prefix` is linkage such as "internal"; `attributes` such as "noinline"."""
+        self.name = name
+        self.parameters = tuple(Value(f"%{name}", type) for type, name, _ in parameters)
+        signature = ", ".join(f"{type} {extra} %{name}" for type, name, extra in parameters)
+        self._head = f"define {prefix} {result} @{name}({signature})"
+        self._attributes = attributes
+        self._allocas: list[str] = []
+        self._tables: list[str] = []
+        self._counter = 0
+        self._blocks: list[Block] = []
+        self.enter(Block("entry"))
+
+    def __str__(self) -> str:
+        return self.text("")
+
+    def text(self, attributes: str) -> str:
+        lines = [*self._tables, f"{self._head} {attributes} {self._attributes} {{", "entry:"]
+        lines += self._allocas
+        for block in self._blocks:
+            if block is not self._blocks[0]:
+                lines.append(f"{block.label}:")
+            for phi in block.phis:
+                lines.append(f"  {phi.text} = phi {phi.type} {', '.join(phi.incoming)}")
+            lines += block.lines
+        return "\n".join([*lines, "}"])
+
+    # Emission
+
+    def _emit(self, text: str, type: Type) -> Value:
+        self._counter += 1
+        name = f"%v{self._counter}"
+        self._lines.append(f"  {name} = {text}")
+        return Value(name, type)
+
+    def _do(self, text: str) -> None:
+        self._lines.append("  " + text)
+
+    # Arithmetic, comparisons, casts
+
+    fadd = _binary("fadd")
+    fsub = _binary("fsub")
+    fmul = _binary("fmul")
+    fdiv = _binary("fdiv")
+    frem = _binary("frem")
+    add = _binary("add")
+    sub = _binary("sub")
+    mul = _binary("mul")
+    sdiv = _binary("sdiv")
+    udiv = _binary("udiv")
+    srem = _binary("srem")
+    urem = _binary("urem")
+    shl = _binary("shl")
+    ashr = _binary("ashr")
+    lshr = _binary("lshr")
+    and_ = _binary("and")
+    or_ = _binary("or")
+    xor = _binary("xor")
+    icmp = _compare("icmp")
+    fcmp = _compare("fcmp")
+    bitcast = _cast("bitcast")
+    trunc = _cast("trunc")
+    zext = _cast("zext")
+    sext = _cast("sext")
+    fptrunc = _cast("fptrunc")
+    fpext = _cast("fpext")
+    sitofp = _cast("sitofp")
+    uitofp = _cast("uitofp")
+    fptosi = _cast("fptosi")
+    fptoui = _cast("fptoui")
+    ptrtoint = _cast("ptrtoint")
+    inttoptr = _cast("inttoptr")
+
+    def fptosi_sat(self, value: Value, scalar: str) -> Value:
+        """Like fptosi, but what does not fit saturates and NaN becomes 0 instead of poison."""
+        return self.intrinsic("fptosi.sat", value.type.with_scalar(scalar), value)
+
+    def fneg(self, value: Value) -> Value:
+        return self._emit(f"fneg {value}", value.type)
+
+    def not_(self, mask: Value) -> Value:
+        return self.xor(mask, -1)
+
+    def select(self, mask: Value, a: Value | float, b: Value | float) -> Value:
+        if not isinstance(b, Value):
+            b = constant(a.type, b)
+        elif not isinstance(a, Value):
+            a = constant(b.type, a)
+        return self._emit(f"select {mask}, {a}, {b}", a.type)
+
+    def fma(self, a: Value | float, b: Value | float, c: Value | float) -> Value:
+        """a * b + c, rounded once."""
+        type = next(value.type for value in (a, b, c) if isinstance(value, Value))
+        a, b, c = (v if isinstance(v, Value) else constant(type, v) for v in (a, b, c))
+        return self.intrinsic("fma", type, a, b, c)
+
+    # Calls
+
+    def intrinsic(self, name: str, result: Type | str, *arguments: Value) -> Value | None:
+        """Calls `llvm.<name>`, given without the suffixes for its types: LLVM finds them."""
+        return self.call("llvm." + name, result, *arguments)
+
+    def call(self, name: str, result: Type | str, *arguments: Value) -> Value | None:
+        text = f"call {result} @{name}({', '.join(map(repr, arguments))})"
+        return self._do(text) if result == "void" else self._emit(text, result)
+
+    # Memory: `align` is in bytes and concerns the address, of each lane for gather and scatter
+
+    def alloca(self, type: Type, count: int = 1, align: int = 64) -> Value:
+        """Stack memory for `count` values, reserved once, when the function is entered."""
+        self._counter += 1
+        name = f"%stack{self._counter}"
+        self._allocas.append(f"  {name} = alloca {type}, i64 {count}, align {align}")
+        return Value(name, PTR)
+
+    def table(self, scalar: str, numbers: Sequence[float]) -> Value:
+        """The address of constant numbers that travel with the program."""
+        name = f"@{self.name}.table{len(self._tables)}"
+        items = ", ".join(f"{scalar} {literal(scalar, number)}" for number in numbers)
+        array = f"[{len(numbers)} x {scalar}] [{items}]"
+        self._tables.append(f"{name} = private unnamed_addr constant {array}, align 64")
+        return Value(name, PTR)
+
+    def gep(self, pointer: Value, index: Value | int, scalar: str) -> Value:
+        """The address of element `index`; a vector of indices gives a vector of addresses."""
+        index = index if isinstance(index, Value) else constant(I64, index)
+        type = Type("ptr", max(pointer.type.lanes, index.type.lanes))
+        return self._emit(f"getelementptr {scalar}, {pointer}, {index}", type)
+
+    def load(self, pointer: Value, type: Type, align: int) -> Value:
+        return self._emit(f"load {type}, {pointer}, align {align}", type)
+
+    def store(self, value: Value, pointer: Value, align: int) -> None:
+        self._do(f"store {value}, {pointer}, align {align}")
+
+    def masked_load(
+        self, pointer: Value, type: Type, mask: Value, other: Value, align: int
+    ) -> Value:
+        """Lanes outside the mask are not read and give `other`."""
+        return self._masked_read("load", pointer, type, mask, other, align)
+
+    def masked_gather(
+        self, pointers: Value, type: Type, mask: Value, other: Value, align: int
+    ) -> Value:
+        return self._masked_read("gather", pointers, type, mask, other, align)
+
+    def _masked_read(self, kind, address, type, mask, other, align) -> Value:
+        arguments = f"{address.type} align {align} {address.text}, {mask}, {other}"
+        return self._emit(f"call {type} @llvm.masked.{kind}({arguments})", type)
+
+    def masked_store(self, value: Value, pointer: Value, mask: Value, align: int) -> None:
+        self._masked_write("store", value, pointer, mask, align)
+
+    def masked_scatter(self, value: Value, pointers: Value, mask: Value, align: int) -> None:
+        """Where addresses coincide, the highest lane's value remains."""
+        self._masked_write("scatter", value, pointers, mask, align)
+
+    def _masked_write(self, kind, value, address, mask, align) -> None:
+        arguments = f"{value}, {address.type} align {align} {address.text}, {mask}"
+        self._do(f"call void @llvm.masked.{kind}({arguments})")
+
+    def atomic_load(self, pointer: Value, type: Type, ordering: str, align: int) -> Value:
+        return self._emit(f"load atomic {type}, {pointer} {ordering}, align {align}", type)
+
+    def atomic_store(self, value: Value, pointer: Value, ordering: str, align: int) -> None:
+        self._do(f"store atomic {value}, {pointer} {ordering}, align {align}")
+
+    def atomic_add(self, pointer: Value, value: Value, ordering: str) -> Value:
+        """Adds in place; returns what was there before."""
+        opcode = "fadd" if value.type.is_float else "add"
+        return self._emit(f"atomicrmw {opcode} {pointer}, {value} {ordering}", value.type)
+
+    def fence(self, ordering: str) -> None:
+        self._do(f"fence {ordering}")
+
+    # Vectors
+
+    def splat(self, value: Value, lanes: int) -> Value:
+        type = value.type.with_lanes(lanes)
+        if lanes == 1:
+            return value
+        if value.is_literal:
+            return Value(f"splat ({value})", type)
+        first = self._emit(f"insertelement {type} poison, {value}, i64 0", type)
+        return self.shuffle(first, [0] * lanes)
+
+    def extract(self, vector: Value, index: Value | int) -> Value:
+        index = index if isinstance(index, Value) else constant(I64, index)
+        return self._emit(f"extractelement {vector}, {index}", vector.type.with_lanes(1))
+
+    def insert(self, vector: Value, value: Value, index: Value | int) -> Value:
+        index = index if isinstance(index, Value) else constant(I64, index)
+        return self._emit(f"insertelement {vector}, {value}, {index}", vector.type)
+
+    def shuffle(self, a: Value, lanes: Sequence[int], b: Value | None = None) -> Value:
+        """Picks `lanes` out of the lanes of a followed by those of b."""
+        other = b.text if b else "poison"
+        picked = constants("i32", lanes) if any(lanes) else f"<{len(lanes)} x i32> zeroinitializer"
+        text = f"shufflevector {a}, {a.type} {other}, {picked}"
+        return self._emit(text, a.type.with_lanes(len(lanes)))
+
+    def reduce(self, kind: str, vector: Value) -> Value:
+        """Combines all lanes, a power of two, as a tree of halves: always in the same order."""
+        combine = self._combine(kind, vector.type.is_float)
+        while (half := vector.type.lanes // 2) > 1:
+            low = self.shuffle(vector, range(half))
+            vector = combine(low, self.shuffle(vector, range(half, 2 * half)))
+        return combine(self.extract(vector, 0), self.extract(vector, 1)) if half else vector
+
+    def _combine(self, kind: str, is_float: bool) -> Callable[[Value, Value], Value]:
+        """Of two values: add, mul, max, min (a NaN wins), umax, umin, and, or, xor."""
+        if kind in ("max", "min", "umax", "umin"):
+            name = kind + "imum" if is_float else kind.rjust(4, "s")
+            return lambda a, b: self.intrinsic(name, a.type, a, b)
+        opcode = "f" + kind if is_float else kind
+        return lambda a, b: self._emit(f"{opcode} {a}, {b.text}", a.type)
+
+    # Control flow
+
+    def block(self, name: str) -> Block:
+        """A new block, to be filled after `enter`; blocks stand in the order they are entered."""
+        self._counter += 1
+        return Block(f"{name}{self._counter}")
+
+    def enter(self, block: Block) -> None:
+        self.current = block
+        self._blocks.append(block)
+        self._lines = block.lines
+
+    def branch(self, block: Block) -> None:
+        self._do(f"br label %{block.label}")
+
+    def cond_branch(self, condition: Value, then: Block, otherwise: Block) -> None:
+        self._do(f"br {condition}, label %{then.label}, label %{otherwise.label}")
+
+    def ret(self, value: Value | None = None) -> None:
+        self._do(f"ret {value}" if value else "ret void")
+
+    def phi(self, type: Type) -> Phi:
+        self._counter += 1
+        phi = Phi(f"%v{self._counter}", type)
+        phi.incoming = []
+        self.current.phis.append(phi)
+        return phi
+
+    @contextmanager
+    def loop(self, start: Value | int, stop: Value | int, step: Value | int = 1,
+             carried: Sequence[Value] = ()) -> Iterator[Loop]:  # fmt: skip
+        """for index in range(start, stop, step): the `with` body. `step` is positive; all are i64.
+
+        with f.loop(0, n, 16, [zero]) as loop:
+            loop.carry(f.fadd(loop.carried[0], f.load(...)))
+        total = loop.carried[0]
+        """
+        start, stop, step = (
+            v if isinstance(v, Value) else constant(I64, v) for v in (start, stop, step)
+        )
+        before, head, body, after = self.current, *map(self.block, ("head", "body", "after"))
+        self.branch(head)
+        self.enter(head)
+        loop = Loop(self.phi(I64), tuple(self.phi(value.type) for value in carried))
+        self.cond_branch(self.icmp("slt", loop.index, stop), body, after)
+        self.enter(body)
+        yield loop
+        index = self._emit(f"add nsw {loop.index}, {step.text}", I64)
+        phis = (loop.index, *loop.carried)
+        following = (index, *loop.following)
+        for phi, first, then in zip(phis, (start, *carried), following, strict=True):
+            phi.add_incoming(first, before)
+            phi.add_incoming(then, self.current)
+        self.branch(head)
+        self.enter(after)
+
+    @contextmanager
+    def when(self, condition: Value) -> Iterator[None]:
+        """Runs the `with` body only if the i1 scalar holds."""
+        then, after = self.block("then"), self.block("after")
+        self.cond_branch(condition, then, after)
+        self.enter(then)
+        yield
+        self.branch(after)
+        self.enter(after)
+
+
+class Module:
+    """Functions compiled together. `vector_bits` lets LLVM keep vectors of that width whole."""
+
+    def __init__(self, vector_bits: int = 0):
+        self._functions: list[Function] = []
+        self._declarations: dict[str, str] = {}
+        width = f'"prefer-vector-width"="{vector_bits}" "min-legal-vector-width"="{vector_bits}"'
+        self._attributes = f"nounwind {width}" if vector_bits else "nounwind"
+
+    def add(self, function: Function) -> Function:
+        self._functions.append(function)
+        return function
+
+    def declare(self, name: str, result: Type | str, *parameters: Type) -> None:
+        """Announces a function that lives outside; intrinsics need no such thing."""
+        self._declarations[name] = f"declare {result} @{name}({', '.join(map(str, parameters))})"
+
+    def __str__(self) -> str:
+        attributes = f"attributes #0 = {{ {self._attributes} }}"
+        functions = [function.text("#0") for function in self._functions]
+        return "\n\n".join([*self._declarations.values(), *functions, attributes]) + "\n"
