@@ -28,6 +28,10 @@ class Phi(Value):
 
     __slots__ = ("incoming",)
 
+    def __init__(self, text: str, type: Type):
+        super().__init__(text, type)
+        self.incoming: list[str] = []
+
     def add_incoming(self, value: Value, block: Block) -> None:
         self.incoming.append(f"[ {value.text}, %{block.label} ]")
 
@@ -45,20 +49,25 @@ class Loop:
         self.following = values
 
 
-def _binary(opcode: str) -> Callable[["Function", Value | float, Value | float], Value]:
+def _pair(a: Value | float, b: Value | float) -> tuple[Value, Value]:
+    """Two operands, of which at most one may be a number: it takes the other's type."""
+    if not isinstance(b, Value):
+        assert isinstance(a, Value)
+        return a, constant(a.type, b)
+    return (a if isinstance(a, Value) else constant(b.type, a)), b
+
+
+def _binary(opcode: str) -> Callable[..., Value]:
     """The method that emits `opcode`; partialmethod would double the cost of an instruction."""
 
     def emit(self: "Function", a: Value | float, b: Value | float) -> Value:
-        if not isinstance(b, Value):
-            b = constant(a.type, b)
-        elif not isinstance(a, Value):
-            a = constant(b.type, a)
+        a, b = _pair(a, b)
         return self._emit(f"{opcode} {TYPE_TEXT[a.type]} {a.text}, {b.text}", a.type)
 
     return emit
 
 
-def _compare(opcode: str) -> Callable[["Function", str, Value, Value | float], Value]:
+def _compare(opcode: str) -> Callable[..., Value]:
     def emit(self: "Function", predicate: str, a: Value, b: Value | float) -> Value:
         if not isinstance(b, Value):
             b = constant(a.type, b)
@@ -68,7 +77,7 @@ def _compare(opcode: str) -> Callable[["Function", str, Value, Value | float], V
     return emit
 
 
-def _cast(opcode: str) -> Callable[["Function", Value, Type | str], Value]:
+def _cast(opcode: str) -> Callable[..., Value]:
     """`target` is the name of a scalar, which keeps the lanes, or a whole type."""
 
     def emit(self: "Function", value: Value, target: Type | str) -> Value:
@@ -169,27 +178,26 @@ class Function:
         return self.xor(mask, -1)
 
     def select(self, mask: Value, a: Value | float, b: Value | float) -> Value:
-        if not isinstance(b, Value):
-            b = constant(a.type, b)
-        elif not isinstance(a, Value):
-            a = constant(b.type, a)
+        a, b = _pair(a, b)
         return self._emit(f"select {mask}, {a}, {b}", a.type)
 
     def fma(self, a: Value | float, b: Value | float, c: Value | float) -> Value:
         """a * b + c, rounded once."""
         type = next(value.type for value in (a, b, c) if isinstance(value, Value))
-        a, b, c = (v if isinstance(v, Value) else constant(type, v) for v in (a, b, c))
-        return self.intrinsic("fma", type, a, b, c)
+        operands = (v if isinstance(v, Value) else constant(type, v) for v in (a, b, c))
+        return self.intrinsic("fma", type, *operands)
 
     # Calls
 
-    def intrinsic(self, name: str, result: Type | str, *arguments: Value) -> Value | None:
+    def intrinsic(self, name: str, result: Type, *arguments: Value) -> Value:
         """Calls `llvm.<name>`, given without the suffixes for its types: LLVM finds them."""
         return self.call("llvm." + name, result, *arguments)
 
-    def call(self, name: str, result: Type | str, *arguments: Value) -> Value | None:
-        text = f"call {result} @{name}({', '.join(map(repr, arguments))})"
-        return self._do(text) if result == "void" else self._emit(text, result)
+    def call(self, name: str, result: Type, *arguments: Value) -> Value:
+        return self._emit(f"call {result} @{name}({', '.join(map(repr, arguments))})", result)
+
+    def call_void(self, name: str, *arguments: Value) -> None:
+        self._do(f"call void @{name}({', '.join(map(repr, arguments))})")
 
     # Memory: `align` is in bytes and concerns the address, of each lane for gather and scatter
 
@@ -326,7 +334,6 @@ class Function:
     def phi(self, type: Type) -> Phi:
         self._counter += 1
         phi = Phi(f"%v{self._counter}", type)
-        phi.incoming = []
         self.current.phis.append(phi)
         return phi
 

@@ -10,7 +10,7 @@ from chainrule.codegen.llvm import LoadedObject, compile_ir
 
 
 class Native:
-    """A compiled module: `native(name, *arguments)` passes arrays as pointers and integers as i64."""
+    """A compiled module: `native(name, *arguments)` passes arrays as pointers, integers as i64."""
 
     def __init__(self, module: Module):
         self.code = compile_ir(str(module))

@@ -6,8 +6,17 @@ from codegen.native import Native
 
 from chainrule.codegen.builder import Function, Module
 from chainrule.codegen.values import (
-    DOUBLE, FLOAT, I1, I32, I64, PTR, Type, constant, constants, iota,
-)  # fmt: skip
+    DOUBLE,
+    FLOAT,
+    I1,
+    I32,
+    I64,
+    PTR,
+    Type,
+    constant,
+    constants,
+    iota,
+)
 
 LANES = 8
 
