@@ -121,3 +121,15 @@ def map(function: Callable, tree: Any, *others: Any) -> Any:
             )
         rest.append(other_leaves)
     return unflatten(structure, [function(*group) for group in zip(first, *rest, strict=True)])
+
+
+def replace(function: Callable, tree: Any) -> Any:
+    """Like `map`, but a container whose leaves all stay the same objects is kept itself: modules stay modules."""
+    handlers = _handlers(type(tree))
+    if handlers is None:
+        return function(tree)
+    children, context = handlers[0](tree)
+    new = [replace(function, child) for child in children]
+    if all(a is b for a, b in zip(new, children, strict=True)):
+        return tree
+    return handlers[1](context, new)

@@ -16,6 +16,7 @@ LAYERS = (
     ("base",),
     ("ir",),
     ("frontend", "autodiff", "passes", "codegen", "runtime"),
+    ("control", "transforms"),
     ("jit",),
     ("nn", "optim"),
     ("chainrule",),

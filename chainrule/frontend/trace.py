@@ -12,24 +12,38 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from chainrule.errors import TraceError
+from chainrule.ir.interpret import evaluate
 from chainrule.ir.node import Array, Node, Origin, Spec, buffer, current, mark, variable
 
 _PACKAGE = os.path.dirname(os.path.dirname(os.path.abspath(__file__))) + os.sep
 
 
 class Session:
-    """All recording from the outermost transform to its end. `values` holds what is known of its nodes."""
+    """All recording from the outermost transform to its end.
 
-    __slots__ = ("values",)
+    `values` holds what is known of its nodes; `assigned` the boxes that got a new content, with the value before.
+    """
+
+    __slots__ = ("values", "assigned")
 
     def __init__(self) -> None:
         self.values: dict[Node, Any] = {}
+        self.assigned: dict[Any, np.ndarray | None] = {}
+
+    def close(self, failed: bool) -> None:
+        """Leave values alone in the boxes, and let go of the graph."""
+        for box, before in self.assigned.items():
+            if box._value is None:
+                box._value = before if failed else evaluate([box._node], self.values)[0]
+            box._node = box._session = None
+        self.values.clear()
 
 
 class Held(NamedTuple):
     """What a box held before a level, and the node that it starts with inside."""
 
     node: Node | None
+    session: Session | None
     value: np.ndarray | None
     inside: Node
 
@@ -51,7 +65,7 @@ class Level:
 
     def admit(self, box: Any, inside: Node) -> None:
         """From now on `inside` stands for the box; what it held comes back when the level closes."""
-        self.boxes[box] = Held(box._node, box._value, inside)
+        self.boxes[box] = Held(box._node, box._session, box._value, inside)
         box._node, box._session, box._value = inside, state.session, None
 
 
@@ -72,12 +86,16 @@ def level(kind: str, differentiates: bool = False) -> Iterator[tuple[Session, Le
     session = outer_session if outer_session is not None else Session()
     opened = Level(kind, outer, differentiates or (outer is not None and outer.training))
     state.session, state.level = session, opened
+    failed = True
     try:
         yield session, opened
+        failed = False
     finally:
         state.session, state.level = outer_session, outer
         for box, held in opened.boxes.items():
-            box._node, box._value = held.node, held.value
+            box._node, box._session, box._value = held.node, held.session, held.value
+        if outer_session is None:
+            session.close(failed)
 
 
 @contextmanager

@@ -1,0 +1,49 @@
+"""Which nodes depend on which. Receives outputs and sources from autodiff and frontend; hands on closed graphs."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from chainrule.ir.node import Node, substitute, topological, variable
+
+# Values that cost nothing to make again: they stay inside a body instead of becoming its operands.
+_LITERALS = ("constant", "iota")
+_SHAPING = ("reshape", "broadcast")
+
+
+def dependents(outputs: Iterable[Node], sources: Iterable[Node]) -> set[Node]:
+    """The nodes under `outputs` that depend on `sources`, these included."""
+    found = set(sources)
+    for node in topological(outputs, skip=set(found).__contains__):
+        if not found.isdisjoint(node.inputs):
+            found.add(node)
+    return found
+
+
+def frontier(outputs: Iterable[Node], inside: set[Node]) -> list[Node]:
+    """The nodes outside of `inside` that its nodes, or the outputs, use directly."""
+    outputs = list(outputs)
+    used = dict.fromkeys(node for node in outputs if node not in inside)
+    for node in topological(outputs):
+        if node in inside:
+            used.update(dict.fromkeys(child for child in node.inputs if child not in inside))
+    return list(used)
+
+
+def is_literal(node: Node) -> bool:
+    """A constant or a range, perhaps broadcast: it has no inputs and no storage."""
+    while node.op.name in _SHAPING:
+        node = node.inputs[0]
+    return node.op.name in _LITERALS
+
+
+def close(outputs: Iterable[Node], parameters: Iterable[Node]) -> tuple[list[Node], list[Node], list[Node]]:
+    """Turn everything that does not depend on `parameters` into parameters of its own.
+
+    Returns the values from outside, a fresh variable for each of them, and the outputs in terms of these variables.
+    """
+    outputs, parameters = list(outputs), set(parameters)
+    inside = dependents(outputs, parameters)
+    captured = [node for node in frontier(outputs, inside) if not is_literal(node)]
+    variables = [variable(node.spec, "captured") for node in captured]
+    return captured, variables, substitute(outputs, dict(zip(captured, variables, strict=True)))
