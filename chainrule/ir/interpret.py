@@ -9,7 +9,8 @@ from typing import Any
 import numpy as np
 
 from chainrule.errors import TraceError
-from chainrule.ir.node import OPS, Graph, Node, Op, topological
+from chainrule.ir.node import Graph, Node, Op, topological
+from chainrule.ir.ops import OPS
 
 
 def compute(op: Op, arrays: Iterable[Any], attributes: Mapping[str, Any]) -> Any:
