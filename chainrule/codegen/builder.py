@@ -9,44 +9,20 @@ is done here; it also reports any type error with its line, so operands are not 
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 
-from chainrule.codegen.values import I64, PTR, TYPE_TEXT, Type, Value, constant, constants, literal
-
-
-class Block:
-    """A basic block; its phis are kept apart, because they gain operands until the text is made."""
-
-    __slots__ = ("label", "lines", "phis")
-
-    def __init__(self, label: str):
-        self.label = label
-        self.phis: list[Phi] = []
-        self.lines: list[str] = []
-
-
-class Phi(Value):
-    """A value that depends on the block control came from."""
-
-    __slots__ = ("incoming",)
-
-    def __init__(self, text: str, type: Type):
-        super().__init__(text, type)
-        self.incoming: list[str] = []
-
-    def add_incoming(self, value: Value, block: Block) -> None:
-        self.incoming.append(f"[ {value.text}, %{block.label} ]")
-
-
-class Loop:
-    """A counted loop under construction: `index`, and the values a pass hands to the next."""
-
-    def __init__(self, index: Phi, carried: tuple[Phi, ...]):
-        self.index = index
-        self.carried = carried
-        self.following: tuple[Value, ...] = ()
-
-    def carry(self, *values: Value) -> None:
-        """Says what the next pass, or the code after the loop, finds in `carried`."""
-        self.following = values
+from chainrule.codegen.values import (
+    I64,
+    PTR,
+    TYPE_TEXT,
+    Block,
+    Branch,
+    Loop,
+    Phi,
+    Type,
+    Value,
+    constant,
+    constants,
+    literal,
+)
 
 
 def _pair(a: Value | float, b: Value | float) -> tuple[Value, Value]:
@@ -124,10 +100,13 @@ class Function:
     # Emission
 
     def _emit(self, text: str, type: Type) -> Value:
-        self._counter += 1
-        name = f"%v{self._counter}"
+        name = self._name()
         self._lines.append(f"  {name} = {text}")
         return Value(name, type)
+
+    def _name(self) -> str:
+        self._counter += 1
+        return f"%v{self._counter}"
 
     def _do(self, text: str) -> None:
         self._lines.append("  " + text)
@@ -174,8 +153,8 @@ class Function:
     def fneg(self, value: Value) -> Value:
         return self._emit(f"fneg {value}", value.type)
 
-    def not_(self, mask: Value) -> Value:
-        return self.xor(mask, -1)
+    def not_(self, value: Value) -> Value:
+        return self.xor(value, -1)
 
     def select(self, mask: Value, a: Value | float, b: Value | float) -> Value:
         a, b = _pair(a, b)
@@ -203,8 +182,7 @@ class Function:
 
     def alloca(self, type: Type, count: int = 1, align: int = 64) -> Value:
         """Stack memory for `count` values, reserved once, when the function is entered."""
-        self._counter += 1
-        name = f"%stack{self._counter}"
+        name = self._name()
         self._allocas.append(f"  {name} = alloca {type}, i64 {count}, align {align}")
         return Value(name, PTR)
 
@@ -272,7 +250,7 @@ class Function:
 
     def splat(self, value: Value, lanes: int) -> Value:
         type = value.type.with_lanes(lanes)
-        if lanes == 1:
+        if value.type.lanes == lanes:
             return value
         if value.is_literal:
             return Value(f"splat ({value})", type)
@@ -332,8 +310,7 @@ class Function:
         self._do(f"ret {value}" if value else "ret void")
 
     def phi(self, type: Type) -> Phi:
-        self._counter += 1
-        phi = Phi(f"%v{self._counter}", type)
+        phi = Phi(self._name(), type)
         self.current.phis.append(phi)
         return phi
 
@@ -352,28 +329,40 @@ class Function:
         before, head, body, after = self.current, *map(self.block, ("head", "body", "after"))
         self.branch(head)
         self.enter(head)
-        loop = Loop(self.phi(I64), tuple(self.phi(value.type) for value in carried))
-        self.cond_branch(self.icmp("slt", loop.index, stop), body, after)
+        index = self.phi(I64)
+        loop = Loop(index, tuple(self.phi(value.type) for value in carried))
+        self.cond_branch(self.icmp("slt", index, stop), body, after)
         self.enter(body)
         yield loop
-        index = self._emit(f"add nsw {loop.index}, {step.text}", I64)
-        phis = (loop.index, *loop.carried)
-        following = (index, *loop.following)
-        for phi, first, then in zip(phis, (start, *carried), following, strict=True):
-            phi.add_incoming(first, before)
-            phi.add_incoming(then, self.current)
+        following = self._emit(f"add nsw {index}, {step.text}", I64)
+        self._join((index, *loop.carried), before, (start, *carried), (following, *loop.following))
         self.branch(head)
         self.enter(after)
 
     @contextmanager
-    def when(self, condition: Value) -> Iterator[None]:
-        """Runs the `with` body only if the i1 scalar holds."""
-        then, after = self.block("then"), self.block("after")
+    def when(self, condition: Value, carried: Sequence[Value] = ()) -> Iterator[Branch]:
+        """Runs the `with` body only if the i1 scalar holds; it may replace the carried values.
+
+        with f.when(f.reduce("or", rare), [usual]) as branch:
+            branch.carry(f.select(rare, special, usual))
+        result = branch.carried[0]
+        """
+        before, then, after = self.current, self.block("then"), self.block("after")
         self.cond_branch(condition, then, after)
         self.enter(then)
-        yield
+        branch = Branch()
+        yield branch
         self.branch(after)
+        branch.carried = tuple(Phi(self._name(), value.type) for value in carried)
+        self._join(branch.carried, before, carried, branch.following)
         self.enter(after)
+        after.phis += branch.carried
+
+    def _join(self, phis, before: Block, first: Sequence[Value], second: Sequence[Value]) -> None:
+        """Gives each phi its value from the block `before` and from the current one."""
+        for phi, a, b in zip(phis, first, second, strict=True):
+            phi.add_incoming(a, before)
+            phi.add_incoming(b, self.current)
 
 
 class Module:

@@ -1,0 +1,213 @@
+"""Emission of contractions: register tiles over memory read in place, with everything fused behind them.
+
+A tile is `rows` x `vectors` accumulators. One loop over the summed letters multiplies a broadcast element of the row
+operand with vectors of the column operand; then the epilogue runs over the tile's rows, where the accumulated value
+is just another operand of the kernel's stores.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+from chainrule.codegen.builder import Function
+from chainrule.codegen.elementwise import compute_type
+from chainrule.codegen.emit import Point, begin, lanes_below, nested
+from chainrule.codegen.values import Type, Value, constant
+from chainrule.dtypes import DType
+from chainrule.ir.index import Axis
+from chainrule.ir.plan import Kernel, Operand
+
+L2_BYTES = 1 << 18  # A column operand up to this size may be walked again for each row block.
+
+
+@dataclass
+class Tiling:
+    """The shape of the tiles: `rows` of the axis `down` times `vectors` of `lanes` along `across`."""
+
+    across: Axis
+    down: Axis | None
+    outer: list[Axis]
+    lanes: int
+    rows: int
+    vectors: int
+    columns_first: bool  # Whether neighbouring units lie beside each other (else below each other).
+
+    @property
+    def width(self) -> int:
+        return self.lanes * self.vectors
+
+    @property
+    def row_blocks(self) -> int:
+        return -(-self.down.size // self.rows) if self.down else 1
+
+    @property
+    def column_blocks(self) -> int:
+        return -(-self.across.size // self.width)
+
+    @property
+    def units(self) -> int:
+        return math.prod(axis.size for axis in self.outer) * self.row_blocks * self.column_blocks
+
+
+def tiling(kernel: Kernel, vector_bytes: int) -> Tiling:
+    """Tiles that fill the registers: enough accumulators to hide the latency of a fused multiply-add."""
+    hero = kernel.hero
+    assert hero is not None
+    across = kernel.axes[-1]
+    rows_of = [axis for axis in kernel.axes[:-1]
+               if axis in hero.left.index.axes() and axis not in hero.right.index.axes()]
+    down = max(rows_of, key=lambda axis: (axis.size, axis.number), default=None)
+    outer = [axis for axis in kernel.axes[:-1] if axis != down]
+    lanes = vector_bytes // hero.dtype.itemsize
+    while lanes // 2 >= across.size:
+        lanes //= 2
+    vectors = 2 if across.size > lanes else 1
+    # 32 registers with AVX-512 and NEON, 16 with AVX2; operands need a few of them.
+    most = (14 if vectors == 2 else 16) if vector_bytes != 32 else (5 if vectors == 2 else 10)
+    rows = _rows(down.size, most) if down else 1
+    summed = math.prod(axis.size for axis in hero.summed)
+    column_bytes = summed * across.size * hero.dtype.itemsize
+    return Tiling(across, down, outer, lanes, rows, vectors, column_bytes <= L2_BYTES)
+
+
+def _rows(size: int, most: int) -> int:
+    """The height of a tile: as high as registers allow, with the least work wasted in the last one."""
+    if size <= most:
+        return size
+    even = [rows for rows in range(max(4, most // 2), most + 1) if size % rows == 0]
+    return max(even) if even else most
+
+
+def emit_contraction(kernel: Kernel, name: str, vector_bytes: int) -> tuple[Function, int]:
+    """A kernel with a contraction: (its function, its number of units)."""
+    f, pointers, first, end = begin(kernel, name)
+    tiles = tiling(kernel, vector_bytes)
+    with f.loop(first, end) as loop:
+        stands, row_block, column_block = _locate(f, tiles, loop.index)
+        start = {tiles.across: f.mul(column_block, tiles.width)}
+        if tiles.down:
+            start[tiles.down] = f.mul(row_block, tiles.rows)
+        row_rest = tiles.down.size % tiles.rows if tiles.down else 0
+        column_rest = tiles.across.size % tiles.width
+        _each_case(
+            f, row_block, tiles.row_blocks, tiles.rows, row_rest,
+            lambda rows: _each_case(
+                f, column_block, tiles.column_blocks, tiles.width, column_rest,
+                lambda width: _Tile(kernel, tiles, f, pointers, {**stands, **start}, rows, width).emit(),
+            ),
+        )
+    f.ret()
+    return f, tiles.units
+
+
+def _locate(f: Function, tiles: Tiling, unit: Value) -> tuple[dict[Axis, Value], Value, Value]:
+    """(where the outer axes stand, row block, column block) for a unit."""
+    blocks = tiles.row_blocks * tiles.column_blocks
+    place, block = f.udiv(unit, blocks), f.urem(unit, blocks)
+    fast = tiles.column_blocks if tiles.columns_first else tiles.row_blocks
+    slow, quick = f.udiv(block, fast), f.urem(block, fast)
+    stands = {}
+    for axis in reversed(tiles.outer):
+        stands[axis], place = f.urem(place, axis.size), f.udiv(place, axis.size)
+    return (stands, slow, quick) if tiles.columns_first else (stands, quick, slow)
+
+
+def _each_case(f: Function, block: Value, blocks: int, whole: int, rest: int, body) -> None:
+    """`body(extent)` for whole blocks and, in a branch of its own, for a last one that is smaller."""
+    if not rest:
+        body(whole)
+    elif blocks == 1:
+        body(rest)
+    else:
+        full, partial, after = f.block("full"), f.block("rest"), f.block("after")
+        f.cond_branch(f.icmp("slt", block, blocks - 1), full, partial)
+        for label, extent in ((full, whole), (partial, rest)):
+            f.enter(label)
+            body(extent)
+            f.branch(after)
+        f.enter(after)
+
+
+class _Tile:
+    """One tile: `rows` x `width` results from their accumulation to their last use."""
+
+    def __init__(self, kernel: Kernel, tiles: Tiling, f: Function, pointers: dict, stands: dict[Axis, Value],
+                 rows: int, width: int) -> None:
+        assert kernel.hero is not None
+        self.kernel, self.hero, self.tiles, self.f = kernel, kernel.hero, tiles, f
+        self.pointers, self.stands, self.rows = pointers, stands, rows
+        lanes = tiles.lanes
+        self.vectors = -(-width // lanes)
+        rest = width % lanes
+        self.masks = [None] * self.vectors
+        if rest:
+            self.masks[-1] = lanes_below(f, lanes, rest)
+        self.dtype: DType = self.hero.dtype
+        self.type = Type(compute_type(self.dtype), lanes)
+
+    def emit(self) -> None:
+        f, size = self.f, self.dtype.itemsize
+        sums = [[f.alloca(self.type) for _ in range(self.vectors)] for _ in range(self.rows)]
+        for row in sums:
+            for memory in row:
+                f.store(constant(self.type, 0), memory, size)
+        with nested(f, list(self.hero.summed)) as stands:
+            self._accumulate(sums, {**self.stands, **stands})
+        tile = f.alloca(self.type, self.rows * self.vectors)
+        for r, row in enumerate(sums):
+            for v, memory in enumerate(row):
+                address = f.gep(tile, (r * self.vectors + v) * self.type.lanes, self.type.scalar)
+                f.store(f.load(memory, self.type, size), address, 64)
+        self._epilogue(tile)
+
+    def _accumulate(self, sums: list[list[Value]], stands: dict[Axis, Value]) -> None:
+        """One place of the summed letters: an outer product of a column of elements and a row of vectors."""
+        f, size = self.f, self.dtype.itemsize
+        columns = [self._vector(self.hero.right, stands, v) for v in range(self.vectors)]
+        for r, row in enumerate(sums):
+            element = f.splat(self._element(self.hero.left, stands, r), self.type.lanes)
+            for memory, column in zip(row, columns, strict=True):
+                before = f.load(memory, self.type, size)
+                if self.dtype.is_float:
+                    after = f.fma(element, column, before)
+                else:
+                    after = f.add(before, f.mul(element, column))
+                f.store(after, memory, size)
+
+    def _element(self, operand: Operand, stands: dict[Axis, Value], row: int) -> Value:
+        """The row operand's element for a row of the tile."""
+        point = Point(self.f, self.pointers, stands, None, 1, None)
+        address = self.f.gep(self.pointers[operand.place], point.index(operand.index), self.type.scalar)
+        if row and self.tiles.down:
+            step = operand.index.coefficient(self.tiles.down)
+            address = self.f.gep(address, step * row, self.type.scalar)
+        return self.f.load(address, self.type.with_lanes(1), self.dtype.itemsize)
+
+    def _vector(self, operand: Operand, stands: dict[Axis, Value], vector: int) -> Value:
+        """The column operand's vector number `vector` of the tile."""
+        f, size = self.f, self.dtype.itemsize
+        point = Point(f, self.pointers, stands, None, 1, None)
+        address = f.gep(self.pointers[operand.place], point.index(operand.index), self.type.scalar)
+        address = f.gep(address, vector * self.type.lanes, self.type.scalar)
+        mask = self.masks[vector]
+        if mask is None:
+            return f.load(address, self.type, size)
+        return f.masked_load(address, self.type, mask, constant(self.type, 0), size)
+
+    def _epilogue(self, tile: Value) -> None:
+        """The kernel's stores, row after row, with the accumulated value in the place of "hero"."""
+        f, down, lanes = self.f, self.tiles.down, self.type.lanes
+        heroes = [expr for expr in self.kernel.expressions() if expr.op == "hero"]
+        with f.loop(0, self.rows) as loop:
+            stands = dict(self.stands)
+            if down:
+                stands[down] = f.add(stands[down], loop.index)
+            for v, mask in enumerate(self.masks):
+                across = f.add(self.stands[self.tiles.across], v * lanes)
+                point = Point(f, self.pointers, {**stands, self.tiles.across: across}, self.tiles.across, lanes, mask)
+                place = f.add(f.mul(loop.index, self.vectors * lanes), v * lanes)
+                value = f.load(f.gep(tile, place, self.type.scalar), self.type, 64)
+                point.values.update((id(expr), value) for expr in heroes)
+                for store in self.kernel.stores:
+                    point.store(store)

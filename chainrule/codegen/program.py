@@ -1,0 +1,146 @@
+"""Emission of a whole program: all kernels, and the function that runs them on every thread in their order.
+
+Receives a planned Program, hands on LLVM IR text. The entry is
+`program(thread, threads, slots, barrier)`; `slots` holds the pointers of the program's buffers, the arena's last.
+"""
+
+from __future__ import annotations
+
+from chainrule.codegen.builder import Function, Module
+from chainrule.codegen.contract import emit_contraction
+from chainrule.codegen.emit import emit_loops, signature
+from chainrule.codegen.special import emit_special
+from chainrule.codegen.values import I64, PTR, Type, Value, constant
+from chainrule.ir.plan import Barrier, Block, Branch, Kernel, Loop, Place, Program, Turn, While
+
+
+def emit_program(program: Program, vector_bytes: int) -> str:
+    """The LLVM IR of a program."""
+    module = Module(vector_bytes * 8)
+    return str(_Emitter(program, module, vector_bytes).module)
+
+
+class _Emitter:
+    def __init__(self, program: Program, module: Module, vector_bytes: int) -> None:
+        self.program, self.module, self.vector_bytes = program, module, vector_bytes
+        self.kernels: dict[str, tuple[str, int]] = {}  # text of a kernel -> (name, units)
+        self.f = Function("program", [(I64, "thread", ""), (I64, "threads", ""), (PTR, "slots", "noalias"),
+                                      (PTR, "barrier", "")])
+        self.thread, self.threads, self.slots, self.barrier = self.f.parameters
+        self.turns: dict[Turn, Value] = {}
+        self.bases: dict[int, Value] = {}
+        for slot in range(len(program.slots) + 1):
+            address = self.f.gep(self.slots, slot, "ptr")
+            self.bases[slot] = self.f.load(address, PTR, 8)
+        self._block(program.block)
+        self.f.ret()
+        module.add(self.f)
+
+    # ---- Order ----
+
+    def _block(self, block: Block) -> None:
+        """A serial block runs on thread 0 alone."""
+        if block.serial:
+            with self.f.when(self.f.icmp("eq", self.thread, 0)):
+                self._items(block, alone=True)
+        else:
+            self._items(block, alone=False)
+
+    def _items(self, block: Block, alone: bool) -> None:
+        for item in block.items:
+            if isinstance(item, Barrier):
+                self.f.call_void("barrier", self.barrier, self.threads)
+            elif isinstance(item, Kernel):
+                self._kernel(item, alone)
+            elif isinstance(item, Loop):
+                self._alone_or_all(item.body.serial, alone, lambda inner, item=item: self._loop(item, inner))
+            elif isinstance(item, While):
+                serial = item.body.serial and item.test.serial
+                self._alone_or_all(serial, alone, lambda inner, item=item: self._while(item, inner))
+            else:
+                serial = item.then.serial and item.otherwise.serial
+                self._alone_or_all(serial, alone, lambda inner, item=item: self._branch(item, inner))
+
+    def _alone_or_all(self, serial: bool, alone: bool, emit) -> None:
+        if serial and not alone:
+            with self.f.when(self.f.icmp("eq", self.thread, 0)):
+                emit(True)
+        else:
+            emit(alone)
+
+    def _meet(self, alone: bool) -> None:
+        if not alone:
+            self.f.call_void("barrier", self.barrier, self.threads)
+
+    def _loop(self, item: Loop, alone: bool) -> None:
+        f = self.f
+        with f.loop(0, item.turn.length) as loop:
+            last = constant(I64, item.turn.length - 1)
+            self.turns[item.turn] = f.sub(last, loop.index) if item.turn.reverse else loop.index
+            self._items(item.body, alone)
+            self._meet(alone)
+
+    def _while(self, item: While, alone: bool) -> None:
+        f = self.f
+        head, body, after = f.block("test"), f.block("body"), f.block("after")
+        f.branch(head)
+        f.enter(head)
+        self._items(item.test, alone)
+        self._meet(alone)
+        f.cond_branch(self._flag(item.flag), body, after)
+        f.enter(body)
+        self._items(item.body, alone)
+        self._meet(alone)
+        f.branch(head)
+        f.enter(after)
+
+    def _branch(self, item: Branch, alone: bool) -> None:
+        f = self.f
+        then, otherwise, after = f.block("then"), f.block("otherwise"), f.block("after")
+        f.cond_branch(self._flag(item.flag), then, otherwise)
+        for label, block in ((then, item.then), (otherwise, item.otherwise)):
+            f.enter(label)
+            self._items(block, alone)
+            f.branch(after)
+        f.enter(after)
+
+    def _flag(self, place: Place) -> Value:
+        return self.f.icmp("ne", self.f.load(self._pointer(place), Type("i8"), 1), 0)
+
+    # ---- Kernels ----
+
+    def _kernel(self, kernel: Kernel, alone: bool) -> None:
+        name, units = self._function(kernel)
+        pointers = [self._pointer(place) for place in signature(kernel)]
+        f = self.f
+        if alone:
+            f.call_void(name, *pointers, constant(I64, 0), constant(I64, units))
+        elif kernel.serial or units == 1:
+            with f.when(f.icmp("eq", self.thread, 0)):
+                f.call_void(name, *pointers, constant(I64, 0), constant(I64, units))
+        else:
+            first = f.udiv(f.mul(self.thread, units), self.threads)
+            end = f.udiv(f.mul(f.add(self.thread, 1), units), self.threads)
+            f.call_void(name, *pointers, first, end)
+
+    def _function(self, kernel: Kernel) -> tuple[str, int]:
+        """The kernel's function; kernels with the same text share one."""
+        name = f"kernel{len(self.kernels)}"
+        emit = emit_special if kernel.special else emit_contraction if kernel.hero else emit_loops
+        function, units = emit(kernel, name, self.vector_bytes)
+        text = function.text("").replace(f"@{name}", "@kernel")
+        if text not in self.kernels:
+            self.kernels[text] = (name, units)
+            self.module.add(function)
+        return self.kernels[text]
+
+    def _pointer(self, place: Place) -> Value:
+        """The address of a place at the present turn of the loops."""
+        f, buffer = self.f, place.buffer
+        if buffer.slot >= 0:
+            base = self.bases[buffer.slot]
+        else:
+            base = f.gep(self.bases[len(self.program.slots)], buffer.offset, "i8")
+        for turn, stride in place.turns:
+            base = f.gep(base, f.mul(self.turns[turn], stride * buffer.dtype.itemsize), "i8")
+        return base

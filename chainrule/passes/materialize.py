@@ -1,0 +1,67 @@
+"""Which values must lie in memory. Receives a block's nodes in order; hands the chosen ones to lowering."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Container
+
+from chainrule.ir.node import Node
+
+REDUCTIONS = frozenset(("sum", "prod", "max", "min", "argmax", "argmin"))
+# Values that no loop over independent points computes: they always get a kernel of their own.
+ROOTS = REDUCTIONS | {"contract", "concat", "argsort", "cumulative", "scatter_add", "scan", "while", "cond", "pick"}
+# Rough cost of one element, in additions.
+COST = defaultdict(lambda: 1, {
+    "divide": 4, "sqrt": 4, "floor_divide": 6, "remainder": 6, "exp": 10, "expm1": 12, "log": 12, "log1p": 14,
+    "sin": 20, "cos": 20, "tanh": 14, "erf": 16, "atan2": 20, "power": 30, "random_bits": 60, "gather": 2,
+})
+CHEAP = 4  # Up to this cost a value is computed again for each of its readers.
+DEPTH = 40  # Inlining goes no deeper: it bounds recursion and the size of a kernel.
+
+
+def choose(order: list[Node], outputs: list[Node], inputs: Container[Node]) -> set[Node]:
+    """The nodes to store: results, roots, operands of contractions, and what would be computed again too often."""
+    chosen = {node for node in order if node.op.name in ROOTS}
+    chosen |= {node for node in set(order).intersection(outputs) if _computes(node)}
+    for node in order:
+        if node.op.name == "contract":
+            chosen |= {source for source in map(_viewed, node.inputs) if source not in inputs and _computes(source)}
+        elif node.op.name == "after":
+            chosen |= {source for source in map(_viewed, node.inputs[1:]) if source not in inputs}
+    cost = _inlined_costs(order, chosen)
+    readers: dict[Node, int] = defaultdict(int)
+    for node in reversed(order):
+        if node not in chosen and _computes(node) and cost[node] > CHEAP and readers[node] > 1:
+            chosen.add(node)
+        times = 1 if node in chosen else max(readers[node], 1)
+        if node.op.name == "broadcast" and node.size > node.inputs[0].size:
+            times = 2
+        for child in node.inputs:
+            readers[child] += times
+    return chosen
+
+
+def _computes(node: Node) -> bool:
+    """False for views and for leaves, which cost nothing to read again."""
+    return node.op.family not in ("movement", "leaf") and node.op.name != "after"
+
+
+def _viewed(node: Node) -> Node:
+    """What a chain of views looks at."""
+    while (node.op.family == "movement" and node.op.name not in ("concat", "pad")) or node.op.name == "after":
+        node = node.inputs[0]
+    return node
+
+
+def _inlined_costs(order: list[Node], chosen: set[Node]) -> dict[Node, float]:
+    """The cost of one element with everything inlined; too deep nestings are cut by adding to `chosen`."""
+    cost: dict[Node, float] = defaultdict(int)
+    depth: dict[Node, int] = defaultdict(int)
+    for node in order:
+        inlined = [child for child in node.inputs if child not in chosen]
+        own = COST[node.op.name] if _computes(node) else 0
+        cost[node] = own + sum(cost[child] for child in inlined)
+        depth[node] = 1 + max((depth[child] for child in inlined), default=0)
+        if depth[node] > DEPTH and node.op.family != "leaf":
+            chosen.add(node)
+    return cost
