@@ -1,3 +1,204 @@
-"""chainrule: a deep-learning library whose networks are expressions, compiled whole."""
+"""chainrule: a deep-learning library whose networks are expressions, compiled whole. The public names."""
+
+from math import e, inf, nan, pi
+
+from chainrule import dtypes
+from chainrule.config import config
+from chainrule.dtypes import (
+    DType,
+    float32,
+    float64,
+    int8,
+    int16,
+    int32,
+    int64,
+    uint8,
+    uint16,
+    uint32,
+    uint64,
+)
+from chainrule.dtypes import (
+    bool_ as bool,
+)
+from chainrule.errors import ChainruleError
+from chainrule.frontend import random
+from chainrule.frontend.functions.creation import (
+    arange,
+    asarray,
+    empty,
+    empty_like,
+    eye,
+    from_dlpack,
+    full,
+    full_like,
+    linspace,
+    meshgrid,
+    ones,
+    ones_like,
+    tril,
+    triu,
+    zeros,
+    zeros_like,
+)
+from chainrule.frontend.functions.data_types import (
+    __array_namespace_info__,
+    astype,
+    can_cast,
+    finfo,
+    iinfo,
+    isdtype,
+    result_type,
+)
+from chainrule.frontend.functions.elementary import (
+    acos,
+    acosh,
+    asin,
+    asinh,
+    atan,
+    atan2,
+    atanh,
+    cos,
+    cosh,
+    erf,
+    erfinv,
+    exp,
+    expm1,
+    log,
+    log1p,
+    log2,
+    log10,
+    logaddexp,
+    sin,
+    sinh,
+    tan,
+    tanh,
+)
+from chainrule.frontend.functions.elementwise import (
+    abs,
+    add,
+    ceil,
+    clip,
+    copysign,
+    divide,
+    floor,
+    floor_divide,
+    hypot,
+    isfinite,
+    isinf,
+    isnan,
+    maximum,
+    minimum,
+    multiply,
+    negative,
+    nextafter,
+    positive,
+    pow,
+    reciprocal,
+    remainder,
+    round,
+    sign,
+    signbit,
+    sqrt,
+    square,
+    subtract,
+    trunc,
+)
+from chainrule.frontend.functions.indexing import (
+    take,
+    take_along_axis,
+)
+from chainrule.frontend.functions.linear_algebra import (
+    einsum,
+    matmul,
+    tensordot,
+    vecdot,
+)
+from chainrule.frontend.functions.logic import (
+    bitwise_and,
+    bitwise_invert,
+    bitwise_left_shift,
+    bitwise_or,
+    bitwise_right_shift,
+    bitwise_xor,
+    equal,
+    greater,
+    greater_equal,
+    less,
+    less_equal,
+    logical_and,
+    logical_not,
+    logical_or,
+    logical_xor,
+    not_equal,
+    where,
+)
+from chainrule.frontend.functions.manipulation import (
+    broadcast_arrays,
+    broadcast_shapes,
+    broadcast_to,
+    concat,
+    expand_dims,
+    flip,
+    matrix_transpose,
+    moveaxis,
+    pad,
+    permute_dims,
+    repeat,
+    reshape,
+    roll,
+    squeeze,
+    stack,
+    tile,
+    unstack,
+)
+from chainrule.frontend.functions.network import (
+    gelu,
+    leaky_relu,
+    log_sigmoid,
+    log_softmax,
+    logit,
+    one_hot,
+    relu,
+    sigmoid,
+    silu,
+    softmax,
+    softplus,
+    stop_gradient,
+)
+from chainrule.frontend.functions.reductions import (
+    all,
+    any,
+    count_nonzero,
+    cumulative_prod,
+    cumulative_sum,
+    diff,
+    logsumexp,
+    max,
+    mean,
+    min,
+    prod,
+    std,
+    sum,
+    var,
+)
+from chainrule.frontend.functions.searching import (
+    argmax,
+    argmin,
+    argsort,
+    isin,
+    nonzero,
+    searchsorted,
+    sort,
+    top_k,
+    unique_all,
+    unique_counts,
+    unique_inverse,
+    unique_values,
+)
+from chainrule.frontend.tensor import Box, Tensor
+from chainrule.frontend.trace import is_training, training
 
 __version__ = "0.1.0"
+__array_api_version__ = "2025.12"
+
+newaxis = None

@@ -6,6 +6,7 @@ from typing import NamedTuple
 
 import numpy as np
 
+from chainrule.config import config
 from chainrule.errors import DTypeError
 
 
@@ -46,16 +47,23 @@ float32, float64 = (DType(f"float{n}", "float", n) for n in (32, 64))
 ALL = (bool_, int8, int16, int32, int64, uint8, uint16, uint32, uint64, float32, float64)
 _BY_NAME = {dtype.name: dtype for dtype in ALL}
 _BY_NUMPY = {dtype.numpy: dtype for dtype in ALL}
-_BY_PYTHON = {bool: bool_, int: int64, float: float32}
+_BY_PYTHON = {bool: bool_, int: int64}
+
+
+def default_float() -> DType:
+    """The type of Python floats: float32, or float64 where `config.float64` is set."""
+    return float64 if config.float64 else float32
 
 
 def of(thing: object) -> DType:
     """The DType of a DType, a name, a NumPy dtype or a Python scalar type.
 
-    Python's `float` is float32, its `int` is int64. Raises DTypeError for anything without a counterpart.
+    Python's `float` is the default float type, its `int` is int64. Raises DTypeError for anything without a counterpart.
     """
     if isinstance(thing, DType):
         return thing
+    if thing is float:
+        return default_float()
     found = _BY_PYTHON.get(thing) or _BY_NAME.get(thing) if isinstance(thing, (type, str)) else None
     if found is None:
         try:
@@ -108,7 +116,7 @@ def with_scalar(dtype: DType, scalar: bool | int | float) -> DType:
         return dtype
     if isinstance(scalar, int):
         return int64 if dtype.kind == "bool" else dtype
-    return float32
+    return default_float()
 
 
 class FloatInfo(NamedTuple):

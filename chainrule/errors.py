@@ -27,6 +27,14 @@ class IndexingError(ChainruleError, IndexError):
     """An index that does not fit the array."""
 
 
+class AxisError(ArgumentError, IndexError):
+    """An axis that the array does not have."""
+
+
+class ImmutableError(ChainruleError, TypeError):
+    """An attempt to change a Tensor in place."""
+
+
 class TraceError(ChainruleError, TypeError):
     """A traced value used where only a concrete value can stand."""
 

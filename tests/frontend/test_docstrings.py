@@ -1,0 +1,39 @@
+"""Every public function has a docstring with an example, and every example runs."""
+
+import doctest
+import inspect
+import pkgutil
+
+import numpy as np
+import pytest
+
+import chainrule as cr
+from chainrule.frontend import functions, random
+
+MODULES = [
+    *(f"{functions.__name__}.{found.name}" for found in pkgutil.iter_modules(functions.__path__)),
+    random.__name__,
+]
+
+
+@pytest.mark.parametrize("name", MODULES)
+def test_examples_run(name):
+    module = __import__(name, fromlist=["_"])
+    runner = doctest.DocTestRunner(optionflags=doctest.NORMALIZE_WHITESPACE)
+    cr.random.seed(0)
+    for example in doctest.DocTestFinder().find(module, extraglobs={"cr": cr, "np": np}):
+        runner.run(example)
+    assert runner.failures == 0
+
+
+def public_functions():
+    for space in (cr, cr.random):
+        for name, thing in vars(space).items():
+            own = space is cr or thing.__module__ == random.__name__
+            if own and inspect.isfunction(thing) and thing.__module__ in MODULES and not name.startswith("_"):
+                yield pytest.param(thing, id=f"{thing.__module__}.{name}")
+
+
+@pytest.mark.parametrize("function", list(public_functions()))
+def test_public_function_has_example(function):
+    assert ">>> " in (function.__doc__ or "")
