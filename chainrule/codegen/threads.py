@@ -1,0 +1,257 @@
+"""The native side of threading, as LLVM IR text: the barrier of a program, and the worker pool.
+
+Nothing here depends on a program: `jit` appends `barrier_ir()` to each module and hands one loaded
+`pool_ir()` to the engine. All waiting is for a word to change, with a count of sleepers beside it.
+"""
+
+import platform
+import sys
+
+# A turn takes 10 to 40 ns, by processor. Neighbours meet at a barrier within a few microseconds;
+# whoever is later has lost its core to somebody else, and spinning on would only make that worse.
+BARRIER_TURNS = 400
+# A training loop comes back to Python between two steps: workers stay awake for about 50 us.
+POOL_TURNS = 2000
+
+_PAUSE = {
+    "x86_64": "call void @llvm.x86.sse2.pause()",
+    # `yield` does nothing on most ARM cores; `isb` takes about as long as `pause` elsewhere.
+    "aarch64": "call void @llvm.aarch64.isb(i32 15)",
+}
+_FUTEX_CALL = {"x86_64": 202, "aarch64": 98}
+
+# futex(word, FUTEX_WAIT_PRIVATE, old, no timeout) returns at once if the word has changed already.
+_FUTEX = """
+declare i64 @syscall(i64, ...)
+
+define internal void @sleep(ptr %word, i32 %old, i64 %turn) {
+  call i64 (i64, ...) @syscall(i64 FUTEX, ptr %word, i32 128, i32 %old, ptr null)
+  ret void
+}
+
+define internal void @wake(ptr %word) {
+  call i64 (i64, ...) @syscall(i64 FUTEX, ptr %word, i32 129, i32 2147483647)
+  ret void
+}
+"""
+
+_YIELD = """
+declare i32 @sched_yield()
+declare i32 @usleep(i32)
+
+define internal void @sleep(ptr %word, i32 %old, i64 %turn) {
+  %brief = icmp ult i64 %turn, 1000
+  br i1 %brief, label %yield, label %nap
+yield:
+  call i32 @sched_yield()
+  ret void
+nap:
+  call i32 @usleep(i32 100)
+  ret void
+}
+
+define internal void @wake(ptr %word) {
+  ret void
+}
+"""
+
+# `wait` counts itself as a sleeper before it looks again, `change` looks for sleepers after it has
+# stored: in the one order of sequentially consistent operations, one of the two sees the other.
+_WAIT = """
+define internal void @wait(ptr %word, i32 %old, i64 %turns) noinline {
+entry:
+  %sleepers = getelementptr i8, ptr %word, i64 4
+  br label %look
+look:
+  %turn = phi i64 [0, %entry], [%turn.next, %pause]
+  %seen = load atomic i32, ptr %word acquire, align 4
+  %changed = icmp ne i32 %seen, %old
+  br i1 %changed, label %met, label %pause
+pause:
+  PAUSE
+  %turn.next = add i64 %turn, 1
+  %spin = icmp ult i64 %turn.next, %turns
+  br i1 %spin, label %look, label %bed
+met:
+  ret void
+bed:
+  atomicrmw add ptr %sleepers, i32 1 seq_cst
+  br label %check
+check:
+  %nap = phi i64 [0, %bed], [%nap.next, %sleep]
+  %now = load atomic i32, ptr %word seq_cst, align 4
+  %over = icmp ne i32 %now, %old
+  br i1 %over, label %up, label %sleep
+sleep:
+  call void @sleep(ptr %word, i32 %old, i64 %nap)
+  %nap.next = add i64 %nap, 1
+  br label %check
+up:
+  atomicrmw sub ptr %sleepers, i32 1 monotonic
+  ret void
+}
+
+define internal void @change(ptr %word, i32 %new) {
+  store atomic i32 %new, ptr %word seq_cst, align 4
+  %sleepers = getelementptr i8, ptr %word, i64 4
+  %asleep = load atomic i32, ptr %sleepers seq_cst, align 4
+  %any = icmp ne i32 %asleep, 0
+  br i1 %any, label %wake, label %done
+wake:
+  call void @wake(ptr %word)
+  ret void
+done:
+  ret void
+}
+"""
+
+# The generation is read before arriving: it cannot change until this thread has arrived.
+_BARRIER = """
+define internal void @barrier(ptr %state, i64 %threads) noinline {
+  %alone = icmp eq i64 %threads, 1
+  br i1 %alone, label %done, label %arrive
+arrive:
+  %generation = getelementptr i8, ptr %state, i64 64
+  %old = load atomic i32, ptr %generation monotonic, align 4
+  %before = atomicrmw add ptr %state, i64 1 acq_rel
+  %arrived = add i64 %before, 1
+  %last = icmp eq i64 %arrived, %threads
+  br i1 %last, label %open, label %stay
+open:
+  store atomic i64 0, ptr %state monotonic, align 8
+  %new = add i32 %old, 1
+  call void @change(ptr %generation, i32 %new)
+  ret void
+stay:
+  call void @wait(ptr %generation, i32 %old, i64 BARRIER_TURNS)
+  ret void
+done:
+  ret void
+}
+"""
+
+# The block: busy flag, ticket, workers; the job at 64 (null: stop); the barrier at 128; mailboxes
+# from 256. A worker reads the job only after its own mailbox has changed, so a smaller job leaves
+# the others asleep, and the closing barrier keeps the job in place until all have done it.
+_POOL = """
+define i64 @pool_bytes(i64 %threads) {
+  %boxes = mul i64 %threads, 64
+  %bytes = add i64 %boxes, 256
+  ret i64 %bytes
+}
+
+define internal ptr @mailbox(ptr %pool, i64 %thread) alwaysinline {
+  %from = mul i64 %thread, 64
+  %offset = add i64 %from, 256
+  %box = getelementptr i8, ptr %pool, i64 %offset
+  ret ptr %box
+}
+
+define internal i1 @take_part(ptr %pool, i64 %thread) {
+  %job = getelementptr i8, ptr %pool, i64 64
+  %slots.at = getelementptr i8, ptr %pool, i64 72
+  %threads.at = getelementptr i8, ptr %pool, i64 80
+  %state = getelementptr i8, ptr %pool, i64 128
+  %program = load ptr, ptr %job
+  %slots = load ptr, ptr %slots.at
+  %threads = load i64, ptr %threads.at
+  %stop = icmp eq ptr %program, null
+  br i1 %stop, label %end, label %run
+run:
+  call void %program(i64 %thread, i64 %threads, ptr %slots, ptr %state)
+  call void @barrier(ptr %state, i64 %threads)
+  ret i1 true
+end:
+  ret i1 false
+}
+
+define void @pool_worker(ptr %pool, i64 %thread) {
+entry:
+  %box = call ptr @mailbox(ptr %pool, i64 %thread)
+  br label %next
+next:
+  %old = phi i32 [0, %entry], [%new, %work]
+  call void @wait(ptr %box, i32 %old, i64 POOL_TURNS)
+  br label %work
+work:
+  %new = add i32 %old, 1
+  %more = call i1 @take_part(ptr %pool, i64 %thread)
+  br i1 %more, label %next, label %end
+end:
+  ret void
+}
+
+define internal void @publish(ptr %pool, ptr %program, ptr %slots, i64 %threads) {
+entry:
+  %job = getelementptr i8, ptr %pool, i64 64
+  %slots.at = getelementptr i8, ptr %pool, i64 72
+  %threads.at = getelementptr i8, ptr %pool, i64 80
+  store ptr %program, ptr %job
+  store ptr %slots, ptr %slots.at
+  store i64 %threads, ptr %threads.at
+  br label %check
+check:
+  %thread = phi i64 [1, %entry], [%thread.next, %post]
+  %more = icmp ult i64 %thread, %threads
+  br i1 %more, label %post, label %end
+post:
+  %box = call ptr @mailbox(ptr %pool, i64 %thread)
+  %old = load atomic i32, ptr %box monotonic, align 4
+  %new = add i32 %old, 1
+  call void @change(ptr %box, i32 %new)
+  %thread.next = add i64 %thread, 1
+  br label %check
+end:
+  ret void
+}
+
+; Runs a program on `threads` threads, or on this one alone if the pool is at work for another.
+define void @pool_run(ptr %pool, ptr %program, ptr %slots, i64 %threads) {
+  %taken = cmpxchg ptr %pool, i64 0, i64 1 acquire monotonic
+  %free = extractvalue {i64, i1} %taken, 1
+  br i1 %free, label %together, label %alone
+together:
+  call void @publish(ptr %pool, ptr %program, ptr %slots, i64 %threads)
+  call i1 @take_part(ptr %pool, i64 0)
+  store atomic i64 0, ptr %pool release, align 8
+  ret void
+alone:
+  call void %program(i64 0, i64 1, ptr %slots, ptr null)
+  ret void
+}
+
+; Ends the workers for good and says so, unless the pool is at work: then nothing happens.
+define i1 @pool_stop(ptr %pool, i64 %threads) {
+  %taken = cmpxchg ptr %pool, i64 0, i64 1 acquire monotonic
+  %free = extractvalue {i64, i1} %taken, 1
+  br i1 %free, label %stop, label %end
+stop:
+  call void @publish(ptr %pool, ptr null, ptr null, i64 %threads)
+  br label %end
+end:
+  ret i1 %free
+}
+"""
+
+
+def _native(*parts: str) -> str:
+    """The parts with what they call, for this machine."""
+    machine = {"AMD64": "x86_64", "arm64": "aarch64"}.get(platform.machine(), platform.machine())
+    futex = _FUTEX_CALL.get(machine) if sys.platform == "linux" else None
+    sleep = _YIELD if futex is None else _FUTEX.replace("FUTEX", str(futex))
+    text = "".join([sleep, _WAIT, *parts]).replace("PAUSE", _PAUSE.get(machine, ""))
+    text = text.replace("BARRIER_TURNS", str(BARRIER_TURNS))
+    return text.replace("POOL_TURNS", str(POOL_TURNS))
+
+
+def barrier_ir() -> str:
+    """`void @barrier(ptr state, i64 threads)`: returns when `threads` threads have called it.
+
+    `state` is the last argument of the program. What a thread wrote before, all see after.
+    """
+    return _native(_BARRIER)
+
+
+def pool_ir() -> str:
+    """`pool_bytes`, `pool_worker`, `pool_run` and `pool_stop`, for `chainrule.runtime.engine`."""
+    return _native(_BARRIER, _POOL)

@@ -1,0 +1,171 @@
+"""Runs compiled programs: receives loaded code and its slots, and shares each run among workers.
+
+The workers are Python threads that stay in one native call. They start with the first run on
+several threads, spin for a moment after each run and then sleep, so an idle pool costs nothing.
+"""
+
+import atexit
+import ctypes
+import functools
+import os
+import threading
+import time
+import weakref
+from collections.abc import Callable
+from typing import Protocol
+
+from chainrule.errors import ArgumentError
+from chainrule.runtime.cpus import default_threads
+
+# ctypes lets go of the interpreter lock during these calls, which costs 20 ns. A `_Call` takes
+# prepared ctypes objects: converting Python integers by argument types would take twice as long.
+_Call = ctypes.CFUNCTYPE(None)
+_Stop = ctypes.CFUNCTYPE(ctypes.c_bool, ctypes.c_void_p, ctypes.c_int64)
+_Bytes = ctypes.CFUNCTYPE(ctypes.c_int64, ctypes.c_int64)
+
+_LINE = 64  # bytes of a cache line: the pool's block starts at one
+_EXIT_PATIENCE = 0.2  # seconds that the end of the process waits for a program in another thread
+
+
+class Native(Protocol):
+    """Loaded object code."""
+
+    def address(self, name: str) -> int: ...
+
+
+class _Pool:
+    """The caller's thread and `threads - 1` workers, which keep the pool alive until `stop`."""
+
+    def __init__(self, native: Native, threads: int):
+        self.threads = threads
+        self._native = native  # or its code would go while workers execute it
+        size = _Bytes(native.address("pool_bytes"))(threads)
+        self._memory = (ctypes.c_char * (size + _LINE))()
+        start = ctypes.addressof(self._memory)
+        self.block = ctypes.c_void_p(start + -start % _LINE)
+        self.run = _Call(native.address("pool_run"))
+        self._workers = [self._start(index) for index in range(1, threads)]
+
+    def _start(self, index: int) -> threading.Thread:
+        name = f"chainrule-{index}"
+        thread = threading.Thread(target=self._work, args=(index,), name=name, daemon=True)
+        thread.start()
+        return thread
+
+    def _work(self, index: int) -> None:
+        _Call(self._native.address("pool_worker"))(self.block, ctypes.c_int64(index))
+
+    def stop(self, patience: float = 0.0) -> bool:
+        """End the workers; False if the pool is still at work for another thread by then."""
+        stop = _Stop(self._native.address("pool_stop"))
+        deadline = time.monotonic() + patience
+        while self._workers and not stop(self.block, self.threads):
+            if time.monotonic() >= deadline:
+                return False
+            time.sleep(0.001)
+        while self._workers:
+            self._workers.pop().join()
+        return True
+
+
+class Engine:
+    """The worker pool of the process; `load_pool` loads its native code when it is first needed."""
+
+    def __init__(self, load_pool: Callable[[], Native]):
+        self._load_pool = functools.cache(load_pool)
+        self._threads: int | None = None
+        self._pool: _Pool | None = None
+        self._growing = threading.Lock()
+        _engines.add(self)
+
+    @property
+    def threads(self) -> int:
+        """How many threads a program may use. Results do not depend on it."""
+        if self._threads is None:
+            self._threads = default_threads()
+        return self._threads
+
+    def set_threads(self, threads: int) -> None:
+        """From the next run on. More threads than cores work, but slower."""
+        if threads < 1:
+            raise ArgumentError("threads", f"{threads} threads cannot run", instead="ask for 1")
+        self._threads = threads
+
+    def launcher(
+        self, program: Native, slots: ctypes.Array, limit: int | None = None
+    ) -> "Launcher":
+        """What runs `program` on `slots`, with at most `limit` threads; it keeps both alive."""
+        return Launcher(self, program, slots, limit)
+
+    def pool(self, threads: int) -> _Pool:
+        """A pool of at least so many threads, or a smaller one that is at work just now."""
+        with self._growing:
+            if self._pool is None or (self._pool.threads < threads and self._pool.stop()):
+                self._pool = _Pool(self._load_pool(), threads)
+            return self._pool
+
+    def close(self) -> None:
+        """End the workers; whatever runs later runs on its caller's thread."""
+        self._threads = 1
+        if self._pool is not None:
+            self._pool.stop(_EXIT_PATIENCE)
+
+    def forget_pool(self) -> None:
+        """In a forked child, where the workers do not exist."""
+        self._pool = None
+        self._growing = threading.Lock()
+
+
+class Launcher:
+    """Runs one program on one array of slots; called without arguments, once for each run."""
+
+    __slots__ = ("_engine", "_limit", "_kept", "_alone", "_arguments", "_counts")
+
+    def __init__(self, engine: Engine, program: Native, slots: ctypes.Array, limit: int | None):
+        self._engine = engine
+        self._limit = limit
+        self._kept = program, slots
+        entry, block = program.address("program"), ctypes.c_void_p(ctypes.addressof(slots))
+        counts = ctypes.c_int64(0), ctypes.c_int64(1)
+        self._alone = functools.partial(_Call(entry), *counts, block, ctypes.c_void_p())
+        self._arguments = ctypes.c_void_p(entry), block
+        self._counts = 1, counts[1]
+
+    def __call__(self) -> None:
+        engine = self._engine
+        threads = engine.threads
+        if self._limit is not None and threads > self._limit:
+            threads = self._limit
+        if threads == 1:
+            self._alone()
+        else:
+            self._together(engine, threads)
+
+    def _together(self, engine: Engine, threads: int) -> None:
+        pool = engine._pool
+        if pool is None or pool.threads < threads:
+            pool = engine.pool(threads)
+            threads = min(threads, pool.threads)
+        count, argument = self._counts
+        if count != threads:
+            argument = ctypes.c_int64(threads)
+            self._counts = threads, argument
+        pool.run(pool.block, *self._arguments, argument)
+
+
+_engines: "weakref.WeakSet[Engine]" = weakref.WeakSet()
+
+
+@atexit.register
+def _close_all() -> None:
+    for engine in _engines:
+        engine.close()
+
+
+def _forget_pools() -> None:
+    for engine in _engines:
+        engine.forget_pool()
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_forget_pools)
