@@ -115,7 +115,7 @@ def contract_numpy(left: np.ndarray, right: np.ndarray, spec: Contraction) -> np
     missing = [letter for letter in spec.output if letter not in have]
     product = product.reshape([spec.sizes[letter] for letter in have] + [1] * len(missing))
     out = product.transpose([(have + missing).index(letter) for letter in spec.output])
-    return np.ascontiguousarray(np.broadcast_to(out, [spec.sizes[letter] for letter in spec.output]))
+    return np.asarray(np.broadcast_to(out, [spec.sizes[letter] for letter in spec.output]), order="C")
 
 
 def _diagonal(x: np.ndarray, dimensions: tuple[Dimension, ...]) -> tuple[np.ndarray, list[int]]:
