@@ -11,7 +11,7 @@ from chainrule.codegen.builder import Function
 from chainrule.codegen.values import Value, constant
 
 
-class _Format(NamedTuple):
+class Format(NamedTuple):
     """What the functions must know of a floating-point format."""
 
     integer: str
@@ -29,10 +29,10 @@ class _Format(NamedTuple):
         return 1.5 * 2.0**self.fraction
 
 
-_FORMATS = {
-    "float": _Format("i32", 23, 127, (0.693138123, 9.05800061e-06),
+FORMATS = {
+    "float": Format("i32", 23, 127, (0.693138123, 9.05800061e-06),
                      (-104.0, -87.0, 88.72283935546875), -18.0, 9.1, (0.9, 3.95)),
-    "double": _Format("i64", 52, 1023, (0.6931471803691238, 1.9082149292705877e-10),
+    "double": Format("i64", 52, 1023, (0.6931471803691238, 1.9082149292705877e-10),
                       (-746.0, -708.0, 709.782712893384), -38.0, 19.1, (1.0, 6.0)),
 }  # fmt: skip
 
@@ -89,7 +89,7 @@ _ERF_FAR = {
 }  # fmt: skip
 
 
-def _polynomial(f: Function, x: Value, coefficients: tuple[float, ...]) -> Value:
+def polynomial(f: Function, x: Value, coefficients: tuple[float, ...]) -> Value:
     """Horner's rule."""
     result: Value | float = coefficients[-1]
     for coefficient in reversed(coefficients[:-1]):
@@ -130,7 +130,7 @@ def copysign(f: Function, x: Value, sign: Value) -> Value:
 
 def _split(f: Function, x: Value) -> tuple[Value, Value]:
     """n, shifted to where exponents stand (its upper bits cut off), and r."""
-    form = _FORMATS[x.type.scalar]
+    form = FORMATS[x.type.scalar]
     shifted = f.fma(x, _LOG2_E, form.round_shift)
     n = f.fsub(shifted, form.round_shift)
     r = f.fma(n, -form.ln2[1], f.fma(n, -form.ln2[0], x))
@@ -157,12 +157,12 @@ def exp(f: Function, x: Value) -> Value:
 
 def _exp(f: Function, x: Value, remainder: Value | None) -> Value:
     """exp(x + remainder), where the remainder, if any, is less than a rounding error of x."""
-    form = _FORMATS[x.type.scalar]
+    form = FORMATS[x.type.scalar]
     zero, subnormal, infinite = form.exp_range
     bounded = _at_least(f, x, zero)
     exponent, r = _split(f, bounded)
     r = f.fadd(r, remainder) if remainder else r
-    mantissa = _polynomial(f, r, (1.0, 1.0, *_EXPM1[x.type.scalar]))
+    mantissa = polynomial(f, r, (1.0, 1.0, *_EXPM1[x.type.scalar]))
     # Below the normal numbers: 64 more in the exponent, and 2^-64 as a factor, which rounds.
     tiny = f.fcmp("olt", x, subnormal)
     exponent = f.select(tiny, f.add(exponent, 64 << form.fraction), exponent)
@@ -173,10 +173,10 @@ def _exp(f: Function, x: Value, remainder: Value | None) -> Value:
 
 def expm1(f: Function, x: Value) -> Value:
     """2^n (e^r - 1) + (2^n - 1), all halved on the way, so that 2^128 or 2^1024 is no obstacle."""
-    form = _FORMATS[x.type.scalar]
+    form = FORMATS[x.type.scalar]
     bounded = _at_least(f, x, form.expm1_low)
     exponent, r = _split(f, bounded)
-    small = f.fma(f.fmul(r, r), _polynomial(f, r, _EXPM1[x.type.scalar]), r)
+    small = f.fma(f.fmul(r, r), polynomial(f, r, _EXPM1[x.type.scalar]), r)
     half_power = _scale(f, constant(x.type, 0.5), exponent)
     result = f.fma(small, half_power, f.fsub(half_power, 0.5))
     result = f.fadd(result, result)
@@ -186,12 +186,12 @@ def expm1(f: Function, x: Value) -> Value:
 
 def tanh(f: Function, x: Value) -> Value:
     """h / (h + 1) with h = (e^(2 |x|) - 1) / 2. As n is small, ln2 needs no second part."""
-    form = _FORMATS[x.type.scalar]
+    form = FORMATS[x.type.scalar]
     magnitude = _at_most(f, absolute(f, x), form.tanh_high)
     shifted = f.fma(magnitude, 2 * _LOG2_E, form.round_shift)
     half_r = f.fma(f.fsub(shifted, form.round_shift), -0.5 * _LN_2, magnitude)
     coefficients = tuple(c * 2.0**i for i, c in enumerate(_EXPM1[x.type.scalar], start=1))
-    small = f.fma(f.fmul(half_r, half_r), _polynomial(f, half_r, coefficients), half_r)
+    small = f.fma(f.fmul(half_r, half_r), polynomial(f, half_r, coefficients), half_r)
     exponent = f.shl(f.bitcast(shifted, form.integer), form.fraction)
     power = _scale(f, constant(x.type, 1.0), exponent)
     h = f.fma(small, power, f.fma(power, 0.5, -0.5))
@@ -211,7 +211,7 @@ def _square_root_of_half(type) -> int:
 
 def _normalize(f: Function, x: Value) -> tuple[Value, Value]:
     """k, still an integer, and 1 + g between sqrt(1/2) and sqrt(2); x is a normal number."""
-    form = _FORMATS[x.type.scalar]
+    form = FORMATS[x.type.scalar]
     half = _square_root_of_half(x.type)
     offset = f.sub(f.bitcast(x, form.integer), half)
     fraction = f.and_(offset, (1 << form.fraction) - 1)
@@ -223,8 +223,8 @@ def _log_sum(f: Function, k: Value, g: Value) -> Value:
     s = f.fdiv(g, f.fadd(g, 2.0))
     z = f.fmul(s, s)
     half_square = f.fmul(f.fmul(g, 0.5), g)
-    ln2_high, ln2_low = _FORMATS[g.type.scalar].ln2
-    correction = f.fma(z, _polynomial(f, z, _LOG[g.type.scalar]), half_square)
+    ln2_high, ln2_low = FORMATS[g.type.scalar].ln2
+    correction = f.fma(z, polynomial(f, z, _LOG[g.type.scalar]), half_square)
     correction = f.fma(s, correction, f.fmul(k, ln2_low))
     return f.fma(k, ln2_high, f.fsub(g, f.fsub(half_square, correction)))
 
@@ -237,7 +237,7 @@ def _log_special(f: Function, x: Value, result: Value) -> Value:
 
 
 def log(f: Function, x: Value) -> Value:
-    form = _FORMATS[x.type.scalar]
+    form = FORMATS[x.type.scalar]
     subnormal = f.fcmp("olt", x, 2.0 ** (1 - form.bias))
     k, mantissa = _normalize(f, f.select(subnormal, f.fmul(x, 2.0**64), x))
     k = f.sitofp(f.select(subnormal, f.sub(k, 64), k), x.type)
@@ -246,7 +246,7 @@ def log(f: Function, x: Value) -> Value:
 
 def log1p(f: Function, x: Value) -> Value:
     """The logarithm of u = 1 + x rounded, with the rounding error put back into g."""
-    form = _FORMATS[x.type.scalar]
+    form = FORMATS[x.type.scalar]
     u = f.fadd(x, 1.0)
     added = f.fsub(u, x)
     error = f.fadd(f.fsub(x, f.fsub(u, added)), f.fsub(1.0, added))
@@ -260,12 +260,12 @@ def log1p(f: Function, x: Value) -> Value:
 
 def erf(f: Function, x: Value) -> Value:
     """A polynomial near zero; far from it 1 - e^-p, where p grows like x^2."""
-    form = _FORMATS[x.type.scalar]
+    form = FORMATS[x.type.scalar]
     near_limit, far_limit = form.erf_range
-    near = f.fma(x, _polynomial(f, f.fmul(x, x), _ERF_NEAR[x.type.scalar]), x)
+    near = f.fma(x, polynomial(f, f.fmul(x, x), _ERF_NEAR[x.type.scalar]), x)
     magnitude = _at_most(f, absolute(f, x), far_limit)
-    exponent, r = _split(f, f.fneg(_polynomial(f, magnitude, _ERF_FAR[x.type.scalar])))
-    rest = _scale(f, _polynomial(f, r, (1.0, 1.0, *_EXPM1[x.type.scalar])), exponent)
+    exponent, r = _split(f, f.fneg(polynomial(f, magnitude, _ERF_FAR[x.type.scalar])))
+    rest = _scale(f, polynomial(f, r, (1.0, 1.0, *_EXPM1[x.type.scalar])), exponent)
     far = copysign(f, f.fsub(1.0, rest), x)
     return f.select(f.fcmp("ogt", magnitude, near_limit), far, near)
 
@@ -325,14 +325,14 @@ def _log_pair(f: Function, k: Value, g: Value) -> tuple[Value, Value]:
     z_low = f.fma(f.fadd(s, s), s_low, z_low)
     third, third_low = _product(f, z, 1 / 3)
     third_low = f.fma(z, _THIRD_LOW, f.fma(z_low, 1 / 3, third_low))
-    tail = f.fmul(f.fmul(z, z), _polynomial(f, z, _LOG_TAIL))
+    tail = f.fmul(f.fmul(z, z), polynomial(f, z, _LOG_TAIL))
     cubic, cubic_low = _fast_sum(f, third, tail)
     cubic_low = f.fadd(cubic_low, third_low)
     v, v_low = _product(f, s, cubic)
     v_low = f.fma(s, cubic_low, f.fma(s_low, cubic, v_low))
     half, half_low = _fast_sum(f, s, v)
     half_low = f.fadd(half_low, f.fadd(v_low, s_low))
-    ln2_high, ln2_low = _FORMATS["double"].ln2
+    ln2_high, ln2_low = FORMATS["double"].ln2
     high, low = _fast_sum(f, f.fmul(k, ln2_high), f.fadd(half, half))
     low = f.fadd(low, f.fma(k, ln2_low, f.fadd(half_low, half_low)))
     return _fast_sum(f, high, low)

@@ -1,4 +1,4 @@
-"""The types, values and literals of LLVM IR: what the builder's methods receive and return."""
+"""Types, values, literals and blocks of LLVM IR: what the builder's methods receive and return."""
 
 import struct
 from collections.abc import Sequence
@@ -101,3 +101,47 @@ def constants(scalar: str, numbers: Sequence[float]) -> Value:
 def iota(lanes: int, scalar: str = "i64") -> Value:
     """The literal vector 0, 1, 2, ...; for one lane the scalar 0."""
     return constants(scalar, range(lanes)) if lanes > 1 else constant(Type(scalar), 0)
+
+
+class Block:
+    """A basic block; its phis are kept apart, because they gain operands until the text is made."""
+
+    __slots__ = ("label", "lines", "phis")
+
+    def __init__(self, label: str):
+        self.label = label
+        self.phis: list[Phi] = []
+        self.lines: list[str] = []
+
+
+class Phi(Value):
+    """A value that depends on the block control came from."""
+
+    __slots__ = ("incoming",)
+
+    def __init__(self, text: str, type: Type):
+        super().__init__(text, type)
+        self.incoming: list[str] = []
+
+    def add_incoming(self, value: Value, block: Block) -> None:
+        self.incoming.append(f"[ {value.text}, %{block.label} ]")
+
+
+class Branch:
+    """A conditional body under construction, and the values that it hands on."""
+
+    def __init__(self, carried: tuple[Phi, ...] = ()):
+        self.carried = carried
+        self.following: tuple[Value, ...] = ()
+
+    def carry(self, *values: Value) -> None:
+        """Says what the code after it, or the next pass of a loop, finds in `carried`."""
+        self.following = values
+
+
+class Loop(Branch):
+    """A loop's body under construction."""
+
+    def __init__(self, index: Phi, carried: tuple[Phi, ...]):
+        super().__init__(carried)
+        self.index = index
