@@ -71,19 +71,19 @@ def _handlers(kind: type) -> tuple[Callable, Callable] | None:
     return None
 
 
-def flatten(tree: Any) -> tuple[list, Structure]:
-    """The leaves of a tree in order, and its structure. `None` is an empty container."""
+def flatten(tree: Any, stop: type | tuple[type, ...] = ()) -> tuple[list, Structure]:
+    """The leaves of a tree in order, and its structure. `None` is an empty container; a `stop` type is a leaf."""
     leaves: list = []
-    return leaves, _flatten(tree, leaves)
+    return leaves, _flatten(tree, leaves, stop)
 
 
-def _flatten(tree: Any, leaves: list) -> Structure:
-    handlers = _handlers(type(tree))
+def _flatten(tree: Any, leaves: list, stop: type | tuple[type, ...]) -> Structure:
+    handlers = None if isinstance(tree, stop) else _handlers(type(tree))
     if handlers is None:
         leaves.append(tree)
         return LEAF
     children, context = handlers[0](tree)
-    return Structure(type(tree), context, tuple([_flatten(child, leaves) for child in children]))
+    return Structure(type(tree), context, tuple([_flatten(child, leaves, stop) for child in children]))
 
 
 def unflatten(structure: Structure, leaves: Iterable) -> Any:

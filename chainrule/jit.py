@@ -1,0 +1,288 @@
+"""`jit`: the only file that wires every stage. Traces a function, plans and compiles its graph, and runs the program."""
+
+from __future__ import annotations
+
+import functools
+import hashlib
+import logging
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+import chainrule
+from chainrule import tree
+from chainrule.codegen import llvm
+from chainrule.codegen.program import emit_program
+from chainrule.codegen.threads import barrier_ir, pool_ir
+from chainrule.config import config
+from chainrule.errors import ArgumentError
+from chainrule.frontend import trace
+from chainrule.frontend.lift import from_numpy, lift
+from chainrule.frontend.stateful import Stateful
+from chainrule.frontend.tensor import Box, Tensor, concrete, node_of
+from chainrule.ir.fingerprint import fingerprint
+from chainrule.ir.node import Node, Spec, variable
+from chainrule.ir.plan import Program
+from chainrule.passes.pipeline import Job, plan
+from chainrule.runtime.cache import Cache, default_folder, key
+from chainrule.runtime.engine import Engine
+from chainrule.runtime.executable import Executable, Slot
+
+log = logging.getLogger("chainrule")
+REMEMBERED = 256  # Calls of one function whose keys are remembered by identity.
+
+
+@functools.cache
+def _load_pool() -> llvm.LoadedObject:
+    return llvm.LoadedObject(_object(key("pool", pool_ir()), pool_ir)[0])
+
+
+engine = Engine(_load_pool)
+
+
+@functools.cache
+def _cache() -> Cache:
+    return Cache(default_folder())
+
+
+@functools.cache
+def _compiler_version() -> str:
+    """A hash of the compiler itself: an object made by other code is never used."""
+    digest = hashlib.sha256(chainrule.__version__.encode())
+    root = Path(__file__).parent
+    for path in sorted(root.glob("*/*.py")):
+        if path.parent.name in ("ir", "passes", "codegen"):
+            digest.update(path.read_bytes())
+    return digest.hexdigest()
+
+
+def _object(name: str, make_ir: Callable[[], str], facts: Callable[[], dict] = dict) -> tuple[bytes, dict]:
+    """Object code and the facts stored with it: from the disk cache, else compiled and put there."""
+    name = key(name, _compiler_version(), llvm.host_fingerprint(), str(llvm.vector_bytes()))
+    found = _cache().load(name)
+    if found is None:
+        text = make_ir()
+        found = llvm.compile_ir(text), facts()
+        _cache().store(name, *found)
+    return found
+
+
+class Traced:
+    """A function traced for one kind of arguments: its graph, and how results are put together again."""
+
+    def __init__(self, boxes: list[Box], parameters: list[Node], outputs: list[Node], updates: dict[int, Node],
+                 structure: tree.Structure, fixed: list) -> None:
+        self.boxes = boxes
+        self.parameters, self.outputs, self.updates = parameters, outputs, updates
+        self.structure, self.fixed = structure, fixed
+
+    def job(self) -> Job:
+        return Job(self.parameters, self.outputs, self.updates)
+
+
+class Compiled:
+    """A traced function with its program."""
+
+    def __init__(self, traced: Traced) -> None:
+        self.traced = traced
+        job = traced.job()
+        self.implicit = [box for box in traced.boxes if box.implicit]
+        start = time.perf_counter()
+        text = fingerprint(job.parameters, [*job.outputs, *job.updates.values()]) + repr(sorted(job.updates))
+        code, facts = _object(key("program", text), self._emit, self._facts)
+        native = llvm.LoadedObject(code)
+        self.seconds = time.perf_counter() - start
+        slots = []
+        for number, node in enumerate(job.parameters):
+            kind = "input" if number >= len(traced.boxes) else "state" if number in job.updates else "box"
+            slots.append(_slot(kind, node))
+        slots += [_slot("constant", node) for node in job.constants]
+        slots += [_slot("output", node) for node in job.outputs]
+        constants = [node.attributes["data"].value for node in job.constants]
+        limit = 1 if facts["serial"] else None
+        self.run = Executable(lambda pointers: engine.launcher(native, pointers, limit), slots, constants,
+                              facts["arena_bytes"])
+
+    @functools.cached_property
+    def program(self) -> Program:
+        return plan(self.traced.job())
+
+    def _emit(self) -> str:
+        return emit_program(self.program, llvm.vector_bytes()) + barrier_ir()
+
+    def _facts(self) -> dict:
+        return {"arena_bytes": self.program.arena_bytes, "serial": self.program.block.serial}
+
+
+def _slot(kind: str, node: Node) -> Slot:
+    return Slot(kind, node.shape, node.dtype.numpy)
+
+
+class Jitted:
+    """A function that is compiled for each kind of arguments it meets: see `jit`."""
+
+    def __init__(self, function: Callable) -> None:
+        functools.update_wrapper(self, function)
+        self.function = function
+        self.compiled: dict[tuple, Compiled] = {}
+        self._known: dict[tuple, Compiled] = {}
+
+    def __get__(self, instance: Any, owner: type) -> Callable:
+        return self if instance is None else functools.partial(self, instance)
+
+    def __call__(self, *args: Any, **kwargs: Any) -> Any:
+        if trace.state.level is not None:
+            return self.function(*args, **kwargs)
+        leaves, structure = tree.flatten((args, kwargs), stop=Stateful)
+        quick, inputs, boxes = self._sort(leaves, structure)
+        compiled = self._known.get(quick)
+        if compiled is None:
+            compiled = self._find(quick, leaves, structure)
+        boxes += compiled.implicit
+        values = iter(compiled.run(boxes, inputs))
+        traced = compiled.traced
+        results = [Tensor(next(values)) if leaf is _RESULT else leaf for leaf in traced.fixed]
+        return tree.unflatten(traced.structure, results)
+
+    def _sort(self, leaves: list, structure: tree.Structure) -> tuple[tuple, list[np.ndarray], list[Box]]:
+        """(a key by identity and shape, input arrays, boxes)."""
+        parts: list = [structure, Stateful.changes, trace.state.training, config.float64]
+        inputs: list[np.ndarray] = []
+        boxes: list[Box] = []
+        for leaf in leaves:
+            if isinstance(leaf, Stateful):
+                parts.append(id(leaf))
+                boxes += leaf.named_boxes().values()
+            elif isinstance(leaf, Box):
+                parts.append(id(leaf))
+                boxes.append(leaf)
+            elif isinstance(leaf, _DYNAMIC):
+                array = _array(leaf)
+                inputs.append(array)
+                parts.append((array.shape, array.dtype))
+            else:
+                parts.append(leaf)
+        if len(boxes) > 1:
+            boxes = list(dict.fromkeys(boxes))
+        try:
+            hash(quick := tuple(parts))
+        except TypeError:
+            bad = next(leaf for leaf in leaves if not _hashable(leaf))
+            raise ArgumentError(
+                "jit", f"{self.__name__} got an argument of type {type(bad).__name__}",
+                "arguments are tensors, NumPy arrays, numbers, modules, optimizers, containers of these, or "
+                "hashable settings", "convert it, or close over it",
+            ) from None
+        return quick, inputs, boxes
+
+    def _find(self, quick: tuple, leaves: list, structure: tree.Structure) -> Compiled:
+        """The program for these arguments: one compiled before for others of the same kind, or a new one."""
+        kind = (structure, trace.state.training, config.float64, *[_kind(leaf) for leaf in leaves])
+        compiled = self.compiled.get(kind)
+        if compiled is None:
+            if self.compiled:
+                log.warning("[jit] %s is compiled again: %s", self.__name__, _difference(kind, list(self.compiled)[-1]))
+            compiled = self.compiled[kind] = Compiled(_traced(self.function, leaves, structure))
+        if len(self._known) >= REMEMBERED:
+            self._known.clear()
+        self._known[quick] = compiled
+        return compiled
+
+
+_DYNAMIC = (Tensor, np.ndarray, np.generic, float, int)
+_RESULT = object()
+
+
+def _array(leaf: Any) -> np.ndarray:
+    if isinstance(leaf, Tensor):
+        return concrete(leaf)
+    if isinstance(leaf, (np.ndarray, np.generic)):
+        return from_numpy(leaf)
+    return concrete(lift(leaf))
+
+
+def _hashable(leaf: Any) -> bool:
+    try:
+        hash(leaf)
+    except TypeError:
+        return isinstance(leaf, _DYNAMIC)
+    return True
+
+
+def _kind(leaf: Any) -> Any:
+    """What a program depends on of one argument."""
+    if isinstance(leaf, Stateful):
+        boxes = leaf.named_boxes()
+        return leaf.settings(), tuple((path, box.shape, box.dtype) for path, box in boxes.items())
+    if isinstance(leaf, _DYNAMIC):
+        array = _array(leaf)
+        return array.shape, array.dtype, isinstance(leaf, Box)
+    return leaf
+
+
+def _difference(new: tuple, old: tuple) -> str:
+    """What changed between two kinds of arguments, in words."""
+    for number, (a, b) in enumerate(zip(new[3:], old[3:], strict=False)):
+        if a != b:
+            return f"argument leaf {number} was {_brief(b)} and is {_brief(a)}"
+    return "the arguments have another structure, or the mode (training, float64) changed"
+
+
+def _brief(kind: Any) -> str:
+    if isinstance(kind, tuple) and len(kind) == 3 and isinstance(kind[1], np.dtype):
+        return f"{kind[1]}{list(kind[0])}"
+    return "a module with other settings" if isinstance(kind, tuple) else repr(kind)
+
+
+def _traced(function: Callable, leaves: list, structure: tree.Structure) -> Traced:
+    """Run the function once on variables and collect what it returns and assigns."""
+    with trace.level("jit") as (_, level):
+        for leaf in leaves:
+            boxes = leaf.named_boxes().values() if isinstance(leaf, Stateful) else [leaf]
+            for box in boxes:
+                if isinstance(box, Box) and box not in level.boxes:
+                    level.admit(box, variable(box.spec, box.name))
+        inputs: list[Node] = []
+        args, kwargs = tree.unflatten(structure, [_standing(leaf, inputs) for leaf in leaves])
+        result = function(*args, **kwargs)
+        outputs: list[Node] = []
+        fixed, result_structure = tree.flatten(result, stop=Stateful)
+        for number, leaf in enumerate(fixed):
+            if isinstance(leaf, _DYNAMIC):
+                outputs.append(node_of(lift(leaf)))
+                fixed[number] = _RESULT
+        boxes = list(level.boxes)
+        updates = {number: box._node for number, box in enumerate(boxes) if box._node is not level.boxes[box].inside}
+        parameters = [level.boxes[box].inside for box in boxes] + inputs
+    return Traced(boxes, parameters, outputs, updates, result_structure, fixed)
+
+
+def _standing(leaf: Any, inputs: list[Node]) -> Any:
+    """What the traced function receives in place of an argument leaf."""
+    if not isinstance(leaf, _DYNAMIC) or isinstance(leaf, Box):
+        return leaf
+    array = _array(leaf)
+    node = variable(Spec(array.shape, lift(array).dtype), "")
+    inputs.append(node)
+    return Tensor(None, node)
+
+
+def jit(function: Callable) -> Jitted:
+    """Compile a function whole: the first call with each kind of arguments traces it into one native program.
+
+    Arguments may be tensors, NumPy arrays, numbers, modules and optimizers, and containers of these; everything
+    else must be hashable and is fixed in the program. Modules and optimizers go in by reference: what the function
+    assigns is written back. A new shape, dtype or setting compiles anew, with a notice that says what changed.
+    Inside another transform the function is simply called.
+
+    Raises TraceError where Python asks for a traced value, and for a module captured by closure.
+
+    >>> import chainrule as cr
+    >>> double = cr.jit(lambda x: 2 * x)
+    >>> float(double(cr.asarray(1.5)))
+    3.0
+    """
+    return Jitted(function)

@@ -1,0 +1,113 @@
+"""A loaded program bound to memory. Receives arrays and boxes from `jit`, runs the program on them, returns arrays.
+
+State is updated in its own memory; a call allocates nothing but its results.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import sys
+import weakref
+from collections.abc import Callable, Sequence
+from typing import Any, NamedTuple, Protocol
+
+import numpy as np
+
+STAGED = 4096  # Arrays up to so many bytes are copied: cheaper than asking NumPy for their address.
+ALIGNMENT = 64
+
+
+class Slot(NamedTuple):
+    """What one pointer of the program stands for: kind is "state", "box" (only read), "input", "constant", "output"."""
+
+    kind: str
+    shape: tuple[int, ...]
+    dtype: np.dtype
+
+
+class Holder(Protocol):
+    """An object whose `_value` is the present content of some state."""
+
+    _value: Any
+
+
+def aligned_empty(shape: tuple[int, ...], dtype: np.dtype) -> np.ndarray:
+    """An uninitialised array that starts at a cache line."""
+    size = int(np.prod(shape, dtype=np.int64)) * dtype.itemsize
+    memory = np.empty(size + ALIGNMENT, np.uint8)
+    start = -address(memory) % ALIGNMENT
+    return memory[start : start + size].view(dtype).reshape(shape)
+
+
+def address(array: np.ndarray) -> int:
+    return array.__array_interface__["data"][0]
+
+
+class Executable:
+    """A program with its slots, its arena and the boxes whose content it has seen last."""
+
+    def __init__(self, make_launcher: Callable[[ctypes.Array], Callable[[], None]], slots: Sequence[Slot],
+                 constants: Sequence[np.ndarray], arena_bytes: int) -> None:
+        self._pointers = (ctypes.c_void_p * (len(slots) + 1))()
+        self._arena = aligned_empty((arena_bytes,), np.dtype(np.uint8))
+        self._pointers[len(slots)] = address(self._arena)
+        self._constants = [np.ascontiguousarray(array) for array in constants]
+        numbers = [n for n, slot in enumerate(slots) if slot.kind == "constant"]
+        for number, array in zip(numbers, self._constants, strict=True):
+            self._pointers[number] = address(array)
+        self._boxes = [(n, slot) for n, slot in enumerate(slots) if slot.kind in ("state", "box")]
+        self._seen: list[Any] = [_nothing] * len(self._boxes)
+        self._written = [slot.kind == "state" for _, slot in self._boxes]
+        self._inputs = [(n, slot, self._stage(n, slot)) for n, slot in enumerate(slots) if slot.kind == "input"]
+        self._outputs = [(n, slot, self._stage(n, slot)) for n, slot in enumerate(slots) if slot.kind == "output"]
+        self._launch = make_launcher(self._pointers)
+
+    def _stage(self, number: int, slot: Slot) -> np.ndarray | None:
+        """Lasting memory for a small input or output."""
+        size = int(np.prod(slot.shape, dtype=np.int64)) * slot.dtype.itemsize
+        if size > STAGED:
+            return None
+        array = aligned_empty(slot.shape, slot.dtype)
+        self._pointers[number] = address(array)
+        return array
+
+    def __call__(self, boxes: Sequence[Holder], inputs: Sequence[np.ndarray]) -> list[np.ndarray]:
+        """Run once: `boxes` and `inputs` in the order of their slots; returns fresh outputs."""
+        seen, written = self._seen, self._written
+        for place, box in enumerate(boxes):
+            value = box._value
+            # Three references are the box's, this variable's and the call's own: then nobody else looks on.
+            if seen[place]() is not value or (written[place] and sys.getrefcount(value) > 3):
+                self._take(place, box)
+        kept = []
+        for (number, slot, stage), array in zip(self._inputs, inputs, strict=True):
+            if stage is not None:
+                np.copyto(stage, array)
+            else:
+                array = np.ascontiguousarray(array, slot.dtype)
+                kept.append(array)
+                self._pointers[number] = array.__array_interface__["data"][0]
+        results = []
+        for number, slot, stage in self._outputs:
+            if stage is None:
+                results.append(array := np.empty(slot.shape, slot.dtype))
+                self._pointers[number] = array.__array_interface__["data"][0]
+        self._launch()
+        fresh = iter(results)
+        return [stage.copy() if stage is not None else next(fresh) for _, _, stage in self._outputs]
+
+    def _take(self, place: int, box: Holder) -> None:
+        """Make the box's array the program's: a private, aligned copy if it is written and could be seen elsewhere."""
+        number, slot = self._boxes[place]
+        array = box._value
+        if self._written[place] or not array.flags.c_contiguous:
+            own = aligned_empty(slot.shape, slot.dtype)
+            np.copyto(own, array)
+            # A fresh array object owns the view, so that references to it can be counted.
+            box._value = array = own
+        self._seen[place] = weakref.ref(array)
+        self._pointers[number] = address(array)
+
+
+def _nothing() -> None:
+    """What has been seen of a box before the first call."""
