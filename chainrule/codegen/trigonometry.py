@@ -143,15 +143,15 @@ def _multiply(f: Function, words: list[Value], factor: Value, shift: int,
 
 
 def atan2(f: Function, y: Value, x: Value) -> Value:
-    """k pi/4 + atan(u), with u the quotient of smaller and larger, turned by -pi/4 if steep."""
+    """k pi/4 + atan(u): u is the smaller over the larger, turned by -pi/4 if that is steep."""
     scalar = x.type.scalar
     tall = f.fcmp("ogt", absolute(f, y), absolute(f, x))
     large = f.select(tall, absolute(f, y), absolute(f, x))
     small = f.select(tall, absolute(f, x), absolute(f, y))
-    q = f.select(f.fcmp("oeq", large, 0.0), 0.0, f.fdiv(small, large))
-    q = f.select(f.fcmp("oeq", small, float("inf")), 1.0, q)
-    steep = f.fcmp("ogt", q, 0.5)  # so that q - 1 is exact
-    u = f.select(steep, f.fdiv(f.fsub(q, 1.0), f.fadd(q, 1.0)), q)
+    steep = f.fcmp("ogt", small, f.fmul(large, 0.5))
+    steep = f.or_(steep, f.fcmp("oeq", small, float("inf")))
+    u = f.fdiv(*_turned(f, small, large, steep))
+    u = f.select(f.fcmp("oeq", small, large), 0.0, u)  # also for 0 / 0 and infinity / infinity
     z = f.fmul(u, u)
     angle = f.fma(f.fmul(u, z), polynomial(f, z, _ATAN[scalar]), u)
     k = f.select(steep, constant(x.type, 1.0), 0.0)
@@ -162,3 +162,11 @@ def atan2(f: Function, y: Value, x: Value) -> Value:
     high, low = _QUARTER_PI[scalar]
     angle = copysign(f, f.fma(k, high, f.fma(k, low, angle)), y)
     return f.select(f.fcmp("uno", x, y), float("nan"), angle)
+
+
+def _turned(f: Function, small: Value, large: Value, steep: Value) -> tuple[Value, Value]:
+    """The point, or where steep small - large and small + large, scaled against overflow."""
+    scale = f.select(f.fcmp("ogt", large, 1.0), constant(large.type, 0.25), 1.0)
+    scaled = f.fmul(large, scale)
+    difference, total = f.fma(small, scale, f.fneg(scaled)), f.fma(small, scale, scaled)
+    return f.select(steep, difference, small), f.select(steep, total, large)
