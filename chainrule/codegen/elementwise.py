@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from chainrule.codegen import math
+from chainrule.codegen import math, philox, trigonometry
 from chainrule.codegen.builder import Function
 from chainrule.codegen.values import Type, Value, constant
 from chainrule.dtypes import DType, bool_
@@ -35,7 +35,7 @@ def _by_kind(floating: str, integer: str) -> Emit:
 
 
 def _direct(function: Callable) -> Emit:
-    """A function of `codegen.math`: (builder, operands) -> result."""
+    """A function of `codegen.math` or `trigonometry`: (builder, operands) -> result."""
     return lambda f, args, expr: function(f, *args)
 
 
@@ -211,7 +211,7 @@ def _random_bits(f: Function, args: list[Value], expr: Expr) -> Value:
     lanes = position.type.lanes
     k0, k1, c0, c1 = (f.splat(word, lanes) for word in (k0, k1, c0, c1))
     low, high = f.trunc(position, "i32"), f.trunc(f.lshr(position, 32), "i32")
-    return math.philox4x32_10(f, low, high, c0, c1, k0, k1)[0]
+    return philox.philox4x32_10(f, low, high, c0, c1, k0, k1)[0]
 
 
 EMIT: dict[str, Emit] = {
@@ -224,7 +224,7 @@ EMIT: dict[str, Emit] = {
     "power": _power,
     "maximum": _extreme("max"),
     "minimum": _extreme("min"),
-    "atan2": _direct(math.atan2),
+    "atan2": _direct(trigonometry.atan2),
     "negative": _negative,
     "abs": _abs,
     "sign": _sign,
@@ -235,8 +235,8 @@ EMIT: dict[str, Emit] = {
     "expm1": _direct(math.expm1),
     "log": _direct(math.log),
     "log1p": _direct(math.log1p),
-    "sin": _direct(math.sin),
-    "cos": _direct(math.cos),
+    "sin": _direct(trigonometry.sin),
+    "cos": _direct(trigonometry.cos),
     "tanh": _direct(math.tanh),
     "erf": _direct(math.erf),
     "invert": lambda f, args, expr: f.xor(args[0], -1),
