@@ -5,13 +5,17 @@ Nothing here depends on a program: `jit` appends `barrier_ir()` to each module a
 """
 
 import platform
+import re
 import sys
 
-# A turn takes 10 to 40 ns, by processor. Neighbours meet at a barrier within a few microseconds;
-# whoever is later has lost its core to somebody else, and spinning on would only make that worse.
+# A turn of spinning takes 10 to 40 ns, by processor. Neighbours meet at a barrier within a few
+# microseconds; whoever is later has lost its core, and spinning on would only keep it away longer.
 BARRIER_TURNS = 400
 # A training loop comes back to Python between two steps: workers stay awake for about 50 us.
 POOL_TURNS = 2000
+# Where spinning has failed, as it must while two threads share a core, it is cut to a 32nd, but for
+# one wait in so many that finds out whether that is still so.
+PROBE = 8
 
 _PAUSE = {
     "x86_64": "call void @llvm.x86.sse2.pause()",
@@ -55,12 +59,19 @@ define internal void @wake(ptr %word) {
 }
 """
 
+# Beside a word stand the number of its sleepers and that of waits in a row that had to sleep.
 # `wait` counts itself as a sleeper before it looks again, `change` looks for sleepers after it has
 # stored: in the one order of sequentially consistent operations, one of the two sees the other.
 _WAIT = """
 define internal void @wait(ptr %word, i32 %old, i64 %turns) noinline {
 entry:
   %sleepers = getelementptr i8, ptr %word, i64 4
+  %failures.at = getelementptr i8, ptr %word, i64 8
+  %failures = load atomic i32, ptr %failures.at monotonic, align 4
+  %since = urem i32 %failures, PROBE
+  %hopeful = icmp eq i32 %since, 0
+  %fewer = lshr i64 %turns, 5
+  %limit = select i1 %hopeful, i64 %turns, i64 %fewer
   br label %look
 look:
   %turn = phi i64 [0, %entry], [%turn.next, %pause]
@@ -70,11 +81,19 @@ look:
 pause:
   PAUSE
   %turn.next = add i64 %turn, 1
-  %spin = icmp ult i64 %turn.next, %turns
+  %spin = icmp ult i64 %turn.next, %limit
   br i1 %spin, label %look, label %bed
 met:
+  %failed = icmp ne i32 %failures, 0
+  br i1 %failed, label %forgive, label %done
+forgive:
+  store atomic i32 0, ptr %failures.at monotonic, align 4
+  ret void
+done:
   ret void
 bed:
+  %failures.next = add i32 %failures, 1
+  store atomic i32 %failures.next, ptr %failures.at monotonic, align 4
   atomicrmw add ptr %sleepers, i32 1 seq_cst
   br label %check
 check:
@@ -238,10 +257,15 @@ def _native(*parts: str) -> str:
     """The parts with what they call, for this machine."""
     machine = {"AMD64": "x86_64", "arm64": "aarch64"}.get(platform.machine(), platform.machine())
     futex = _FUTEX_CALL.get(machine) if sys.platform == "linux" else None
-    sleep = _YIELD if futex is None else _FUTEX.replace("FUTEX", str(futex))
-    text = "".join([sleep, _WAIT, *parts]).replace("PAUSE", _PAUSE.get(machine, ""))
-    text = text.replace("BARRIER_TURNS", str(BARRIER_TURNS))
-    return text.replace("POOL_TURNS", str(POOL_TURNS))
+    text = "".join([_YIELD if futex is None else _FUTEX, _WAIT, *parts])
+    values = {
+        "FUTEX": futex,
+        "PAUSE": _PAUSE.get(machine, ""),
+        "BARRIER_TURNS": BARRIER_TURNS,
+        "POOL_TURNS": POOL_TURNS,
+        "PROBE": PROBE,
+    }
+    return re.sub(r"\b[A-Z_]{5,}\b", lambda name: str(values[name[0]]), text)
 
 
 def barrier_ir() -> str:

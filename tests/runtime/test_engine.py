@@ -2,6 +2,7 @@
 
 import gc
 import os
+import platform
 import subprocess
 import sys
 import threading
@@ -13,14 +14,15 @@ import numpy as np
 import pytest
 from runtime import programs
 
+from chainrule.codegen import threads
 from chainrule.errors import ArgumentError
 
 TESTS = Path(__file__).resolve().parents[1]
 
 
-@pytest.mark.parametrize(("threads", "phases"), [(1, 1000), (2, 50_000), (3, 3000), (4, 3000)])
-def test_barrier_lets_nobody_through_early(engine, meet, threads, phases):
-    engine.set_threads(threads)
+@pytest.mark.parametrize(("count", "phases"), [(1, 1000), (2, 10_000), (3, 3000), (4, 3000)])
+def test_barrier_lets_nobody_through_early(engine, meet, count, phases):
+    engine.set_threads(count)
     assert programs.Meeting(engine, phases, meet).run() == 0
 
 
@@ -28,6 +30,16 @@ def test_barrier_between_sleeping_threads(engine, meet):
     """With far more threads than cores nearly every wait ends in sleep."""
     engine.set_threads(16)
     assert programs.Meeting(engine, 300, meet).run() == 0
+
+
+def test_where_threads_cannot_sleep_on_a_word_they_yield(engine, monkeypatch):
+    monkeypatch.setattr(platform, "machine", lambda: "unheard of")
+    assert "sched_yield" in threads.barrier_ir()
+    engine.set_threads(3)
+    meeting = programs.Meeting(engine, 200, programs.load(programs.MEET))
+    for pause in (0, 0.001, 0.01):
+        time.sleep(pause)
+        assert meeting.run() == 0
 
 
 def test_many_short_runs(engine, meet):
@@ -48,8 +60,8 @@ def test_results_do_not_depend_on_the_number_of_threads(engine, total):
     sums = programs.Sums(engine, total)
     expected = np.cumsum(sums.arrays[0], axis=1, dtype=np.float32)[:, -1]
     results = set()
-    for threads in (1, 2, 3, 4, 1, 7):
-        engine.set_threads(threads)
+    for count in (1, 2, 3, 4, 1, 7):
+        engine.set_threads(count)
         results.add(sums.run())
         np.testing.assert_array_equal(sums.arrays[1], expected)
     assert len(results) == 1
@@ -101,8 +113,8 @@ def test_python_threads_may_run_programs_at_the_same_time(engine, total):
     workers = [threading.Thread(target=work, args=(sums,)) for sums in everyone]
     for worker in workers:
         worker.start()
-    for threads in (3, 2, 4) * 5:  # while the pool is replaced
-        engine.set_threads(threads)
+    for count in (3, 2, 4) * 5:  # while the pool is replaced
+        engine.set_threads(count)
     for worker in workers:
         worker.join()
     assert not wrong
@@ -121,10 +133,10 @@ def test_a_launcher_keeps_its_program_and_slots(engine):
     assert alive() is None
 
 
-@pytest.mark.parametrize("threads", [0, -1])
-def test_no_threads_is_an_error(engine, threads):
+@pytest.mark.parametrize("count", [0, -1])
+def test_no_threads_is_an_error(engine, count):
     with pytest.raises(ArgumentError, match=r"^\[threads\] .* threads cannot run; ask for 1$"):
-        engine.set_threads(threads)
+        engine.set_threads(count)
 
 
 def python(code: str, **environment: str) -> subprocess.CompletedProcess:
