@@ -6,7 +6,7 @@ import functools
 import hashlib
 import logging
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -79,6 +79,14 @@ class Traced:
         self.parameters, self.outputs, self.updates = parameters, outputs, updates
         self.structure, self.fixed = structure, fixed
 
+    def rebuild(self, values: list[np.ndarray]) -> Any:
+        """The function's result from the program's outputs."""
+        if len(self.fixed) == 1 and self.structure is tree.LEAF:
+            return Tensor(values[0]) if self.fixed[0] is _RESULT else self.fixed[0]
+        following = iter(values)
+        leaves = [Tensor(next(following)) if leaf is _RESULT else leaf for leaf in self.fixed]
+        return tree.unflatten(self.structure, leaves)
+
     def job(self) -> Job:
         return Job(self.parameters, self.outputs, self.updates)
 
@@ -128,7 +136,7 @@ class Jitted:
         functools.update_wrapper(self, function)
         self.function = function
         self.compiled: dict[tuple, Compiled] = {}
-        self._known: dict[tuple, Compiled] = {}
+        self._known: dict[tuple, tuple[Compiled, list[Box]]] = {}
 
     def __get__(self, instance: Any, owner: type) -> Callable:
         return self if instance is None else functools.partial(self, instance)
@@ -136,50 +144,44 @@ class Jitted:
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
         if trace.state.level is not None:
             return self.function(*args, **kwargs)
-        leaves, structure = tree.flatten((args, kwargs), stop=Stateful)
-        quick, inputs, boxes = self._sort(leaves, structure)
-        compiled = self._known.get(quick)
-        if compiled is None:
-            compiled = self._find(quick, leaves, structure)
-        boxes += compiled.implicit
-        values = iter(compiled.run(boxes, inputs))
-        traced = compiled.traced
-        results = [Tensor(next(values)) if leaf is _RESULT else leaf for leaf in traced.fixed]
-        return tree.unflatten(traced.structure, results)
+        leaves, structure = (args, None) if not kwargs else tree.flatten((args, kwargs), stop=Stateful)
+        inputs: list = []
+        quick = self._quick(leaves, structure, inputs)
+        if quick is None:
+            leaves, structure = tree.flatten((args, kwargs), stop=Stateful)
+            inputs.clear()
+            quick = self._quick(leaves, structure, inputs)
+        bound = self._known.get(quick)
+        if bound is None:
+            bound = self._bind(quick, *tree.flatten((args, kwargs), stop=Stateful))
+        compiled, boxes = bound
+        results = compiled.run(boxes, inputs)
+        return compiled.traced.rebuild(results)
 
-    def _sort(self, leaves: list, structure: tree.Structure) -> tuple[tuple, list[np.ndarray], list[Box]]:
-        """(a key by identity and shape, input arrays, boxes)."""
+    def _quick(self, leaves: Sequence, structure: tree.Structure | None, inputs: list) -> tuple | None:
+        """A key by identity and shape, and the arrays to pass; None if a leaf turns out to be a container."""
         parts: list = [structure, Stateful.changes, trace.state.training, config.float64]
-        inputs: list[np.ndarray] = []
-        boxes: list[Box] = []
         for leaf in leaves:
-            if isinstance(leaf, Stateful):
+            kind = type(leaf)
+            if kind is np.ndarray:
+                inputs.append(leaf)
+                parts += (leaf.shape, leaf.dtype)
+            elif kind is Tensor:
+                inputs.append(value := concrete(leaf))
+                parts += (value.shape, value.dtype)
+            elif isinstance(leaf, (Stateful, Box)):
                 parts.append(id(leaf))
-                boxes += leaf.named_boxes().values()
-            elif isinstance(leaf, Box):
-                parts.append(id(leaf))
-                boxes.append(leaf)
-            elif isinstance(leaf, _DYNAMIC):
-                array = _array(leaf)
-                inputs.append(array)
-                parts.append((array.shape, array.dtype))
+            elif isinstance(leaf, (float, int, np.generic)) and kind is not bool:
+                inputs.append(leaf)
+                parts.append(kind)
+            elif structure is None and tree.is_container(leaf):
+                return None
             else:
-                parts.append(leaf)
-        if len(boxes) > 1:
-            boxes = list(dict.fromkeys(boxes))
-        try:
-            hash(quick := tuple(parts))
-        except TypeError:
-            bad = next(leaf for leaf in leaves if not _hashable(leaf))
-            raise ArgumentError(
-                "jit", f"{self.__name__} got an argument of type {type(bad).__name__}",
-                "arguments are tensors, NumPy arrays, numbers, modules, optimizers, containers of these, or "
-                "hashable settings", "convert it, or close over it",
-            ) from None
-        return quick, inputs, boxes
+                parts += (kind, _setting(leaf, self.__name__))
+        return tuple(parts)
 
-    def _find(self, quick: tuple, leaves: list, structure: tree.Structure) -> Compiled:
-        """The program for these arguments: one compiled before for others of the same kind, or a new one."""
+    def _bind(self, quick: tuple, leaves: list, structure: tree.Structure) -> tuple[Compiled, list[Box]]:
+        """The program for these arguments and their boxes: one compiled before for others of the kind, or a new one."""
         kind = (structure, trace.state.training, config.float64, *[_kind(leaf) for leaf in leaves])
         compiled = self.compiled.get(kind)
         if compiled is None:
@@ -188,12 +190,19 @@ class Jitted:
             compiled = self.compiled[kind] = Compiled(_traced(self.function, leaves, structure))
         if len(self._known) >= REMEMBERED:
             self._known.clear()
-        self._known[quick] = compiled
-        return compiled
+        # Holding the leaves keeps their identities from being given to others.
+        boxes = _boxes(leaves) + compiled.implicit
+        self._known[quick] = compiled, boxes
+        return compiled, boxes
 
 
 _DYNAMIC = (Tensor, np.ndarray, np.generic, float, int)
 _RESULT = object()
+
+
+def _is_dynamic(leaf: Any) -> bool:
+    """Whether a leaf is an input of the program, rather than fixed in it."""
+    return isinstance(leaf, _DYNAMIC) and not isinstance(leaf, (bool, Box))
 
 
 def _array(leaf: Any) -> np.ndarray:
@@ -204,12 +213,28 @@ def _array(leaf: Any) -> np.ndarray:
     return concrete(lift(leaf))
 
 
-def _hashable(leaf: Any) -> bool:
+def _setting(leaf: Any, name: str) -> Any:
+    """A leaf that is fixed in the program, as part of a key."""
     try:
         hash(leaf)
     except TypeError:
-        return isinstance(leaf, _DYNAMIC)
-    return True
+        raise ArgumentError(
+            "jit", f"{name} got an argument of type {type(leaf).__name__}",
+            "arguments are tensors, NumPy arrays, numbers, modules, optimizers, containers of these, or "
+            "hashable settings", "convert it, or close over it",
+        ) from None
+    return leaf
+
+
+def _boxes(leaves: list) -> list[Box]:
+    """All boxes that the arguments bring, each once."""
+    found: dict[Box, None] = {}
+    for leaf in leaves:
+        if isinstance(leaf, Stateful):
+            found.update(dict.fromkeys(leaf.named_boxes().values()))
+        elif isinstance(leaf, Box):
+            found[leaf] = None
+    return list(found)
 
 
 def _kind(leaf: Any) -> Any:
@@ -217,10 +242,12 @@ def _kind(leaf: Any) -> Any:
     if isinstance(leaf, Stateful):
         boxes = leaf.named_boxes()
         return leaf.settings(), tuple((path, box.shape, box.dtype) for path, box in boxes.items())
-    if isinstance(leaf, _DYNAMIC):
+    if isinstance(leaf, Box):
+        return leaf.shape, leaf.dtype, "box"
+    if _is_dynamic(leaf):
         array = _array(leaf)
-        return array.shape, array.dtype, isinstance(leaf, Box)
-    return leaf
+        return array.shape, array.dtype, "array"
+    return type(leaf), leaf
 
 
 def _difference(new: tuple, old: tuple) -> str:
@@ -232,26 +259,23 @@ def _difference(new: tuple, old: tuple) -> str:
 
 
 def _brief(kind: Any) -> str:
-    if isinstance(kind, tuple) and len(kind) == 3 and isinstance(kind[1], np.dtype):
+    if len(kind) == 3:
         return f"{kind[1]}{list(kind[0])}"
-    return "a module with other settings" if isinstance(kind, tuple) else repr(kind)
+    return "a module with other settings" if isinstance(kind[0], tuple) else repr(kind[1])
 
 
 def _traced(function: Callable, leaves: list, structure: tree.Structure) -> Traced:
     """Run the function once on variables and collect what it returns and assigns."""
     with trace.level("jit") as (_, level):
-        for leaf in leaves:
-            boxes = leaf.named_boxes().values() if isinstance(leaf, Stateful) else [leaf]
-            for box in boxes:
-                if isinstance(box, Box) and box not in level.boxes:
-                    level.admit(box, variable(box.spec, box.name))
+        for box in _boxes(leaves):
+            level.admit(box, variable(box.spec, box.name))
         inputs: list[Node] = []
         args, kwargs = tree.unflatten(structure, [_standing(leaf, inputs) for leaf in leaves])
         result = function(*args, **kwargs)
         outputs: list[Node] = []
         fixed, result_structure = tree.flatten(result, stop=Stateful)
         for number, leaf in enumerate(fixed):
-            if isinstance(leaf, _DYNAMIC):
+            if isinstance(leaf, _DYNAMIC) and not isinstance(leaf, bool):
                 outputs.append(node_of(lift(leaf)))
                 fixed[number] = _RESULT
         boxes = list(level.boxes)
@@ -262,7 +286,7 @@ def _traced(function: Callable, leaves: list, structure: tree.Structure) -> Trac
 
 def _standing(leaf: Any, inputs: list[Node]) -> Any:
     """What the traced function receives in place of an argument leaf."""
-    if not isinstance(leaf, _DYNAMIC) or isinstance(leaf, Box):
+    if not _is_dynamic(leaf):
         return leaf
     array = _array(leaf)
     node = variable(Spec(array.shape, lift(array).dtype), "")

@@ -71,6 +71,11 @@ def _handlers(kind: type) -> tuple[Callable, Callable] | None:
     return None
 
 
+def is_container(value: Any) -> bool:
+    """Whether trees look inside a value."""
+    return _handlers(type(value)) is not None
+
+
 def flatten(tree: Any, stop: type | tuple[type, ...] = ()) -> tuple[list, Structure]:
     """The leaves of a tree in order, and its structure. `None` is an empty container; a `stop` type is a leaf."""
     leaves: list = []
