@@ -1,11 +1,11 @@
-"""From what users pass (tensors, NumPy arrays, Python scalars) to tensors of one dtype and one shape."""
+"""From what users pass (tensors, NumPy arrays, scalars) to tensors of one dtype and one shape."""
 
 from __future__ import annotations
 
 import warnings
 from collections.abc import Iterable
 from functools import reduce
-from typing import Any
+from typing import Any, TypeAlias
 
 import numpy as np
 
@@ -18,9 +18,10 @@ from chainrule.frontend.tensor import Box, Tensor, apply, concrete, node_of
 from chainrule.ir import interpret
 from chainrule.ir.node import OPS, Spec
 
-Operand = Tensor | np.ndarray | bool | int | float
+Operand: TypeAlias = Tensor | np.ndarray | bool | int | float
 
 SCALARS = (bool, int, float)
+_STORED = {kind.numpy for kind in dtypes.ALL}
 
 _noticed = False
 
@@ -35,56 +36,74 @@ def _notice_float64() -> None:
     warnings.warn_explicit(
         "[asarray] float64 NumPy input was cast to float32; that is the default of chainrule; pass "
         "dtype=cr.float64 or set cr.config.float64 = True to keep it (said once)",
-        UserWarning, origin.file or "<chainrule>", origin.line,
+        UserWarning,
+        origin.file or "<chainrule>",
+        origin.line,
     )
 
 
 def from_numpy(value: Any, dtype: DType | None = None, wide: bool = False) -> np.ndarray:
-    """A NumPy array in a dtype of chainrule and native byte order; shares memory where nothing changes.
+    """A NumPy array in a dtype of chainrule and native byte order, on the same memory if it fits.
 
-    float64 becomes float32 unless `dtype` asks, `config.float64` is set, or a partner is float64 (`wide`).
+    float64 becomes float32 unless `dtype`, `config.float64` or a float64 partner (`wide`) asks.
     """
     array = np.asarray(value)
     if dtype is not None:
         return array.astype(dtype.numpy, copy=False)
-    if array.dtype.kind not in "biuf" or array.dtype.itemsize not in (1, 2, 4, 8) or array.dtype == np.float16:
-        raise DTypeError("asarray", f"a NumPy array of {array.dtype} has no counterpart here",
-                         f"there are {', '.join(kind.name for kind in dtypes.ALL)}",
-                         "pass dtype= or convert it first")
-    if array.dtype.kind == "f" and array.dtype.itemsize == 8 and not (wide or config.float64):
+    native = array.dtype.newbyteorder("=")
+    if native not in _STORED:
+        raise DTypeError(
+            "asarray",
+            f"a NumPy array of {native} has no counterpart here",
+            f"there are {', '.join(kind.name for kind in dtypes.ALL)}",
+            "pass dtype= or convert it first",
+        )
+    if native == np.float64 and not (wide or config.float64):
         _notice_float64()
-        return array.astype(np.float32)
-    return array.astype(array.dtype.newbyteorder("="), copy=False)
+        native = np.dtype(np.float32)
+    return array.astype(native, copy=False)
 
 
 def scalar(value: Any, dtype: DType, where: str = "asarray") -> Tensor:
-    """A Python scalar as a tensor without axes; in an open level a `constant` node, never a buffer."""
+    """A Python scalar as a tensor without axes; in an open level a `constant` node, no buffer."""
     if dtype.is_integer:
         value = int(value)
         info = dtypes.iinfo(dtype)
         if not info.min <= value <= info.max:
-            raise ArgumentError(where, f"{value} does not fit {dtype.name}",
-                                "a Python scalar takes the dtype of the array beside it",
-                                "cast the array to a wider dtype first")
-    return apply("constant", value=float(value) if dtype.is_float else bool(value) if dtype is bool_ else value,
-                 dtype=dtype)
+            raise ArgumentError(
+                where,
+                f"{value} does not fit {dtype.name}",
+                "a Python scalar takes the dtype of the array beside it",
+                "cast the array to a wider dtype first",
+            )
+    return apply(
+        "constant",
+        value=float(value) if dtype.is_float else bool(value) if dtype is bool_ else value,
+        dtype=dtype,
+    )
 
 
 def natural_dtype(scalar: bool | int | float) -> DType:
     """The dtype of a Python scalar that stands alone."""
-    return dtypes.of(bool if isinstance(scalar, bool) else int if isinstance(scalar, int) else float)
+    return dtypes.of(
+        bool if isinstance(scalar, bool) else int if isinstance(scalar, int) else float
+    )
 
 
 def lift(value: Any, where: str = "asarray", wide: bool = False) -> Tensor:
-    """One argument as a tensor. Raises DTypeError for what is neither tensor, NumPy array nor scalar."""
+    """One argument as a tensor: it must be a tensor, a NumPy array or a Python scalar."""
     if isinstance(value, Tensor):
         return value
     if isinstance(value, SCALARS):
         return scalar(value, natural_dtype(value), where)
     if isinstance(value, (np.ndarray, np.generic)):
         return Tensor(from_numpy(value, wide=wide))
-    raise DTypeError(where, f"got a {type(value).__name__}", "it takes tensors, NumPy arrays and Python scalars",
-                     "convert it with cr.asarray first")
+    raise DTypeError(
+        where,
+        f"got a {type(value).__name__}",
+        "it takes tensors, NumPy arrays and Python scalars",
+        "convert it with cr.asarray first",
+    )
 
 
 def unboxed(x: Tensor) -> Tensor:
@@ -95,7 +114,7 @@ def unboxed(x: Tensor) -> Tensor:
 
 
 def common_dtype(values: Iterable[Any]) -> DType:
-    """The promoted dtype of tensors and Python scalars; scalars only change the kind, never the width."""
+    """The promoted dtype; Python scalars change the kind at most, never the width."""
     values = list(values)
     strong = [value.dtype for value in values if isinstance(value, Tensor)]
     weak = [value for value in values if not isinstance(value, Tensor)]
@@ -105,7 +124,7 @@ def common_dtype(values: Iterable[Any]) -> DType:
 
 
 def broadcast_shape(where: str, shapes: list[tuple[int, ...]]) -> tuple[int, ...]:
-    """The shape that all of them broadcast to. Raises ShapeError, naming the axis, where there is none."""
+    """The shape that all of them broadcast to. Raises ShapeError, naming the axis."""
     result = shapes[0] if shapes else ()
     for shape in shapes[1:]:
         if shape == result:
@@ -115,7 +134,8 @@ def broadcast_shape(where: str, shapes: list[tuple[int, ...]]) -> tuple[int, ...
         for axis, (m, n) in enumerate(zip(a, b, strict=True)):
             if m != n and 1 not in (m, n):
                 raise ShapeError(
-                    where, f"shapes {' and '.join(str(list(shape)) for shape in shapes)} do not fit together",
+                    where,
+                    f"shapes {' and '.join(str(list(s)) for s in shapes)} do not fit together",
                     f"axis {axis - rank} has {m} and {n} elements, and only 1 stretches",
                     "reshape one of them, or insert an axis with x[:, None]",
                 )
@@ -124,10 +144,13 @@ def broadcast_shape(where: str, shapes: list[tuple[int, ...]]) -> tuple[int, ...
 
 
 def lifted(where: str, values: Iterable[Any]) -> list[Any]:
-    """Tensors and Python scalars stay; NumPy arrays become tensors, float64 only beside a float64 tensor."""
+    """NumPy arrays become tensors, float64 ones only beside a float64 tensor; the rest stays."""
     values = list(values)
     wide = any(isinstance(value, Tensor) and value.dtype is float64 for value in values)
-    return [value if isinstance(value, (Tensor, *SCALARS)) else lift(value, where, wide) for value in values]
+    return [
+        value if isinstance(value, (Tensor, *SCALARS)) else lift(value, where, wide)
+        for value in values
+    ]
 
 
 def cast(x: Tensor, dtype: DType) -> Tensor:
@@ -165,14 +188,14 @@ def promoted_floats(where: str, *values: Any) -> list[Tensor]:
 
 
 def operands(where: str, *values: Any, dtype: DType | None = None) -> list[Tensor]:
-    """The arguments as tensors of one dtype and one shape: the promotion and broadcasting of every function."""
+    """The arguments as tensors of one dtype and one shape, by promotion and broadcasting."""
     tensors = promoted(where, *values, dtype=dtype)
     shape = broadcast_shape(where, [tensor.shape for tensor in tensors])
     return [spread(tensor, shape) for tensor in tensors]
 
 
 def elementwise(op: str, *values: Any, where: str = "", floats: bool = False) -> Tensor:
-    """An elementwise primitive on any arguments; with `floats`, integers and bools become floats first."""
+    """An elementwise primitive on any arguments; with `floats`, integers become floats first."""
     where = where or op
     given = lifted(where, values)
     dtype = common_dtype(given)
@@ -191,8 +214,11 @@ def axis_of(axis: Any, rank: int, where: str) -> int:
     """One axis as a number from 0 to rank - 1. Raises ArgumentError outside."""
     number = axis.__index__()
     if not -rank <= number < rank:
-        raise AxisError(where, f"axis {number} of a tensor with {rank} axes",
-                        f"axes run from {-rank} to {rank - 1}" if rank else "it is a single number")
+        raise AxisError(
+            where,
+            f"axis {number} of a tensor with {rank} axes",
+            f"axes run from {-rank} to {rank - 1}" if rank else "it is a single number",
+        )
     return number % rank
 
 
@@ -203,7 +229,9 @@ def axes_of(axis: Any, rank: int, where: str) -> tuple[int, ...]:
     several = axis if isinstance(axis, (tuple, list)) else (axis,)
     numbers = [axis_of(each, rank, where) for each in several]
     if len(set(numbers)) != len(numbers):
-        raise ArgumentError(where, f"axis {tuple(several)} names an axis twice", "", "name each axis once")
+        raise ArgumentError(
+            where, f"axis {tuple(several)} names an axis twice", "", "name each axis once"
+        )
     return tuple(sorted(numbers))
 
 

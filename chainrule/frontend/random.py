@@ -1,4 +1,6 @@
-"""Random numbers by counting (Philox): the same seed gives the same bits anywhere. Hands on tensors."""
+"""Random numbers by counting (Philox): the same seed gives the same bits anywhere. Hands on
+tensors.
+"""
 
 from __future__ import annotations
 
@@ -83,7 +85,7 @@ def split(key: Tensor, num: int = 2) -> Tensor:
 
 
 def _next_draw() -> Tensor:
-    """The state of this draw; the stream moves on by one draw number, a 64-bit count in its last two words."""
+    """The state of this draw; the stream moves on by one, a 64-bit count in its last two words."""
     state = unboxed(stream)
     carry = state[2] == 0xFFFFFFFF
     place = iota(4)
@@ -103,7 +105,12 @@ def bits(shape: Any = (), *, key: Tensor | None = None) -> Tensor:
 def _float_type(dtype: Any, name: str) -> DType:
     kind = default_float() if dtype is None else dtypes.of(dtype)
     if not kind.is_float:
-        raise DTypeError(name, f"asked for {kind.name}", "these numbers are floats", "cast the result, or use integers()")
+        raise DTypeError(
+            name,
+            f"asked for {kind.name}",
+            "these numbers are floats",
+            "cast the result, or use integers()",
+        )
     return kind
 
 
@@ -127,8 +134,14 @@ def _positive_unit(words: list[Tensor], kind: DType) -> Tensor:
     return fine + 2.0 ** (-32 * len(words) - 1)
 
 
-def uniform(shape: Any = (), low: float = 0.0, high: float = 1.0, *, dtype: Any = None,
-            key: Tensor | None = None) -> Tensor:
+def uniform(
+    shape: Any = (),
+    low: float = 0.0,
+    high: float = 1.0,
+    *,
+    dtype: Any = None,
+    key: Tensor | None = None,
+) -> Tensor:
     """Uniform in [low, high): 24 random bits in float32, 53 in float64.
 
     >>> cr.random.uniform((2, 3)).shape
@@ -138,8 +151,14 @@ def uniform(shape: Any = (), low: float = 0.0, high: float = 1.0, *, dtype: Any 
     return unit if (low, high) == (0, 1) else unit * (high - low) + low
 
 
-def normal(shape: Any = (), mean: float = 0.0, std: float = 1.0, *, dtype: Any = None,
-           key: Tensor | None = None) -> Tensor:
+def normal(
+    shape: Any = (),
+    mean: float = 0.0,
+    std: float = 1.0,
+    *,
+    dtype: Any = None,
+    key: Tensor | None = None,
+) -> Tensor:
     """Normal numbers, by Box and Muller: sqrt(-2 log u) times cos and sin of a uniform angle.
 
     >>> cr.random.normal((2, 3)).shape
@@ -157,8 +176,16 @@ def normal(shape: Any = (), mean: float = 0.0, std: float = 1.0, *, dtype: Any =
     return numbers if (mean, std) == (0, 1) else numbers * std + mean
 
 
-def truncated_normal(shape: Any = (), low: float = -2.0, high: float = 2.0, mean: float = 0.0, std: float = 1.0, *,
-                     dtype: Any = None, key: Tensor | None = None) -> Tensor:
+def truncated_normal(
+    shape: Any = (),
+    low: float = -2.0,
+    high: float = 2.0,
+    mean: float = 0.0,
+    std: float = 1.0,
+    *,
+    dtype: Any = None,
+    key: Tensor | None = None,
+) -> Tensor:
     """Normal numbers given that they lie between `low` and `high`, which count standard deviations.
 
     >>> cr.random.truncated_normal((1000,)).shape
@@ -172,7 +199,9 @@ def truncated_normal(shape: Any = (), low: float = -2.0, high: float = 2.0, mean
     return numbers if (mean, std) == (0, 1) else numbers * std + mean
 
 
-def exponential(shape: Any = (), rate: float = 1.0, *, dtype: Any = None, key: Tensor | None = None) -> Tensor:
+def exponential(
+    shape: Any = (), rate: float = 1.0, *, dtype: Any = None, key: Tensor | None = None
+) -> Tensor:
     """Exponential numbers with mean 1 / rate: -log(u) / rate.
 
     >>> cr.random.exponential((2, 3)).shape
@@ -200,7 +229,9 @@ def bernoulli(shape: Any = (), p: Any = 0.5, *, key: Tensor | None = None) -> Te
     return _unit(shape_of(shape), float32, key) < p
 
 
-def categorical(logits: Any, shape: Any = None, *, axis: int = -1, key: Tensor | None = None) -> Tensor:
+def categorical(
+    logits: Any, shape: Any = None, *, axis: int = -1, key: Tensor | None = None
+) -> Tensor:
     """Class numbers drawn from softmax(logits) along an axis; `shape` puts further axes in front.
 
     >>> cr.random.categorical(cr.asarray([[0.0, -cr.inf], [-cr.inf, 0.0]]))
@@ -212,15 +243,20 @@ def categorical(logits: Any, shape: Any = None, *, axis: int = -1, key: Tensor |
     return argmax(logits + noise, axis=-1)
 
 
-def integers(shape: Any, low: int, high: int | None = None, *, dtype: Any = int64, key: Tensor | None = None) -> Tensor:
-    """Integers from low to high - 1, or from 0 to low - 1; no value is likelier than another by more than 2**-31.
+def integers(
+    shape: Any, low: int, high: int | None = None, *, dtype: Any = int64, key: Tensor | None = None
+) -> Tensor:
+    """Integers from low to high - 1, or from 0 to low - 1; no value is likelier than another by
+    more than 2**-31.
 
     >>> cr.random.integers((3,), 5, 6)
     Tensor([5, 5, 5], dtype=int64)
     """
     low, high = (0, low) if high is None else (low, high)
     if not 0 < high - low < 1 << 32:
-        raise ArgumentError("integers", f"from {low} to {high}", "high must lie above low, by less than 2**32")
+        raise ArgumentError(
+            "integers", f"from {low} to {high}", "high must lie above low, by less than 2**32"
+        )
     return cast(_wide(shape_of(shape), key) % (high - low) + low, dtypes.of(dtype))
 
 
@@ -243,9 +279,16 @@ def permutation(x: Any, *, axis: int = 0, key: Tensor | None = None) -> Tensor:
     return take_along(x, argsort(_wide((x.shape[along],), key)), along)
 
 
-def choice(x: Any, shape: Any = (), *, replace: bool = True, p: Any = None, axis: int = 0,
-           key: Tensor | None = None) -> Tensor:
-    """Numbers below x, or slices of a tensor, drawn with or without replacement; `p` are their probabilities.
+def choice(
+    x: Any,
+    shape: Any = (),
+    *,
+    replace: bool = True,
+    p: Any = None,
+    axis: int = 0,
+    key: Tensor | None = None,
+) -> Tensor:
+    """Numbers below x, or slices of a tensor, with or without replacement; `p` weighs them.
 
     >>> cr.random.choice(5, (2, 3)).shape
     (2, 3)
@@ -254,13 +297,21 @@ def choice(x: Any, shape: Any = (), *, replace: bool = True, p: Any = None, axis
     along, shape = axis_of(axis, x.ndim, "choice"), shape_of(shape)
     count, extent = math.prod(shape), x.shape[along]
     if not replace and count > extent:
-        raise ArgumentError("choice", f"{count} of {extent} without replacement", "there are not enough",
-                            "draw fewer, or with replacement")
+        raise ArgumentError(
+            "choice",
+            f"{count} of {extent} without replacement",
+            "there are not enough",
+            "draw fewer, or with replacement",
+        )
     if p is None:
-        chosen = integers(shape, extent, key=key) if replace else permutation(extent, key=key)[:count]
+        chosen = (
+            integers(shape, extent, key=key) if replace else permutation(extent, key=key)[:count]
+        )
     elif replace:
         chosen = categorical(log(floating(p, "choice")), shape, key=key)
     else:
         weights = log(floating(p, "choice"))
-        chosen = argsort(weights + gumbel((extent,), dtype=weights.dtype, key=key), descending=True)[:count]
+        chosen = argsort(
+            weights + gumbel((extent,), dtype=weights.dtype, key=key), descending=True
+        )[:count]
     return take_along(x, reshape_to(chosen, shape), along)

@@ -1,4 +1,4 @@
-"""Tensor: an immutable array with a value, a node, or both. `apply` is the one door from user code to primitives."""
+"""Tensor: an immutable array with a value, a node, or both; `apply` leads from it to primitives."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from chainrule.frontend import trace
 from chainrule.ir import interpret
 from chainrule.ir.node import OPS, Node, Spec, make, pick
 
-# What the methods and operators of Tensor call: the modules of `frontend.functions` enter theirs here.
+# What the methods of Tensor call: the modules of `frontend.functions` enter theirs here.
 composed: dict[str, Callable] = {}
 
 
@@ -47,7 +47,8 @@ def _reflected(name: str) -> Callable[[Tensor, Any], Any]:
 class Tensor:
     """An immutable multidimensional array.
 
-    Outside transforms it holds a value; inside one, also the node of the graph that makes it; under `jit` the
+    Outside transforms it holds a value; inside one, also the node of the graph that makes it; under
+    `jit` the
     node alone.
     """
 
@@ -87,8 +88,12 @@ class Tensor:
     def T(self) -> Tensor:
         """The transpose of a matrix."""
         if self.ndim != 2:
-            raise ShapeError("T", f"of a tensor with {self.ndim} axes", "it is defined for matrices",
-                             "use .mT for stacks of matrices or cr.permute_dims")
+            raise ShapeError(
+                "T",
+                f"of a tensor with {self.ndim} axes",
+                "it is defined for matrices",
+                "use .mT for stacks of matrices or cr.permute_dims",
+            )
         return composed["matrix_transpose"](self)
 
     @property
@@ -104,7 +109,7 @@ class Tensor:
     # ---- To Python and NumPy ----
 
     def numpy(self) -> np.ndarray:
-        """The value as a read-only NumPy array that shares this tensor's memory; `np.array(x)` copies."""
+        """The value as a read-only NumPy array in this tensor's memory; `np.array(x)` copies."""
         view = concrete(self, "a NumPy array").view()
         view.flags.writeable = False
         return view
@@ -113,18 +118,27 @@ class Tensor:
         if dtype is None or np.dtype(dtype) == self.dtype.numpy:
             return self.numpy().copy() if copy else self.numpy()
         if copy is False:
-            raise ArgumentError("numpy", f"{self.dtype.name} to {np.dtype(dtype)} without a copy",
-                                "another dtype needs other memory", "leave out copy=False")
+            raise ArgumentError(
+                "numpy",
+                f"{self.dtype.name} to {np.dtype(dtype)} without a copy",
+                "another dtype needs other memory",
+                "leave out copy=False",
+            )
         return self.numpy().astype(dtype)
 
-    def __dlpack__(self, *, stream: Any = None, max_version: tuple[int, int] | None = None,
-                   dl_device: tuple[int, int] | None = None, copy: bool | None = None) -> Any:
-        """A DLPack capsule. Consumers that cannot be told that memory is read-only get a copy."""
-        readable = max_version is not None and max_version[0] >= 1
-        if not readable and copy is False:
-            raise BufferError("[dlpack] this consumer cannot mark memory as read-only; tensors are immutable; "
-                              "ask for max_version=(1, 0) or allow a copy")
-        array = self.numpy() if readable and not copy else self.numpy().copy()
+    def __dlpack__(
+        self,
+        *,
+        stream: Any = None,
+        max_version: tuple[int, int] | None = None,
+        dl_device: tuple[int, int] | None = None,
+        copy: bool | None = None,
+    ) -> Any:
+        """A DLPack capsule; a consumer that cannot be told "read-only" gets a copy by default."""
+        versioned = max_version is not None and max_version[0] >= 1
+        array = self.numpy() if versioned else concrete(self, "a DLPack capsule")
+        if copy or copy is None and not versioned:
+            array = array.copy()
         return array.__dlpack__(stream=stream, max_version=max_version, dl_device=dl_device)
 
     def __dlpack_device__(self) -> tuple[int, int]:
@@ -132,8 +146,12 @@ class Tensor:
 
     def __array_namespace__(self, *, api_version: str | None = None) -> Any:
         if api_version not in (None, "2021.12", "2022.12", "2023.12", "2024.12", "2025.12"):
-            raise ArgumentError("array_namespace", f"no version {api_version!r} of the array API standard",
-                                "2021.12 to 2025.12 exist", "leave api_version out")
+            raise ArgumentError(
+                "array_namespace",
+                f"no version {api_version!r} of the array API standard",
+                "2021.12 to 2025.12 exist",
+                "leave api_version out",
+            )
         return sys.modules[__name__.partition(".")[0]]
 
     def to_device(self, device: str, /, *, stream: Any = None) -> Tensor:
@@ -153,8 +171,12 @@ class Tensor:
 
     def _scalar(self, use: str) -> np.ndarray:
         if self.size != 1:
-            raise ShapeError(use, f"of {self.size} elements ({self.dtype.name}{list(self.shape)})",
-                             "it is defined for one element", "index or reduce first, or call tolist()")
+            raise ShapeError(
+                use,
+                f"of {self.size} elements ({describe(self)})",
+                "it is defined for one element",
+                "index or reduce first, or call tolist()",
+            )
         return concrete(self, use)
 
     def __bool__(self) -> bool:
@@ -171,13 +193,17 @@ class Tensor:
 
     def __index__(self) -> int:
         if not self.dtype.is_integer or self.ndim:
-            raise TypeError(f"[index] {self.dtype.name}{list(self.shape)} cannot count or index; only integers "
-                            "without axes can; use int(x) if you mean its value")
+            raise TypeError(
+                f"[index] {self.dtype.name}{list(self.shape)} cannot count or index; only integers "
+                "without axes can; use int(x) if you mean its value"
+            )
         return int(self._scalar("a Python integer").item())
 
     def __len__(self) -> int:
         if not self.ndim:
-            raise TypeError("[len] a tensor without axes has no length; it is one number; use .size")
+            raise TypeError(
+                "[len] a tensor without axes has no length; it is one number; use .size"
+            )
         return self.shape[0]
 
     def __iter__(self) -> Iterator[Tensor]:
@@ -191,7 +217,7 @@ class Tensor:
 
     def __repr__(self) -> str:
         if self._value is None:
-            return f"{type(self).__name__}(traced {self.dtype.name}{list(self.shape)})"
+            return f"{type(self).__name__}(traced {describe(self)})"
         head = f"{type(self).__name__}("
         values = np.array2string(self._value, separator=", ", prefix=head) if self.size else "[]"
         shape = f", shape={self.shape}" if not self.size and self.shape != (0,) else ""
@@ -203,8 +229,8 @@ class Tensor:
     def __getstate__(self) -> tuple:
         names = [name for kind in type(self).__mro__ for name in getattr(kind, "__slots__", ())]
         state = {name: getattr(self, name) for name in names if name != "__weakref__"}
-        return getattr(self, "__dict__", None), state | {"_value": concrete(self, "a copy"), "_node": None,
-                                                         "_session": None}
+        state |= {"_value": concrete(self, "a copy"), "_node": None, "_session": None}
+        return getattr(self, "__dict__", None), state
 
     # ---- Operators and the few methods ----
 
@@ -212,9 +238,12 @@ class Tensor:
         return composed["getitem"](self, index)
 
     def __setitem__(self, index: Any, value: Any) -> None:
-        raise ImmutableError("setitem", "a Tensor cannot be changed in place",
-                             "others may hold it, and gradients need the old values",
-                             "write x = x.at[index].set(value), or x = cr.where(mask, value, x)")
+        raise ImmutableError(
+            "setitem",
+            "a Tensor cannot be changed in place",
+            "others may hold it, and gradients need the old values",
+            "write x = x.at[index].set(value), or x = cr.where(mask, value, x)",
+        )
 
     def astype(self, dtype: Any) -> Tensor:
         """The same values in another dtype."""
@@ -222,7 +251,9 @@ class Tensor:
 
     def reshape(self, *shape: Any) -> Tensor:
         """The same elements in another shape; one extent may be -1."""
-        return composed["reshape"](self, shape[0] if len(shape) == 1 and not is_integer(shape[0]) else shape)
+        return composed["reshape"](
+            self, shape[0] if len(shape) == 1 and not is_integer(shape[0]) else shape
+        )
 
     def sum(self, axis: Any = None, keepdims: bool = False) -> Tensor:
         """The sum over some axes, or over all."""
@@ -250,7 +281,7 @@ class Tensor:
     __rshift__, __rrshift__ = _operator("bitwise_right_shift"), _reflected("bitwise_right_shift")
     __lt__, __le__ = _operator("less"), _operator("less_equal")
     __gt__, __ge__ = _operator("greater"), _operator("greater_equal")
-    __eq__, __ne__ = _operator("equal"), _operator("not_equal")  # type: ignore[assignment]
+    __eq__, __ne__ = _operator("equal"), _operator("not_equal")
 
 
 # What an operator accepts beside a Tensor; anything else may know itself what to do with one.
@@ -266,19 +297,27 @@ def is_integer(value: Any) -> bool:
     return isinstance(value, (int, np.integer))
 
 
+def describe(x: Tensor | Spec) -> str:
+    """dtype and shape as error messages name them: float32[3, 4]."""
+    return f"{x.dtype.name}{list(x.shape)}"
+
+
 def check_device(device: Any) -> None:
     if device not in (None, "cpu"):
-        raise ArgumentError("device", f"there is no device {device!r}", "programs run on the processor", 'use "cpu"')
+        raise ArgumentError(
+            "device", f"there is no device {device!r}", "programs run on the processor", 'use "cpu"'
+        )
 
 
 class Box(Tensor):
     """A Tensor whose content may be replaced: a parameter, a buffer of a module, the random stream.
 
-    `implicit` boxes enter a compiled function without being passed to it.
+    `implicit` boxes enter a compiled function without being passed to it; `trainable` ones have gradients.
     """
 
     __slots__ = ("name",)
     implicit = False
+    trainable = False
 
     def __init__(self, value: np.ndarray, name: str = "") -> None:
         super().__init__(value)
@@ -291,15 +330,18 @@ class Box(Tensor):
         """Replace the content; shape and dtype stay. Raises ShapeError otherwise."""
         if content.spec != self.spec:
             raise ShapeError(
-                "assign", f"{self.describe()} holds {self.dtype.name}{list(self.shape)}, got "
-                f"{content.dtype.name}{list(content.shape)}", "state keeps its shape and dtype", "cast or reshape first",
+                "assign",
+                f"{self.describe()} holds {describe(self)}, got {describe(content)}",
+                "state keeps its shape and dtype",
+                "cast or reshape first",
             )
         if trace.state.level is None:
             self._value = concrete(content)
         else:
             trace.box_node(self)
             trace.state.session.assigned.setdefault(self, self._value)
-            self._node, self._session, self._value = node_of(content), trace.state.session, content._value
+            self._node, self._value = node_of(content), content._value
+            self._session = trace.state.session
 
 
 def node_of(tensor: Tensor) -> Node:
@@ -312,13 +354,15 @@ def node_of(tensor: Tensor) -> Node:
 
 
 def concrete(tensor: Tensor, use: str = "its value") -> np.ndarray:
-    """The value of a tensor. Raises TraceError, naming the `use` and the user's line, where it is not known."""
+    """The value of a tensor. Where it is not known, raises TraceError with the user's line."""
     if tensor._value is not None:
         return tensor._value
     if tensor._session is not trace.state.session or tensor._node is None:
         raise TraceError(
-            "trace", f"a traced {tensor.dtype.name}{list(tensor.shape)} was used after its transform had ended",
-            "it stood for a value of that call only", f"return it from the function instead ({trace.user_origin()})",
+            "trace",
+            f"a traced {describe(tensor)} was used after its transform had ended",
+            "it stood for a value of that call only",
+            f"return it from the function instead ({trace.user_origin()})",
         )
     try:
         return interpret.evaluate([tensor._node], tensor._session.values)[0]
@@ -326,14 +370,14 @@ def concrete(tensor: Tensor, use: str = "its value") -> np.ndarray:
         kind = trace.state.level.kind
         raise TraceError(
             {"jit": "jit", "map": "vmap", "body": "scan"}.get(kind, "jit"),
-            f"{use} was asked of a traced {tensor.dtype.name}{list(tensor.shape)} at {trace.user_origin()}",
+            f"{use} was asked of a traced {describe(tensor)} at {trace.user_origin()}",
             "while a function is being compiled or mapped, values are not known yet",
             "use cr.where or cr.cond for a choice, cr.scan or cr.while_loop for a loop",
         ) from None
 
 
 def apply(op: str, *tensors: Tensor, **attributes: Any) -> Any:
-    """One primitive on tensors: computed at once where values are known, recorded where a transform is open."""
+    """One primitive on tensors: computed where values are known, recorded in an open transform."""
     level = trace.state.level
     if level is None:
         OPS[op].infer(*tensors, **attributes)
@@ -342,7 +386,11 @@ def apply(op: str, *tensors: Tensor, **attributes: Any) -> Any:
     trace.note_origin()
     node = make(op, *[node_of(tensor) for tensor in tensors], **attributes)
     known = not level.symbolic and all(tensor._value is not None for tensor in tensors)
-    value = interpret.compute(node.op, [tensor._value for tensor in tensors], attributes) if known else None
+    value = (
+        interpret.compute(node.op, [tensor._value for tensor in tensors], attributes)
+        if known
+        else None
+    )
     if known:
         trace.state.session.values[node] = value
     if node.shape is not None:

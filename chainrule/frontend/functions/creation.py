@@ -30,11 +30,14 @@ from chainrule.frontend.lift import (
 from chainrule.frontend.tensor import Tensor, apply, check_device, concrete
 
 
-def asarray(obj: Any, /, *, dtype: Any = None, device: Any = None, copy: bool | None = None) -> Tensor:
+def asarray(
+    obj: Any, /, *, dtype: Any = None, device: Any = None, copy: bool | None = None
+) -> Tensor:
     """A tensor from a scalar, nested sequences, a NumPy array, or anything NumPy understands.
 
-    Python floats become float32, ints int64. NumPy arrays are copied unless `copy=False`, because a tensor never
-    changes; float64 ones are cast to float32 unless `dtype` or `config.float64` says otherwise.
+    Python floats become float32, ints int64. NumPy arrays are copied unless `copy=False`, because
+    a tensor never changes; float64 ones are cast to float32 unless `dtype` or `config.float64`
+    says otherwise.
 
     >>> cr.asarray([[1, 2], [3, 4]], dtype=cr.float32)
     Tensor([[1., 2.],
@@ -59,7 +62,9 @@ def asarray(obj: Any, /, *, dtype: Any = None, device: Any = None, copy: bool | 
 
 def _refuse_sharing(copy: bool | None) -> None:
     if copy is False:
-        raise ArgumentError("asarray", "copy=False, but the values must be converted", "", "leave out copy=False")
+        raise ArgumentError(
+            "asarray", "copy=False, but the values must be converted", "", "leave out copy=False"
+        )
 
 
 def _from_tensor(x: Tensor, dtype: DType | None, copy: bool | None) -> Tensor:
@@ -73,7 +78,10 @@ def _from_tensor(x: Tensor, dtype: DType | None, copy: bool | None) -> Tensor:
 
 def _from_sequence(items: list | tuple, dtype: DType | None) -> Tensor:
     if _holds_tensors(items):
-        parts = [asarray(item, dtype=dtype) if not isinstance(item, SCALARS) or dtype else item for item in items]
+        parts = [
+            asarray(item, dtype=dtype) if not isinstance(item, SCALARS) or dtype else item
+            for item in items
+        ]
         if dtype is None:
             kind = common_dtype(parts)
             parts = [cast(p, kind) if isinstance(p, Tensor) else scalar(p, kind) for p in parts]
@@ -81,18 +89,23 @@ def _from_sequence(items: list | tuple, dtype: DType | None) -> Tensor:
     try:
         array = np.array(items, None if dtype is None else dtype.numpy)
     except ValueError as error:
-        raise ShapeError("asarray", "the nested sequences have unequal lengths", str(error)) from None
+        raise ShapeError(
+            "asarray", "the nested sequences have unequal lengths", str(error)
+        ) from None
     if dtype is None and (array.dtype == np.float64 or array.size == 0 and array.dtype.kind == "f"):
         dtype = default_float()
     return Tensor(from_numpy(array, dtype))
 
 
 def _holds_tensors(items: list | tuple) -> bool:
-    return any(isinstance(item, Tensor) or isinstance(item, (list, tuple)) and _holds_tensors(item) for item in items)
+    return any(
+        isinstance(item, Tensor) or isinstance(item, (list, tuple)) and _holds_tensors(item)
+        for item in items
+    )
 
 
 def from_dlpack(x: Any, /, *, device: Any = None, copy: bool | None = None) -> Tensor:
-    """A tensor on the memory of another library's array, without a copy unless asked. That memory must not change.
+    """A tensor on the memory of another library's array, which must not change; copied if asked.
 
     >>> cr.from_dlpack(np.asarray([1, 2]))
     Tensor([1, 2], dtype=int64)
@@ -118,7 +131,11 @@ def full(shape: Any, fill_value: Operand, *, dtype: Any = None, device: Any = No
     kind = natural_dtype(fill_value) if dtype is None else dtypes.of(dtype)
     value = scalar(fill_value, kind, "full")
     # At once a tensor gets memory of its own, so that it may become a parameter.
-    return Tensor(np.full(shape, concrete(value))) if trace.state.level is None else spread(value, shape)
+    return (
+        Tensor(np.full(shape, concrete(value)))
+        if trace.state.level is None
+        else spread(value, shape)
+    )
 
 
 def zeros(shape: Any, *, dtype: Any = None, device: Any = None) -> Tensor:
@@ -148,7 +165,9 @@ def empty(shape: Any, *, dtype: Any = None, device: Any = None) -> Tensor:
     return zeros(shape, dtype=dtype, device=device)
 
 
-def full_like(x: Operand, /, fill_value: Operand, *, dtype: Any = None, device: Any = None) -> Tensor:
+def full_like(
+    x: Operand, /, fill_value: Operand, *, dtype: Any = None, device: Any = None
+) -> Tensor:
     """A tensor of one value with the shape and dtype of x.
 
     >>> cr.full_like(cr.asarray([1.0, 2.0]), 3)
@@ -190,7 +209,9 @@ def iota(size: int, dtype: DType = int64) -> Tensor:
     return apply("iota", size=size, dtype=dtype)
 
 
-def arange(start: Any, /, stop: Any = None, step: Any = 1, *, dtype: Any = None, device: Any = None) -> Tensor:
+def arange(
+    start: Any, /, stop: Any = None, step: Any = 1, *, dtype: Any = None, device: Any = None
+) -> Tensor:
     """start, start + step, ... below stop; with one argument, from 0.
 
     >>> cr.arange(1, 7, 2)
@@ -200,27 +221,40 @@ def arange(start: Any, /, stop: Any = None, step: Any = 1, *, dtype: Any = None,
     start, stop = (0, start) if stop is None else (start, stop)
     start, stop, step = [x if isinstance(x, SCALARS) else x.item() for x in (start, stop, step)]
     if step == 0:
-        raise ArgumentError("arange", "step is 0", "it would never arrive", "give a step above or below 0")
+        raise ArgumentError(
+            "arange", "step is 0", "it would never arrive", "give a step above or below 0"
+        )
     kind = dtypes.of(dtype) if dtype is not None else common_dtype([start, stop, step])
     if kind is bool_:
         raise DTypeError("arange", "a range has no truth values", "", "ask for an integer dtype")
-    size = max(0, math.ceil((stop - start) / step)) if not all(isinstance(x, int) for x in (start, stop, step)) \
+    size = (
+        max(0, math.ceil((stop - start) / step))
+        if not all(isinstance(x, int) for x in (start, stop, step))
         else max(0, -((start - stop) // step))
+    )
     if not kind.is_float:
         return iota(size, kind) if (start, step) == (0, 1) else _line(start, step, size, kind)
     return _line(start, step, size, kind)
 
 
 def _line(start: float, step: float, size: int, dtype: DType) -> Tensor:
-    """start + i * step in this dtype; small integers are computed in int64, where nothing overflows."""
+    """start + i * step in this dtype; small integers by way of int64, where nothing overflows."""
     if dtype.is_float:
         return iota(size, dtype) * scalar(step, dtype) + scalar(start, dtype)
     wide = dtype if dtype.bits == 64 else int64
     return cast(iota(size, int64) * int(step) + int(start), wide if wide is dtype else dtype)
 
 
-def linspace(start: Any, stop: Any, /, num: int, *, dtype: Any = None, device: Any = None,
-             endpoint: bool = True) -> Tensor:
+def linspace(
+    start: Any,
+    stop: Any,
+    /,
+    num: int,
+    *,
+    dtype: Any = None,
+    device: Any = None,
+    endpoint: bool = True,
+) -> Tensor:
     """`num` numbers from start to stop at equal distances; the stop itself only with `endpoint`.
 
     >>> cr.linspace(0, 1, 5)
@@ -238,7 +272,9 @@ def linspace(start: Any, stop: Any, /, num: int, *, dtype: Any = None, device: A
     return cast(where(fraction < 0.5, below, above), kind)
 
 
-def eye(n_rows: int, n_cols: int | None = None, /, *, k: int = 0, dtype: Any = None, device: Any = None) -> Tensor:
+def eye(
+    n_rows: int, n_cols: int | None = None, /, *, k: int = 0, dtype: Any = None, device: Any = None
+) -> Tensor:
     """Ones on diagonal k, zeros elsewhere.
 
     >>> cr.eye(2)
@@ -247,12 +283,13 @@ def eye(n_rows: int, n_cols: int | None = None, /, *, k: int = 0, dtype: Any = N
     """
     check_device(device)
     kind = default_float() if dtype is None else dtypes.of(dtype)
-    return cast(_diagonals(n_rows, n_rows if n_cols is None else n_cols) == k, kind)
+    return cast(_diagonals(n_rows, n_rows if n_cols is None else n_cols, k) == 0, kind)
 
 
-def _diagonals(rows: int, columns: int) -> Tensor:
-    """For each place of a matrix the number of its diagonal: column - row."""
-    return reshape_to(iota(columns), (1, columns)) - reshape_to(iota(rows), (rows, 1))
+def _diagonals(rows: int, columns: int, k: int) -> Tensor:
+    """For each place of a matrix the number of its diagonal, counted from diagonal k."""
+    k = max(-rows, min(k, columns))
+    return reshape_to(iota(columns), (1, columns)) - reshape_to(iota(rows), (rows, 1)) - k
 
 
 def tril(x: Operand, /, *, k: int = 0) -> Tensor:
@@ -263,7 +300,7 @@ def tril(x: Operand, /, *, k: int = 0) -> Tensor:
             [1., 1.]], dtype=float32)
     """
     x = _matrix(x, "tril")
-    return where(_diagonals(*x.shape[-2:]) <= k, x, zeros_like(x))
+    return where(_diagonals(*x.shape[-2:], k) <= 0, x, zeros_like(x))
 
 
 def triu(x: Operand, /, *, k: int = 0) -> Tensor:
@@ -274,13 +311,15 @@ def triu(x: Operand, /, *, k: int = 0) -> Tensor:
             [0., 1.]], dtype=float32)
     """
     x = _matrix(x, "triu")
-    return where(_diagonals(*x.shape[-2:]) >= k, x, zeros_like(x))
+    return where(_diagonals(*x.shape[-2:], k) >= 0, x, zeros_like(x))
 
 
 def _matrix(x: Operand, name: str) -> Tensor:
     x = lift(x, name)
     if x.ndim < 2:
-        raise ShapeError(name, f"of shape {list(x.shape)}", "it needs rows and columns", "reshape it first")
+        raise ShapeError(
+            name, f"of shape {list(x.shape)}", "it needs rows and columns", "reshape it first"
+        )
     return x
 
 
@@ -295,10 +334,17 @@ def meshgrid(*arrays: Operand, indexing: str = "xy") -> tuple[Tensor, ...]:
         raise ArgumentError("meshgrid", f"indexing={indexing!r}", 'only "xy" and "ij" exist')
     tensors = [lift(array, "meshgrid") for array in arrays]
     if any(tensor.ndim > 1 for tensor in tensors):
-        raise ShapeError("meshgrid", f"got shapes {[list(t.shape) for t in tensors]}", "each must have one axis")
+        raise ShapeError(
+            "meshgrid", f"got shapes {[list(t.shape) for t in tensors]}", "each must have one axis"
+        )
     order = list(range(len(tensors)))
     if indexing == "xy" and len(order) > 1:
         order[:2] = [1, 0]
     shape = tuple(tensors[i].size for i in order)
-    columns = [tuple(size if order[axis] == i else 1 for axis, size in enumerate(shape)) for i in range(len(order))]
-    return tuple(spread(reshape_to(t, column), shape) for t, column in zip(tensors, columns, strict=True))
+    columns = [
+        tuple(size if order[axis] == i else 1 for axis, size in enumerate(shape))
+        for i in range(len(order))
+    ]
+    return tuple(
+        spread(reshape_to(t, column), shape) for t, column in zip(tensors, columns, strict=True)
+    )

@@ -1,4 +1,4 @@
-"""Questions about dtypes, casts between them, and what the library can do; receives tensors or dtypes."""
+"""Dtypes: casts, limits, kinds, and what the library can do. Receives tensors and dtypes."""
 
 from __future__ import annotations
 
@@ -59,8 +59,16 @@ def result_type(*arrays_and_dtypes: Any) -> DType:
     >>> cr.result_type(cr.int32, cr.float32)
     chainrule.float32
     """
-    values = [thing for thing in arrays_and_dtypes if isinstance(thing, (Tensor, *SCALARS, np.ndarray, np.generic))]
-    kinds = [dtypes.of(thing) for thing in arrays_and_dtypes if not any(thing is value for value in values)]
+    values = [
+        thing
+        for thing in arrays_and_dtypes
+        if isinstance(thing, (Tensor, *SCALARS, np.ndarray, np.generic))
+    ]
+    kinds = [
+        dtypes.of(thing)
+        for thing in arrays_and_dtypes
+        if not any(thing is value for value in values)
+    ]
     strong = [Tensor(np.zeros((), kind.numpy)) for kind in kinds]
     if not values and not strong:
         raise ArgumentError("result_type", "of nothing", "it needs a tensor, dtype or scalar")
@@ -68,7 +76,7 @@ def result_type(*arrays_and_dtypes: Any) -> DType:
 
 
 def isdtype(dtype: Any, kind: Any) -> bool:
-    """Whether a dtype is of a kind ("bool", "integral", "real floating", "numeric", ...), or equals a dtype, or one of several.
+    """Whether a dtype is of a kind ("bool", "integral", "real floating", ...), or of one of several.
 
     >>> cr.isdtype(cr.int32, "integral")
     True
@@ -110,12 +118,16 @@ class NamespaceInfo:
     def default_device(self) -> str:
         return "cpu"
 
-    def devices(self) -> list[str]:
-        return ["cpu"]
+    def devices(self) -> tuple[str, ...]:
+        return ("cpu",)
 
     def default_dtypes(self, *, device: Any = None) -> dict[str, DType]:
         check_device(device)
-        return {"real floating": dtypes.default_float(), "integral": dtypes.int64, "indexing": dtypes.int64}
+        return {
+            "real floating": dtypes.default_float(),
+            "integral": dtypes.int64,
+            "indexing": dtypes.int64,
+        }
 
     def dtypes(self, *, device: Any = None, kind: Any = None) -> dict[str, DType]:
         """The dtypes by name, perhaps of one kind or several only."""

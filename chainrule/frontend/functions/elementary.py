@@ -1,4 +1,4 @@
-"""Exponentials, logarithms, trigonometric and hyperbolic functions; receives any operands, hands on float tensors."""
+"""Exponential, trigonometric and hyperbolic functions: from any operands to float tensors."""
 
 from __future__ import annotations
 
@@ -89,11 +89,30 @@ def erf(x: Operand, /) -> Tensor:
     return elementwise("erf", x, floats=True)
 
 
-# Giles, "Approximating the erfinv function" (2010): for w = -log(1 - x*x) below 5 in w - 2.5, above in sqrt(w) - 3.
-_ERFINV_CENTRE = (2.81022636e-08, 3.43273939e-07, -3.5233877e-06, -4.39150654e-06, 0.00021858087, -0.00125372503,
-                  -0.00417768164, 0.246640727, 1.50140941)
-_ERFINV_TAIL = (-0.000200214257, 0.000100950558, 0.00134934322, -0.00367342844, 0.00573950773, -0.0076224613,
-                0.00943887047, 1.00167406, 2.83297682)
+# Giles, "Approximating the erfinv function" (2010): for w = -log(1 - x*x) below 5 in w - 2.5, above
+# in sqrt(w) - 3.
+_ERFINV_CENTRE = (
+    2.81022636e-08,
+    3.43273939e-07,
+    -3.5233877e-06,
+    -4.39150654e-06,
+    0.00021858087,
+    -0.00125372503,
+    -0.00417768164,
+    0.246640727,
+    1.50140941,
+)
+_ERFINV_TAIL = (
+    -0.000200214257,
+    0.000100950558,
+    0.00134934322,
+    -0.00367342844,
+    0.00573950773,
+    -0.0076224613,
+    0.00943887047,
+    1.00167406,
+    2.83297682,
+)
 
 
 def erfinv(x: Operand, /) -> Tensor:
@@ -105,8 +124,11 @@ def erfinv(x: Operand, /) -> Tensor:
     x = floating(x, "erfinv")
     w = -log1p(-x * x)
     centre, tail = w < 5, where(w < 5, 5, w)
-    factor = where(centre, _polynomial(where(centre, w, 0) - 2.5, _ERFINV_CENTRE),
-                   _polynomial(apply("sqrt", tail) - 3, _ERFINV_TAIL))
+    factor = where(
+        centre,
+        _polynomial(where(centre, w, 0) - 2.5, _ERFINV_CENTRE),
+        _polynomial(apply("sqrt", tail) - 3, _ERFINV_TAIL),
+    )
     guess = where(abs(x) == 1, 0, factor * x)
     for _ in range(2 if x.dtype is float64 else 0):
         guess = guess - (erf(guess) - x) * exp(guess * guess) * (math.sqrt(math.pi) / 2)

@@ -1,4 +1,4 @@
-"""Arithmetic, rounding, powers and roots, element by element; receives any operands, hands on tensors."""
+"""Arithmetic, rounding, powers and roots, element by element: from any operands to tensors."""
 
 from __future__ import annotations
 
@@ -14,6 +14,8 @@ from chainrule.frontend.lift import (
     lift,
     operands,
     promoted_floats,
+    scalar,
+    spread,
     unboxed,
 )
 from chainrule.frontend.tensor import Tensor, apply, method
@@ -71,7 +73,8 @@ def floor_divide(x1: Operand, x2: Operand, /) -> Tensor:
     quotient = apply("floor_divide", x, y)
     if not x.dtype.is_float:
         return quotient
-    # Into and by infinity the array API standard says floor(x / y), where Python's rule gives NaN or -1.
+    # Into and by infinity the array API standard says floor(x / y), where Python's rule gives NaN
+    # or -1.
     return where(isinf(x) | isinf(y), floor(x / y), quotient)
 
 
@@ -92,7 +95,12 @@ def pow(x1: Operand, x2: Operand, /) -> Tensor:
     >>> cr.pow(cr.asarray([1.0, 2.0, 3.0]), 2)
     Tensor([1., 4., 9.], dtype=float32)
     """
-    if isinstance(x1, Tensor) and isinstance(x2, (int, float)) and not isinstance(x2, bool) and x2 == 2:
+    if (
+        isinstance(x1, Tensor)
+        and isinstance(x2, (int, float))
+        and not isinstance(x2, bool)
+        and x2 == 2
+    ):
         base = x1 if isinstance(x2, int) else floating(x1, "pow")
         return elementwise("multiply", base, base, where="pow")
     return elementwise("power", x1, x2, where="pow")
@@ -171,7 +179,8 @@ def nextafter(x1: Operand, x2: Operand, /) -> Tensor:
     x, y = operands("nextafter", *promoted_floats("nextafter", x1, x2))
     bits, sign = _bits(x), -(1 << (x.dtype.bits - 1))
     away = equal(x < 0, y < x)
-    # From zero the next floats are the smallest ones, with the sign of y; else one unit in the last place.
+    # From zero the next floats are the smallest ones, with the sign of y; else one unit in the last
+    # place.
     moved = where(equal(x, 0), (_bits(y) & sign) | 1, bits + cast(away, bits.dtype) * 2 - 1)
     neighbour = where(equal(x, y), y, apply("bitcast", moved, dtype=x.dtype))
     return where(isnan(x) | isnan(y), x + y, neighbour)
@@ -280,7 +289,7 @@ def minimum(x1: Operand, x2: Operand, /) -> Tensor:
 
 
 def clip(x: Operand, /, min: Any = None, max: Any = None) -> Tensor:
-    """x raised to at least `min` and lowered to at most `max`; either may be None. The dtype of x stays.
+    """x raised to `min` and lowered to `max`, of which either may be None; its dtype stays.
 
     >>> cr.clip(cr.asarray([-2.0, 0.5, 7.0]), 0, 1)
     Tensor([0. , 0.5, 1. ], dtype=float32)
@@ -320,3 +329,31 @@ def isfinite(x: Operand, /) -> Tensor:
     Tensor([ True, False, False], dtype=bool)
     """
     return abs(floating(x, "isfinite")) < float("inf")
+
+
+def real(x: Operand, /) -> Tensor:
+    """The real part, which is x: no number here is complex, but code for many libraries asks.
+
+    >>> cr.real(cr.asarray([1.0]))
+    Tensor([1.], dtype=float32)
+    """
+    return positive(x)
+
+
+def conj(x: Operand, /) -> Tensor:
+    """The complex conjugate, which is x.
+
+    >>> cr.conj(cr.asarray([1.0]))
+    Tensor([1.], dtype=float32)
+    """
+    return positive(x)
+
+
+def imag(x: Operand, /) -> Tensor:
+    """The imaginary part, which is 0.
+
+    >>> cr.imag(cr.asarray([1.0]))
+    Tensor([0.], dtype=float32)
+    """
+    x = lift(x, "imag")
+    return spread(scalar(0, x.dtype), x.shape)

@@ -1,4 +1,4 @@
-"""Indexing by integers, slices, arrays and masks; receives a tensor and an index, hands on the elements there."""
+"""Indexing by integers, slices, arrays and masks: from a tensor and an index to the elements."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ from chainrule.frontend.tensor import Tensor, apply, concrete, is_integer, metho
 
 
 class _Places(NamedTuple):
-    """What the basic part of an index leaves: the tensor, arrays by axis, and where their axes go."""
+    """What the basic part of an index leaves: a tensor, index arrays, where their axes go."""
 
     x: Tensor
     arrays: list[tuple[int, Tensor]]
@@ -42,19 +42,28 @@ def getitem(x: Tensor, index: Any) -> Tensor:
 
 
 def _entries(shape: tuple[int, ...], index: Any) -> list[Any]:
-    """One entry an axis, or None for a new one: slice, int, or array of integers. Ellipsis and masks are expanded."""
+    """A slice, int or array of integers for each axis, None for new ones; no ellipsis, no mask."""
     entries = []
     for item in index if isinstance(index, tuple) else (index,):
         entries.extend(_entry(item))
-    taken = sum(item is not None and item is not Ellipsis and not isinstance(item, _OnNewAxis) for item in entries)
+    taken = sum(
+        item is not None and item is not Ellipsis and not isinstance(item, _OnNewAxis)
+        for item in entries
+    )
     dots = [place for place, item in enumerate(entries) if item is Ellipsis]
     if len(dots) > 1:
-        raise IndexingError("index", "more than one ... in an index", "the others would be ambiguous")
+        raise IndexingError(
+            "index", "more than one ... in an index", "the others would be ambiguous"
+        )
     masks = [item for item in entries if isinstance(item, _Mask)]
     taken += sum(mask.value.ndim - 1 for mask in masks)
     if taken > len(shape):
-        raise IndexingError("index", f"{taken} indices for {len(shape)} axes of {list(shape)}",
-                            "each axis takes one", "write x[:, None] to insert an axis")
+        raise IndexingError(
+            "index",
+            f"{taken} indices for {len(shape)} axes of {list(shape)}",
+            "each axis takes one",
+            "write x[:, None] to insert an axis",
+        )
     place = dots[0] if dots else len(entries)
     entries[place : place + len(dots)] = [slice(None)] * (len(shape) - taken)
     return _unmasked(entries, shape)
@@ -83,8 +92,12 @@ def _entry(item: Any) -> list[Any]:
         if array.dtype.is_integer:
             return [array]
     kind = item.dtype.name if isinstance(item, Tensor) else type(item).__name__
-    raise IndexingError("index", f"a {kind} is no index", "indices are integers, slices, None, ... and arrays of "
-                        "integers or bools", "cast it to an integer, or compare to get a mask")
+    raise IndexingError(
+        "index",
+        f"a {kind} is no index",
+        "indices are integers, slices, None, ... and arrays of integers or bools",
+        "cast it to an integer, or compare to get a mask",
+    )
 
 
 def _unmasked(entries: list[Any], shape: tuple[int, ...]) -> list[Any]:
@@ -94,8 +107,12 @@ def _unmasked(entries: list[Any], shape: tuple[int, ...]) -> list[Any]:
         if isinstance(item, _Mask):
             covered = shape[axis : axis + item.value.ndim]
             if covered != item.value.shape:
-                raise IndexingError("index", f"a mask of shape {list(item.value.shape)} on axes {list(covered)} of "
-                                    f"{list(shape)}", "a mask must have the extents of what it selects from")
+                raise IndexingError(
+                    "index",
+                    f"a mask of shape {list(item.value.shape)} on axes {list(covered)} of "
+                    f"{list(shape)}",
+                    "a mask must have the extents of what it selects from",
+                )
             result.extend(Tensor(places) for places in np.nonzero(item.value))
             axis += item.value.ndim
         else:
@@ -131,7 +148,8 @@ def _basic(x: Tensor, entries: list[Any]) -> _Places:
         ranges.append((start, stop, step))
     y = _sliced(x, ranges)
     y = apply("flip", y, axes=tuple(flips)) if flips else y
-    # NumPy's rule: the axes of the index arrays stand where the arrays stood, or in front if these are apart.
+    # NumPy's rule: the axes of the index arrays stand where the arrays stood, or in front if these
+    # are apart.
     apart = advanced and advanced[-1][0] - advanced[0][0] != len(advanced) - 1
     position = 0 if apart or not advanced else advanced[0][1]
     return _Places(reshape_to(y, tuple(shape)), arrays, position)
@@ -151,20 +169,26 @@ def _bounds(item: slice, extent: int) -> tuple[int, int, int, bool]:
 
 def _checked(index: int, extent: int, axis: int) -> int:
     if not -extent <= index < extent:
-        raise IndexingError("index", f"index {index} of axis {axis}, which has {extent} elements",
-                            f"indices run from {-extent} to {extent - 1}" if extent else "it is empty")
+        raise IndexingError(
+            "index",
+            f"index {index} of axis {axis}, which has {extent} elements",
+            f"indices run from {-extent} to {extent - 1}" if extent else "it is empty",
+        )
     return index % extent
 
 
 def _sliced(x: Tensor, ranges: list[tuple[int, int, int]]) -> Tensor:
-    if all((start, stop, step) == (0, extent, 1) for (start, stop, step), extent in zip(ranges, x.shape)):
+    if all(
+        (start, stop, step) == (0, extent, 1)
+        for (start, stop, step), extent in zip(ranges, x.shape)
+    ):
         return x
     start, stop, step = zip(*ranges)
     return apply("slice", x, start=start, stop=stop, step=step)
 
 
 def _advanced(x: Tensor, arrays: list[tuple[int, Tensor]], position: int) -> Tensor:
-    """Arrays of integers: the axes they index are merged in front, then one gather takes the elements."""
+    """Arrays of integers: the axes they index are merged in front for one gather."""
     shape = broadcast_shape("index", [array.shape for _, array in arrays])
     axes = [axis for axis, _ in arrays]
     places = linear([spread(array, shape) for _, array in arrays], [x.shape[axis] for axis in axes])
@@ -184,39 +208,55 @@ def linear(indices: list[Tensor], extents: list[int]) -> Tensor:
 
 
 def wrapped(index: Tensor, extent: int) -> Tensor:
-    """Indices from 0: negative ones count from the end. Raises IndexingError outside, where the values are known."""
+    """Negative indices counted from 0. Raises IndexingError outside, where values are known."""
     index = cast(index, int64)
     if index._value is None:
         return where(index < 0, index + extent, index)
     value = index._value
     if value.size and (value.min() < -extent or value.max() >= extent):
-        raise IndexingError("index", f"indices from {value.min()} to {value.max()} for {extent} elements",
-                            f"they must lie between {-extent} and {extent - 1}", "check where they come from")
-    return Tensor(np.where(value < 0, value + extent, value)) if value.size and value.min() < 0 else index
+        raise IndexingError(
+            "index",
+            f"indices from {value.min()} to {value.max()} for {extent} elements",
+            f"they must lie between {-extent} and {extent - 1}",
+            "check where they come from",
+        )
+    return (
+        Tensor(np.where(value < 0, value + extent, value))
+        if value.size and value.min() < 0
+        else index
+    )
 
 
 def _integers(indices: Operand, name: str) -> Tensor:
     indices = lift(indices, name)
     if not indices.dtype.is_integer:
-        raise DTypeError(name, f"indices are {indices.dtype.name}", "they must be integers", "cast them")
+        raise DTypeError(
+            name, f"indices are {indices.dtype.name}", "they must be integers", "cast them"
+        )
     return indices
 
 
 def take(x: Operand, indices: Operand, /, *, axis: int | None = None) -> Tensor:
-    """The slices of x at `indices` along an axis. Raises IndexingError out of range; a compiled function clamps instead.
+    """The slices of x at `indices` along an axis. Raises IndexingError out of range; where values
+    are not known yet, indices are clamped instead.
 
     >>> cr.take(cr.asarray([10, 20, 30]), cr.asarray([2, 0]))
     Tensor([30, 10], dtype=int64)
     """
     x = unboxed(lift(x, "take"))
     if axis is None and x.ndim != 1:
-        raise ArgumentError("take", f"from {list(x.shape)} without an axis", "there is more than one", "name the axis")
+        raise ArgumentError(
+            "take",
+            f"from {list(x.shape)} without an axis",
+            "there is more than one",
+            "name the axis",
+        )
     along = axis_of(0 if axis is None else axis, x.ndim, "take")
     return take_along(x, wrapped(_integers(indices, "take"), x.shape[along]), along)
 
 
 def take_along_axis(x: Operand, indices: Operand, /, *, axis: int = -1) -> Tensor:
-    """For each place in `indices`, the element of x in the same line along `axis`; the other axes broadcast.
+    """For each index the element of x in its line along `axis`; the other axes broadcast.
 
     >>> cr.take_along_axis(cr.asarray([[1, 2], [3, 4]]), cr.asarray([[1], [0]]), axis=1)
     Tensor([[2],
@@ -224,8 +264,11 @@ def take_along_axis(x: Operand, indices: Operand, /, *, axis: int = -1) -> Tenso
     """
     x, indices = unboxed(lift(x, "take_along_axis")), _integers(indices, "take_along_axis")
     if x.ndim != indices.ndim:
-        raise ShapeError("take_along_axis", f"{list(x.shape)} with indices {list(indices.shape)}",
-                         "both need the same number of axes")
+        raise ShapeError(
+            "take_along_axis",
+            f"{list(x.shape)} with indices {list(indices.shape)}",
+            "both need the same number of axes",
+        )
     along = axis_of(axis, x.ndim, "take_along_axis")
     x, indices = moveaxis(x, along, -1), moveaxis(indices, along, -1)
     lines = broadcast_shape("take_along_axis", [x.shape[:-1], indices.shape[:-1]])
@@ -260,7 +303,15 @@ class At:
         places, updates = self._updates(value)
         _refuse_duplicates(places)
         flat = reshape_to(unboxed(self.x), (self.x.size,))
-        touched = apply("scatter_add", zeros(flat.shape, dtype=int32), places, ones(places.shape, dtype=int32)) > 0
+        touched = (
+            apply(
+                "scatter_add",
+                zeros(flat.shape, dtype=int32),
+                places,
+                ones(places.shape, dtype=int32),
+            )
+            > 0
+        )
         # bools have no sum
         kind = int8 if flat.dtype is bool_ else flat.dtype
         written = apply("scatter_add", zeros(flat.shape, dtype=kind), places, cast(updates, kind))
@@ -271,8 +322,11 @@ class At:
         places = getitem(reshape_to(iota(self.x.size), self.x.shape), self.index)
         value = cast(promoted("at", value, self.x)[0], self.x.dtype)
         if broadcast_shape("at", [value.shape, places.shape]) != places.shape:
-            raise ShapeError("at", f"a value of shape {list(value.shape)} for {list(places.shape)} places",
-                             "it must broadcast to them")
+            raise ShapeError(
+                "at",
+                f"a value of shape {list(value.shape)} for {list(places.shape)} places",
+                "it must broadcast to them",
+            )
         return places, spread(value, places.shape)
 
 
@@ -289,5 +343,9 @@ def _is_mask(index: Any, shape: tuple[int, ...]) -> bool:
 
 def _refuse_duplicates(places: Tensor) -> None:
     if places._value is not None and np.unique(places._value).size != places.size:
-        raise IndexingError("at", "set() names a place twice", "it is not defined which value stays",
-                            "make the indices distinct, or use add()")
+        raise IndexingError(
+            "at",
+            "set() names a place twice",
+            "it is not defined which value stays",
+            "make the indices distinct, or use add()",
+        )

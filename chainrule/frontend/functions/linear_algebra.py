@@ -1,4 +1,4 @@
-"""Matrix products and their kin: each becomes one contraction. Receives operands, hands on tensors."""
+"""Matrix products and their kin: from operands to tensors by contractions."""
 
 from __future__ import annotations
 
@@ -13,8 +13,10 @@ from chainrule.frontend.tensor import Tensor, apply, method
 from chainrule.ir.contraction import plain
 
 
-def contract(x: Tensor, y: Tensor, letters_x: Sequence[int], letters_y: Sequence[int], output: Sequence[int]) -> Tensor:
-    """One contraction; where a letter has extent 1 in only one operand, that operand does not have the letter."""
+def contract(
+    x: Tensor, y: Tensor, letters_x: Sequence[int], letters_y: Sequence[int], output: Sequence[int]
+) -> Tensor:
+    """One contraction; an operand loses the letters in which its extent of 1 is stretched."""
     sizes: dict[int, int] = {}
     for letters, tensor in ((letters_x, x), (letters_y, y)):
         for letter, extent in zip(letters, tensor.shape, strict=True):
@@ -25,14 +27,17 @@ def contract(x: Tensor, y: Tensor, letters_x: Sequence[int], letters_y: Sequence
     return apply("contract", x, y, spec=spec)
 
 
-def _without_stretched(x: Tensor, letters: Sequence[int], sizes: dict[int, int]) -> tuple[Tensor, list[int]]:
+def _without_stretched(
+    x: Tensor, letters: Sequence[int], sizes: dict[int, int]
+) -> tuple[Tensor, list[int]]:
     stays = [axis for axis, letter in enumerate(letters) if x.shape[axis] == sizes[letter]]
     return reshape_to(x, tuple(x.shape[axis] for axis in stays)), [letters[axis] for axis in stays]
 
 
 @method
 def matmul(x1: Operand, x2: Operand, /) -> Tensor:
-    """The matrix product of the last two axes, stacks broadcast; a vector counts as a row on the left, a column on
+    """The matrix product of the last two axes, stacks broadcast; a vector counts as a row on the
+    left, a column on
     the right, and its axis goes. (..., m, k) and (..., k, n) give (..., m, n). Raises ShapeError.
 
     >>> cr.matmul(cr.asarray([[1, 2], [3, 4]]), cr.asarray([1, 1]))
@@ -40,13 +45,21 @@ def matmul(x1: Operand, x2: Operand, /) -> Tensor:
     """
     x, y = promoted("matmul", x1, x2)
     if not x.ndim or not y.ndim:
-        raise ShapeError("matmul", f"{list(x.shape)} @ {list(y.shape)}", "a number without axes is no matrix",
-                         "use * to scale")
+        raise ShapeError(
+            "matmul",
+            f"{list(x.shape)} @ {list(y.shape)}",
+            "a number without axes is no matrix",
+            "use * to scale",
+        )
     shared_y = 0 if y.ndim == 1 else y.ndim - 2
     if x.shape[-1] != y.shape[shared_y]:
-        raise ShapeError("matmul", f"{list(x.shape)} @ {list(y.shape)}",
-                         f"the last axis of the left has {x.shape[-1]} elements, axis {shared_y - y.ndim} of the "
-                         f"right {y.shape[shared_y]}", "they must be equal; .mT transposes")
+        raise ShapeError(
+            "matmul",
+            f"{list(x.shape)} @ {list(y.shape)}",
+            f"the last axis of the left has {x.shape[-1]} elements, "
+            f"axis {shared_y - y.ndim} of the right {y.shape[shared_y]}",
+            "they must be equal; .mT transposes",
+        )
     broadcast_shape("matmul", [x.shape[:-2], y.shape[:-2]])
     # Letters: 0 is summed, 1 the rows, 2 the columns, 3 and up the stacks counted from the last.
     stack_x, stack_y = _stack(x), _stack(y)
@@ -68,14 +81,18 @@ def vecdot(x1: Operand, x2: Operand, /, *, axis: int = -1) -> Tensor:
     x, y = promoted("vecdot", x1, x2)
     x, y = (moveaxis(z, axis_of(axis, z.ndim, "vecdot"), -1) for z in (x, y))
     if x.shape[-1] != y.shape[-1]:
-        raise ShapeError("vecdot", f"axis {axis} has {x.shape[-1]} and {y.shape[-1]} elements", "they must be equal")
+        raise ShapeError(
+            "vecdot",
+            f"axis {axis} has {x.shape[-1]} and {y.shape[-1]} elements",
+            "they must be equal",
+        )
     broadcast_shape("vecdot", [x.shape[:-1], y.shape[:-1]])
     stack_x, stack_y = list(range(x.ndim - 1, 0, -1)), list(range(y.ndim - 1, 0, -1))
     return contract(x, y, [*stack_x, 0], [*stack_y, 0], max(stack_x, stack_y, key=len))
 
 
 def tensordot(x1: Operand, x2: Operand, /, *, axes: Any = 2) -> Tensor:
-    """The sum of products over the last `axes` axes of x1 and the first of x2, or over two lists of axes.
+    """Sums of products over the last `axes` axes of x1 and the first of x2, or over two lists.
 
     >>> cr.tensordot(cr.ones((2, 3)), cr.ones((3, 4)), axes=1).shape
     (2, 4)
@@ -83,18 +100,36 @@ def tensordot(x1: Operand, x2: Operand, /, *, axes: Any = 2) -> Tensor:
     x, y = promoted("tensordot", x1, x2)
     if isinstance(axes, int):
         if not 0 <= axes <= min(x.ndim, y.ndim):
-            raise ArgumentError("tensordot", f"axes={axes} of {list(x.shape)} and {list(y.shape)}", "there are fewer")
+            raise ArgumentError(
+                "tensordot",
+                f"axes={axes} of {list(x.shape)} and {list(y.shape)}",
+                "there are fewer",
+            )
         axes = (range(x.ndim - axes, x.ndim), range(axes))
     left = [axis_of(axis, x.ndim, "tensordot") for axis in axes[0]]
     right = [axis_of(axis, y.ndim, "tensordot") for axis in axes[1]]
     if [x.shape[axis] for axis in left] != [y.shape[axis] for axis in right]:
-        raise ShapeError("tensordot", f"axes {left} of {list(x.shape)} and {right} of {list(y.shape)}",
-                         "their extents differ")
+        raise ShapeError(
+            "tensordot",
+            f"axes {left} of {list(x.shape)} and {right} of {list(y.shape)}",
+            "their extents differ",
+        )
     letters_x = list(range(x.ndim))
-    letters_y = [left[right.index(axis)] if axis in right else x.ndim + axis for axis in range(y.ndim)]
+    letters_y = [
+        left[right.index(axis)] if axis in right else x.ndim + axis for axis in range(y.ndim)
+    ]
     output = [i for i in letters_x if i not in left] + [i for i in letters_y if i >= x.ndim]
-    return apply("contract", x, y, spec=plain(_sizes(x, letters_x) | _sizes(y, letters_y),
-                                              tuple(letters_x), tuple(letters_y), tuple(output)))
+    return apply(
+        "contract",
+        x,
+        y,
+        spec=plain(
+            _sizes(x, letters_x) | _sizes(y, letters_y),
+            tuple(letters_x),
+            tuple(letters_y),
+            tuple(output),
+        ),
+    )
 
 
 def _sizes(x: Tensor, letters: Sequence[int]) -> dict[int, int]:
@@ -104,7 +139,8 @@ def _sizes(x: Tensor, letters: Sequence[int]) -> dict[int, int]:
 def einsum(subscripts: str, /, *tensors: Operand) -> Tensor:
     """Sums of products named by letters: "bij,bjk->bik" multiplies stacks of matrices.
 
-    A letter missing after `->` is summed; a repeated one takes the diagonal; `...` stands for broadcast axes. Without `->`
+    A letter missing after `->` is summed; a repeated one takes the diagonal; `...` stands for
+    broadcast axes. Without `->`
     the letters that occur once remain, in alphabetical order. Pairs are contracted cheapest first.
 
     >>> cr.einsum("ij,j->i", cr.asarray([[1, 2], [3, 4]]), cr.asarray([1, 1]))
@@ -116,7 +152,10 @@ def einsum(subscripts: str, /, *tensors: Operand) -> Tensor:
     _check_extents(subscripts, work)
     one = reshape_to(promoted("einsum", 1, parts[0])[0], ())
     while len(work) > 1:
-        i, j = min(((i, j) for j in range(len(work)) for i in range(j)), key=lambda pair: _cost(work, pair, output))
+        i, j = min(
+            ((i, j) for j in range(len(work)) for i in range(j)),
+            key=lambda pair: _cost(work, pair, output),
+        )
         (letters_x, x), (letters_y, y) = work[i], work[j]
         work = [item for place, item in enumerate(work) if place not in (i, j)]
         needed = set(output).union(*[letters for letters, _ in work])
@@ -145,7 +184,9 @@ def _parse(subscripts: str, ranks: list[int]) -> tuple[list[list[int]], list[int
     before, arrow, after = text.partition("->")
     terms = before.split(",")
     if len(terms) != len(ranks):
-        raise ArgumentError("einsum", f"{subscripts!r} names {len(terms)} operands, {len(ranks)} were given")
+        raise ArgumentError(
+            "einsum", f"{subscripts!r} names {len(terms)} operands, {len(ranks)} were given"
+        )
     inputs = [_letters(term, rank, subscripts) for term, rank in zip(terms, ranks, strict=True)]
     free = sorted({letter for letters in inputs for letter in letters if letter < 0})
     if arrow:
@@ -156,7 +197,9 @@ def _parse(subscripts: str, ranks: list[int]) -> tuple[list[list[int]], list[int
         output = free + sorted(letter for letter in set(flat) if flat.count(letter) == 1)
     known = {letter for letters in inputs for letter in letters}
     if not set(output) <= known or len(set(output)) != len(output):
-        raise ArgumentError("einsum", f"{subscripts!r} names a result letter twice, or one that no operand has")
+        raise ArgumentError(
+            "einsum", f"{subscripts!r} names a result letter twice, or one that no operand has"
+        )
     return inputs, output
 
 
@@ -164,8 +207,11 @@ def _letters(term: str, rank: int, subscripts: str) -> list[int]:
     head, dots, tail = term.partition("...")
     missing = rank - len(head) - len(tail)
     if missing < 0 or missing and not dots or not (head + tail).isalpha() and head + tail:
-        raise ArgumentError("einsum", f"{term!r} of {subscripts!r} does not fit an operand with {rank} axes",
-                            "each axis needs one letter, or ... for several")
+        raise ArgumentError(
+            "einsum",
+            f"{term!r} of {subscripts!r} does not fit an operand with {rank} axes",
+            "each axis needs one letter, or ... for several",
+        )
     return [*map(ord, head), *range(-missing, 0), *map(ord, tail)]
 
 
@@ -176,6 +222,9 @@ def _check_extents(subscripts: str, work: list[tuple[list[int], Tensor]]) -> Non
             known = sizes.setdefault(letter, extent)
             if known != extent and not (letter < 0 and 1 in (known, extent)):
                 name = chr(letter) if letter > 0 else "..."
-                raise ShapeError("einsum", f"letter {name} of {subscripts!r} has {known} and {extent} elements",
-                                 "one letter has one extent")
+                raise ShapeError(
+                    "einsum",
+                    f"letter {name} of {subscripts!r} has {known} and {extent} elements",
+                    "one letter has one extent",
+                )
             sizes[letter] = max(known, extent)

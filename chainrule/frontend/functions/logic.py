@@ -1,4 +1,4 @@
-"""Comparisons, choice, logic on truth values and on bits; receives any operands, hands on tensors."""
+"""Comparisons, choice, logic on truth values and on bits: from any operands to tensors."""
 
 from __future__ import annotations
 
@@ -99,7 +99,9 @@ def logical_and(x1: Operand, x2: Operand, /) -> Tensor:
     >>> cr.logical_and(cr.asarray([True, False]), True)
     Tensor([ True, False], dtype=bool)
     """
-    return elementwise("bitwise_and", truth(x1, "logical_and"), truth(x2, "logical_and"), where="logical_and")
+    return elementwise(
+        "bitwise_and", truth(x1, "logical_and"), truth(x2, "logical_and"), where="logical_and"
+    )
 
 
 def logical_or(x1: Operand, x2: Operand, /) -> Tensor:
@@ -108,7 +110,9 @@ def logical_or(x1: Operand, x2: Operand, /) -> Tensor:
     >>> cr.logical_or(cr.asarray([True, False]), False)
     Tensor([ True, False], dtype=bool)
     """
-    return elementwise("bitwise_or", truth(x1, "logical_or"), truth(x2, "logical_or"), where="logical_or")
+    return elementwise(
+        "bitwise_or", truth(x1, "logical_or"), truth(x2, "logical_or"), where="logical_or"
+    )
 
 
 def logical_xor(x1: Operand, x2: Operand, /) -> Tensor:
@@ -117,7 +121,9 @@ def logical_xor(x1: Operand, x2: Operand, /) -> Tensor:
     >>> cr.logical_xor(cr.asarray([True, False]), True)
     Tensor([False,  True], dtype=bool)
     """
-    return elementwise("bitwise_xor", truth(x1, "logical_xor"), truth(x2, "logical_xor"), where="logical_xor")
+    return elementwise(
+        "bitwise_xor", truth(x1, "logical_xor"), truth(x2, "logical_xor"), where="logical_xor"
+    )
 
 
 def logical_not(x: Operand, /) -> Tensor:

@@ -1,4 +1,4 @@
-"""Shapes: the same elements at other places; receives tensors, hands on tensors made of movement primitives."""
+"""The same elements in other shapes and places: from tensors to tensors, by movements."""
 
 from __future__ import annotations
 
@@ -37,8 +37,12 @@ def reshape(x: Operand, /, shape: Any, *, copy: bool | None = None) -> Tensor:
         rest = -math.prod(extents)
         extents[extents.index(-1)] = x.size // rest if rest and x.size % rest == 0 else -1
     if math.prod(extents) != x.size or min(extents, default=0) < 0:
-        raise ShapeError("reshape", f"{list(x.shape)} to {list(shape_of(shape))}",
-                         f"{x.size} elements do not fill that shape", "one extent may be -1, which means the rest")
+        raise ShapeError(
+            "reshape",
+            f"{list(x.shape)} to {list(shape_of(shape))}",
+            f"{x.size} elements do not fill that shape",
+            "one extent may be -1, which means the rest",
+        )
     return reshape_to(unboxed(x), tuple(extents))
 
 
@@ -51,8 +55,12 @@ def broadcast_to(x: Operand, /, shape: Any) -> Tensor:
     """
     x, shape = lift(x, "broadcast_to"), shape_of(shape)
     if broadcast_shape("broadcast_to", [x.shape, shape]) != shape:
-        raise ShapeError("broadcast_to", f"{list(x.shape)} to {list(shape)}", "an axis would shrink",
-                         "reduce or index it first")
+        raise ShapeError(
+            "broadcast_to",
+            f"{list(x.shape)} to {list(shape)}",
+            "an axis would shrink",
+            "reduce or index it first",
+        )
     return spread(unboxed(x), shape)
 
 
@@ -96,7 +104,9 @@ def matrix_transpose(x: Operand, /) -> Tensor:
     """
     x = lift(x, "matrix_transpose")
     if x.ndim < 2:
-        raise ShapeError("matrix_transpose", f"of shape {list(x.shape)}", "it needs two axes or more")
+        raise ShapeError(
+            "matrix_transpose", f"of shape {list(x.shape)}", "it needs two axes or more"
+        )
     return permute_dims(x, (*range(x.ndim - 2), x.ndim - 1, x.ndim - 2))
 
 
@@ -107,12 +117,24 @@ def moveaxis(x: Operand, source: Any, destination: Any, /) -> Tensor:
     (3, 4, 2)
     """
     x = lift(x, "moveaxis")
-    sources = [axis_of(axis, x.ndim, "moveaxis") for axis in (source if isinstance(source, tuple) else (source,))]
-    targets = [axis_of(axis, x.ndim, "moveaxis")
-               for axis in (destination if isinstance(destination, tuple) else (destination,))]
-    if len(sources) != len(targets) or len(set(sources)) != len(sources) or len(set(targets)) != len(targets):
-        raise ArgumentError("moveaxis", f"source {source} to destination {destination}",
-                            "both must name the same number of different axes")
+    sources = [
+        axis_of(axis, x.ndim, "moveaxis")
+        for axis in (source if isinstance(source, tuple) else (source,))
+    ]
+    targets = [
+        axis_of(axis, x.ndim, "moveaxis")
+        for axis in (destination if isinstance(destination, tuple) else (destination,))
+    ]
+    if (
+        len(sources) != len(targets)
+        or len(set(sources)) != len(sources)
+        or len(set(targets)) != len(targets)
+    ):
+        raise ArgumentError(
+            "moveaxis",
+            f"source {source} to destination {destination}",
+            "both must name the same number of different axes",
+        )
     order = [axis for axis in range(x.ndim) if axis not in sources]
     for target, origin in sorted(zip(targets, sources, strict=True)):
         order.insert(target, origin)
@@ -142,8 +164,12 @@ def squeeze(x: Operand, /, axis: int | tuple[int, ...]) -> Tensor:
     gone = axes_of(axis, x.ndim, "squeeze")
     for each in gone:
         if x.shape[each] != 1:
-            raise ShapeError("squeeze", f"axis {each} of {list(x.shape)} has {x.shape[each]} elements",
-                             "only an extent of 1 can go", "index or reduce the axis")
+            raise ShapeError(
+                "squeeze",
+                f"axis {each} of {list(x.shape)} has {x.shape[each]} elements",
+                "only an extent of 1 can go",
+                "index or reduce the axis",
+            )
     return reshape_to(unboxed(x), tuple(n for i, n in enumerate(x.shape) if i not in gone))
 
 
@@ -158,9 +184,16 @@ def concat(arrays: Sequence[Operand], /, *, axis: int | None = 0) -> Tensor:
         tensors, axis = [reshape_to(tensor, (tensor.size,)) for tensor in tensors], 0
     along = axis_of(axis, tensors[0].ndim, "concat")
     for tensor in tensors:
-        if _without(tensor.shape, along) != _without(tensors[0].shape, along) or tensor.ndim != tensors[0].ndim:
-            raise ShapeError("concat", f"got shapes {[list(t.shape) for t in tensors]}",
-                             f"all extents but axis {along} must be equal", "reshape or broadcast them first")
+        if (
+            _without(tensor.shape, along) != _without(tensors[0].shape, along)
+            or tensor.ndim != tensors[0].ndim
+        ):
+            raise ShapeError(
+                "concat",
+                f"got shapes {[list(t.shape) for t in tensors]}",
+                f"all extents but axis {along} must be equal",
+                "reshape or broadcast them first",
+            )
     return unboxed(tensors[0]) if len(tensors) == 1 else apply("concat", *tensors, axis=along)
 
 
@@ -177,8 +210,12 @@ def stack(arrays: Sequence[Operand], /, *, axis: int = 0) -> Tensor:
     """
     tensors = promoted("stack", *arrays)
     if any(tensor.shape != tensors[0].shape for tensor in tensors):
-        raise ShapeError("stack", f"got shapes {[list(t.shape) for t in tensors]}", "all must be equal",
-                         "use cr.concat to join along an existing axis")
+        raise ShapeError(
+            "stack",
+            f"got shapes {[list(t.shape) for t in tensors]}",
+            "all must be equal",
+            "use cr.concat to join along an existing axis",
+        )
     along = axis_of(axis, tensors[0].ndim + 1, "stack")
     return concat([expand_dims(tensor, axis=along) for tensor in tensors], axis=along)
 
@@ -214,8 +251,10 @@ def flip(x: Operand, /, *, axis: int | tuple[int, ...] | None = None) -> Tensor:
     return apply("flip", x, axes=axes) if axes else unboxed(x)
 
 
-def roll(x: Operand, /, shift: int | tuple[int, ...], *, axis: int | tuple[int, ...] | None = None) -> Tensor:
-    """The elements moved by `shift` places along an axis; what falls off the end comes in at the start.
+def roll(
+    x: Operand, /, shift: int | tuple[int, ...], *, axis: int | tuple[int, ...] | None = None
+) -> Tensor:
+    """The elements moved by `shift` places along an axis; those that fall off enter in front.
 
     >>> cr.roll(cr.asarray([1, 2, 3]), 1)
     Tensor([3, 1, 2], dtype=int64)
@@ -226,7 +265,9 @@ def roll(x: Operand, /, shift: int | tuple[int, ...], *, axis: int | tuple[int, 
     axes = axis if isinstance(axis, tuple) else (axis,)
     shifts = shift if isinstance(shift, tuple) else (shift,) * len(axes)
     if len(shifts) != len(axes):
-        raise ArgumentError("roll", f"{len(shifts)} shifts for {len(axes)} axes", "each axis needs its own")
+        raise ArgumentError(
+            "roll", f"{len(shifts)} shifts for {len(axes)} axes", "each axis needs its own"
+        )
     x = unboxed(x)
     for each, amount in zip(axes, shifts, strict=True):
         along = axis_of(each, x.ndim, "roll")
@@ -251,7 +292,7 @@ def tile(x: Operand, repetitions: tuple[int, ...], /) -> Tensor:
 
 
 def repeat(x: Operand, repeats: Any, /, *, axis: int | None = None) -> Tensor:
-    """Each element `repeats` times in a row, along an axis or flattened; an array says how often each.
+    """Each element `repeats` times in a row, along an axis or flattened; an array counts each.
 
     >>> cr.repeat(cr.asarray([1, 2]), 2)
     Tensor([1, 1, 2, 2], dtype=int64)
@@ -264,8 +305,11 @@ def repeat(x: Operand, repeats: Any, /, *, axis: int | None = None) -> Tensor:
     counts = np.asarray(repeats)
     if counts.size != 1:
         if counts.shape != (extent,):
-            raise ShapeError("repeat", f"repeats {list(counts.shape)} for an axis of {extent}",
-                             "each element needs its own count")
+            raise ShapeError(
+                "repeat",
+                f"repeats {list(counts.shape)} for an axis of {extent}",
+                "each element needs its own count",
+            )
         places = np.repeat(np.arange(extent), counts)
         return take_along(x, Tensor(places), along)
     times = int(counts.reshape(()))
@@ -293,6 +337,10 @@ def pad(x: Operand, widths: Any, /, *, value: float = 0) -> Tensor:
     pairs = np.broadcast_to(np.asarray(widths, np.int64), (x.ndim, 2)).tolist()
     low, high = tuple(a for a, _ in pairs), tuple(b for _, b in pairs)
     if min((*low, *high), default=0) < 0:
-        raise ArgumentError("pad", f"widths {widths}", "a border is not negative", "slice to make it smaller")
+        raise ArgumentError(
+            "pad", f"widths {widths}", "a border is not negative", "slice to make it smaller"
+        )
     kind = float if x.dtype.is_float else bool if x.dtype.kind == "bool" else int
-    return apply("pad", x, low=low, high=high, value=kind(value)) if any((*low, *high)) else unboxed(x)
+    return (
+        apply("pad", x, low=low, high=high, value=kind(value)) if any((*low, *high)) else unboxed(x)
+    )

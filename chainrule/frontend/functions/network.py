@@ -1,4 +1,4 @@
-"""The functions of neural networks, stable in both tails; receives any operands, hands on float tensors."""
+"""The functions of neural networks, stable in both tails: from operands to float tensors."""
 
 from __future__ import annotations
 
@@ -104,7 +104,7 @@ def silu(x: Operand, /) -> Tensor:
 
 
 def gelu(x: Operand, /, *, approximate: str = "none") -> Tensor:
-    """x * P(Z <= x) for a normal Z: x / 2 * (1 + erf(x / sqrt(2))); "tanh" is its old approximation.
+    """x * P(Z <= x) for a normal Z: x / 2 * (1 + erf(x / sqrt(2))); "tanh" approximates it.
 
     >>> cr.gelu(cr.asarray([0.0, 1e4]))
     Tensor([    0., 10000.], dtype=float32)
@@ -140,7 +140,7 @@ def log_softmax(x: Operand, /, *, axis: int | tuple[int, ...] = -1) -> Tensor:
 
 
 def one_hot(labels: Operand, /, num_classes: int, *, axis: int = -1, dtype: Any = None) -> Tensor:
-    """1 at the place of each label along a new axis, else 0. Raises IndexingError for labels out of range.
+    """1 at the place of each label along a new axis, else 0. Raises IndexingError out of range.
 
     >>> cr.one_hot(cr.asarray([0, 2]), 3)
     Tensor([[1., 0., 0.],
@@ -148,10 +148,17 @@ def one_hot(labels: Operand, /, num_classes: int, *, axis: int = -1, dtype: Any 
     """
     labels = lift(labels, "one_hot")
     if not labels.dtype.is_integer:
-        raise DTypeError("one_hot", f"labels are {labels.dtype.name}", "they count classes", "cast them to an integer")
+        raise DTypeError(
+            "one_hot",
+            f"labels are {labels.dtype.name}",
+            "they count classes",
+            "cast them to an integer",
+        )
     check_labels(labels, num_classes, "one_hot")
     along = axis_of(axis, labels.ndim + 1, "one_hot")
-    classes = reshape_to(iota(num_classes), tuple(num_classes if i == along else 1 for i in range(labels.ndim + 1)))
+    classes = reshape_to(
+        iota(num_classes), tuple(num_classes if i == along else 1 for i in range(labels.ndim + 1))
+    )
     places = reshape_to(labels, labels.shape[:along] + (1,) + labels.shape[along:])
     return cast(places == classes, default_float() if dtype is None else dtypes.of(dtype))
 
@@ -162,6 +169,9 @@ def check_labels(labels: Tensor, num_classes: int, where_used: str) -> None:
         return
     low, high = labels._value.min(), labels._value.max()
     if low < 0 or high >= num_classes:
-        raise IndexingError(where_used, f"labels run from {low} to {high}",
-                            f"{num_classes} classes are numbered 0 to {num_classes - 1}",
-                            "check the labels, or the number of outputs of the last layer")
+        raise IndexingError(
+            where_used,
+            f"labels run from {low} to {high}",
+            f"{num_classes} classes are numbered 0 to {num_classes - 1}",
+            "check the labels, or the number of outputs of the last layer",
+        )

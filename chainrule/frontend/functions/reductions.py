@@ -1,4 +1,4 @@
-"""Reductions and running totals; receives any operand, hands on tensors with fewer axes or the same."""
+"""Reductions and running totals: from any operand to a tensor."""
 
 from __future__ import annotations
 
@@ -71,7 +71,7 @@ def prod(x: Operand, /, *, axis: Axis = None, dtype: Any = None, keepdims: bool 
 
 
 def max(x: Operand, /, *, axis: Axis = None, keepdims: bool = False) -> Tensor:
-    """The greatest element along some axes, or of all; NaN if there is one. Raises ShapeError for no elements.
+    """The greatest element along some axes, or of all; NaN if there is one. Of none: ShapeError.
 
     >>> cr.max(cr.asarray([[1, 2], [3, 0]]), axis=1)
     Tensor([2, 3], dtype=int64)
@@ -80,7 +80,7 @@ def max(x: Operand, /, *, axis: Axis = None, keepdims: bool = False) -> Tensor:
 
 
 def min(x: Operand, /, *, axis: Axis = None, keepdims: bool = False) -> Tensor:
-    """The smallest element along some axes, or of all; NaN if there is one. Raises ShapeError for no elements.
+    """The smallest element along some axes, or of all; NaN if there is one. Of none: ShapeError.
 
     >>> cr.min(cr.asarray([[1, 2], [3, 0]]), axis=1)
     Tensor([1, 0], dtype=int64)
@@ -100,7 +100,9 @@ def mean(x: Operand, /, *, axis: Axis = None, keepdims: bool = False) -> Tensor:
     return _reduce("sum", x, axis, keepdims, "mean") / count
 
 
-def var(x: Operand, /, *, axis: Axis = None, correction: float = 0.0, keepdims: bool = False) -> Tensor:
+def var(
+    x: Operand, /, *, axis: Axis = None, correction: float = 0.0, keepdims: bool = False
+) -> Tensor:
     """The variance: sum of (x - mean)**2 over count - correction.
 
     >>> cr.var(cr.asarray([1.0, 3.0]))
@@ -112,7 +114,9 @@ def var(x: Operand, /, *, axis: Axis = None, correction: float = 0.0, keepdims: 
     return _reduce("sum", squares, axis, keepdims, "var") / (count if count > 0 else 0)
 
 
-def std(x: Operand, /, *, axis: Axis = None, correction: float = 0.0, keepdims: bool = False) -> Tensor:
+def std(
+    x: Operand, /, *, axis: Axis = None, correction: float = 0.0, keepdims: bool = False
+) -> Tensor:
     """The standard deviation, sqrt(var(x)); where it is 0, so is its derivative.
 
     >>> cr.std(cr.asarray([1.0, 3.0]))
@@ -166,14 +170,19 @@ def count_nonzero(x: Operand, /, *, axis: Axis = None, keepdims: bool = False) -
 def cumulative(kind: str, x: Tensor, axis: int | None, where: str) -> Tensor:
     """Running sum, prod, max or min along an axis; `None` only for tensors with one axis."""
     if axis is None and x.ndim != 1:
-        raise ArgumentError(where, f"of shape {list(x.shape)} without an axis", "there is more than one",
-                            "name the axis")
+        raise ArgumentError(
+            where,
+            f"of shape {list(x.shape)} without an axis",
+            "there is more than one",
+            "name the axis",
+        )
     along = axis_of(0 if axis is None else axis, x.ndim, where)
     return moveaxis(apply("cumulative", moveaxis(x, along, -1), kind=kind), -1, along)
 
 
-def cumulative_sum(x: Operand, /, *, axis: int | None = None, dtype: Any = None,
-                   include_initial: bool = False) -> Tensor:
+def cumulative_sum(
+    x: Operand, /, *, axis: int | None = None, dtype: Any = None, include_initial: bool = False
+) -> Tensor:
     """Running sums along an axis; with `include_initial` a 0 comes first.
 
     >>> cr.cumulative_sum(cr.asarray([1, 2, 3]))
@@ -184,8 +193,9 @@ def cumulative_sum(x: Operand, /, *, axis: int | None = None, dtype: Any = None,
     return _led(result, axis, zeros) if include_initial else result
 
 
-def cumulative_prod(x: Operand, /, *, axis: int | None = None, dtype: Any = None,
-                    include_initial: bool = False) -> Tensor:
+def cumulative_prod(
+    x: Operand, /, *, axis: int | None = None, dtype: Any = None, include_initial: bool = False
+) -> Tensor:
     """Running products along an axis; with `include_initial` a 1 comes first.
 
     >>> cr.cumulative_prod(cr.asarray([1, 2, 3]))
@@ -202,8 +212,15 @@ def _led(x: Tensor, axis: int | None, first: Any) -> Tensor:
     return concat([first(shape, dtype=x.dtype), x], axis=along)
 
 
-def diff(x: Operand, /, *, axis: int = -1, n: int = 1, prepend: Operand | None = None,
-         append: Operand | None = None) -> Tensor:
+def diff(
+    x: Operand,
+    /,
+    *,
+    axis: int = -1,
+    n: int = 1,
+    prepend: Operand | None = None,
+    append: Operand | None = None,
+) -> Tensor:
     """Differences of neighbours along an axis, n times over.
 
     >>> cr.diff(cr.asarray([1, 4, 9]))
@@ -217,7 +234,10 @@ def diff(x: Operand, /, *, axis: int = -1, n: int = 1, prepend: Operand | None =
     x = concat(parts, axis=along)
     for _ in range(n):
         last = x.shape[along]
-        later, earlier = cut(x, along, 1 if last else 0, last), cut(x, along, 0, last - 1 if last else 0)
+        later, earlier = (
+            cut(x, along, 1 if last else 0, last),
+            cut(x, along, 0, last - 1 if last else 0),
+        )
         x = later - earlier if x.dtype is not bool_ else later ^ earlier
     return x
 
@@ -232,14 +252,18 @@ def logsumexp(x: Operand, /, *, axis: Axis = None, keepdims: bool = False) -> Te
     shift = shift_of(x, axis, "logsumexp")
     total = _reduce("sum", apply("exp", x - shift), axis, True, "logsumexp")
     result = apply("log", total) + shift
-    return result if keepdims else reshape_to(result, _dropped(x.shape, axes_of(axis, x.ndim, "logsumexp")))
+    return (
+        result
+        if keepdims
+        else reshape_to(result, _dropped(x.shape, axes_of(axis, x.ndim, "logsumexp")))
+    )
 
 
 def shift_of(x: Tensor, axis: Axis, where_used: str) -> Tensor:
     """The maximum along some axes, kept, as a constant of the derivative; 0 where it is infinite."""
     if _count(x.shape, axes_of(axis, x.ndim, where_used)) == 0:
-        raise ShapeError(where_used, f"of no elements ({list(x.shape)}, axis {axis})", "it has no maximum")
+        raise ShapeError(
+            where_used, f"of no elements ({list(x.shape)}, axis {axis})", "it has no maximum"
+        )
     largest = apply("stop_gradient", _reduce("max", x, axis, True, where_used))
     return where(apply("abs", largest) == math.inf, 0, largest)
-
-

@@ -1,4 +1,4 @@
-"""Extremes, order, search and sets; receives any operand, hands on indices or elements in another order."""
+"""Extremes, order, search and sets: from any operand to places, or elements in their order."""
 
 from __future__ import annotations
 
@@ -26,11 +26,13 @@ def _extreme(op: str, x: Operand, axis: int | None, keepdims: bool) -> Tensor:
     result = apply(op, flat, axis=along)
     if not keepdims:
         return result
-    return reshape_to(result, tuple(1 if axis is None or i == along else n for i, n in enumerate(x.shape)))
+    return reshape_to(
+        result, tuple(1 if axis is None or i == along else n for i, n in enumerate(x.shape))
+    )
 
 
 def argmax(x: Operand, /, *, axis: int | None = None, keepdims: bool = False) -> Tensor:
-    """The first place of the greatest element along an axis, or in the flattened tensor; a NaN counts as greatest.
+    """The first place of the greatest element (or NaN) along an axis, or in the flattened tensor.
 
     >>> cr.argmax(cr.asarray([1, 3, 2]))
     Tensor(1, dtype=int64)
@@ -39,7 +41,7 @@ def argmax(x: Operand, /, *, axis: int | None = None, keepdims: bool = False) ->
 
 
 def argmin(x: Operand, /, *, axis: int | None = None, keepdims: bool = False) -> Tensor:
-    """The first place of the smallest element along an axis, or in the flattened tensor; a NaN counts as smallest.
+    """The first place of the smallest element (or NaN) along an axis, or in the flattened tensor.
 
     >>> cr.argmin(cr.asarray([3, 1, 2]))
     Tensor(1, dtype=int64)
@@ -47,15 +49,19 @@ def argmin(x: Operand, /, *, axis: int | None = None, keepdims: bool = False) ->
     return _extreme("argmin", x, axis, keepdims)
 
 
-def argsort(x: Operand, /, *, axis: int = -1, descending: bool = False, stable: bool = True) -> Tensor:
-    """The places of the elements in rising (or falling) order along an axis; equal ones keep their order.
+def argsort(
+    x: Operand, /, *, axis: int = -1, descending: bool = False, stable: bool = True
+) -> Tensor:
+    """The places of the elements in rising or falling order; equal ones keep their order.
 
     >>> cr.argsort(cr.asarray([3, 1, 2]))
     Tensor([1, 2, 0], dtype=int64)
     """
     x = lift(x, "argsort")
     along = axis_of(axis, x.ndim, "argsort")
-    return moveaxis(apply("argsort", moveaxis(x, along, -1), descending=bool(descending)), -1, along)
+    return moveaxis(
+        apply("argsort", moveaxis(x, along, -1), descending=bool(descending)), -1, along
+    )
 
 
 def sort(x: Operand, /, *, axis: int = -1, descending: bool = False, stable: bool = True) -> Tensor:
@@ -68,8 +74,11 @@ def sort(x: Operand, /, *, axis: int = -1, descending: bool = False, stable: boo
     return take_along_axis(x, argsort(x, axis=axis, descending=descending), axis=axis)
 
 
-def searchsorted(x1: Operand, x2: Operand, /, *, side: str = "left", sorter: Operand | None = None) -> Tensor:
-    """Where each element of x2 belongs in the sorted x1: before its equals ("left") or behind them ("right").
+def searchsorted(
+    x1: Operand, x2: Operand, /, *, side: str = "left", sorter: Operand | None = None
+) -> Tensor:
+    """Where each element of x2 belongs in the sorted x1: before its equals ("left") or behind them
+    ("right").
 
     >>> cr.searchsorted(cr.asarray([1, 2, 2, 3]), cr.asarray([2]))
     Tensor([1], dtype=int64)
@@ -78,15 +87,20 @@ def searchsorted(x1: Operand, x2: Operand, /, *, side: str = "left", sorter: Ope
         raise ArgumentError("searchsorted", f"side={side!r}", 'only "left" and "right" exist')
     line, values = promoted("searchsorted", x1, x2)
     if line.ndim != 1:
-        raise ShapeError("searchsorted", f"x1 has shape {list(line.shape)}", "it must have one axis")
+        raise ShapeError(
+            "searchsorted", f"x1 has shape {list(line.shape)}", "it must have one axis"
+        )
     if sorter is not None:
         line = apply("gather", line, lift(sorter, "searchsorted"))
     place = zeros(values.shape, dtype=int64)
-    # Binary search: from the largest power of two down, step forward while the element before the new place comes first.
+    # Binary search: from the largest power of two down, step forward while the element before the
+    # new place comes first.
     for step in reversed([1 << i for i in range(line.size.bit_length())]):
         further = place + step
         before = apply("gather", line, further - 1)
-        comes_first = _precedes(before, values) if side == "left" else logical_not(_precedes(values, before))
+        comes_first = (
+            _precedes(before, values) if side == "left" else logical_not(_precedes(values, before))
+        )
         place = where((further <= line.size) & comes_first, further, place)
     return place
 
@@ -104,8 +118,10 @@ def nonzero(x: Operand, /) -> tuple[Tensor, ...]:
     """
     x = lift(x, "nonzero")
     if not x.ndim:
-        raise ShapeError("nonzero", "of a number without axes", "it has no places", "reshape it to (1,) first")
-    return tuple(map(Tensor, np.nonzero(concrete(x, "nonzero, whose result's shape depends on them,"))))
+        raise ShapeError(
+            "nonzero", "of a number without axes", "it has no places", "reshape it to (1,) first"
+        )
+    return tuple(map(Tensor, np.nonzero(concrete(x, "nonzero (a shape that depends on values)"))))
 
 
 class UniqueAll(NamedTuple):
@@ -126,15 +142,17 @@ class UniqueInverse(NamedTuple):
 
 
 def unique_all(x: Operand, /) -> UniqueAll:
-    """The distinct elements, where each comes first, where each element went, and how often each occurs.
+    """The distinct elements, where each comes first, which one each element is, and their counts.
 
     NaNs are all distinct. Needs known values.
 
     >>> cr.unique_all(cr.asarray([2, 1, 2])).counts
     Tensor([1, 2], dtype=int64)
     """
-    value = concrete(lift(x, "unique_all"), "the distinct elements, whose number depends on them,")
-    results = np.unique(value, return_index=True, return_inverse=True, return_counts=True, equal_nan=False)
+    value = concrete(lift(x, "unique_all"), "unique (a shape that depends on values)")
+    results = np.unique(
+        value, return_index=True, return_inverse=True, return_counts=True, equal_nan=False
+    )
     values, indices, inverse, counts = map(Tensor, results)
     return UniqueAll(values, indices, reshape_to(inverse, value.shape), counts)
 
