@@ -23,7 +23,7 @@ def emit_program(program: Program, vector_bytes: int) -> str:
 class _Emitter:
     def __init__(self, program: Program, module: Module, vector_bytes: int) -> None:
         self.program, self.module, self.vector_bytes = program, module, vector_bytes
-        self.kernels: dict[str, tuple[str, int]] = {}  # text of a kernel -> (name, units)
+        self.kernels: dict[str, str] = {}  # text of a kernel -> its name
         self.f = Function("program", [(I64, "thread", ""), (I64, "threads", ""), (PTR, "slots", "noalias"),
                                       (PTR, "barrier", "")])
         self.thread, self.threads, self.slots, self.barrier = self.f.parameters
@@ -124,15 +124,15 @@ class _Emitter:
             f.call_void(name, *pointers, first, end)
 
     def _function(self, kernel: Kernel) -> tuple[str, int]:
-        """The kernel's function; kernels with the same text share one."""
+        """(the kernel's function, its units); kernels with the same text share a function."""
         name = f"kernel{len(self.kernels)}"
         emit = emit_special if kernel.special else emit_contraction if kernel.hero else emit_loops
         function, units = emit(kernel, name, self.vector_bytes)
         text = function.text("").replace(f"@{name}", "@kernel")
         if text not in self.kernels:
-            self.kernels[text] = (name, units)
+            self.kernels[text] = name
             self.module.add(function)
-        return self.kernels[text]
+        return self.kernels[text], units
 
     def _pointer(self, place: Place) -> Value:
         """The address of a place at the present turn of the loops."""
