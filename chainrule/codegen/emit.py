@@ -59,7 +59,6 @@ class Point:
     def _atom(self, atom: Axis | Quotient) -> Value:
         if isinstance(atom, Quotient):
             inner = self.index(atom.index)
-            # Negative values occur only where a condition keeps the result from being used.
             operation = self.f.urem if atom.rest else self.f.udiv
             return operation(inner, constant(inner.type, atom.divisor))
         if atom == self.vector and self.lanes > 1:

@@ -14,7 +14,10 @@ class Axis(NamedTuple):
 
 
 class Quotient(NamedTuple):
-    """`index // divisor`, or `index % divisor` if `rest`: what a reshape leaves when it is not linear."""
+    """`index // divisor`, or `index % divisor` if `rest`: what a reshape leaves when it is not linear.
+
+    The index is never negative, so that unsigned division computes it.
+    """
 
     index: Index
     divisor: int
@@ -91,17 +94,19 @@ class Index:
         whole, left = self._split(divisor)
         quotient = Index([(atom, c // divisor) for atom, c in whole.terms], whole.constant // divisor)
         low, high = left.bounds()
-        if low // divisor == high // divisor:
-            return quotient + low // divisor
-        return quotient + Index([(Quotient(left, divisor, False), 1)])
+        below = low // divisor
+        if below == high // divisor:
+            return quotient + below
+        return quotient + Index([(Quotient(left + -below * divisor, divisor, False), 1)], below)
 
     def __mod__(self, divisor: int) -> Index:
         if divisor == 1:
             return ZERO
         left = self._split(divisor)[1]
         low, high = left.bounds()
+        left = left + -(low // divisor) * divisor
         if low // divisor == high // divisor:
-            return left + -(low // divisor) * divisor
+            return left
         return Index([(Quotient(left, divisor, True), 1)])
 
     def axes(self) -> set[Axis]:
@@ -152,23 +157,14 @@ def flat(indices: Iterable[Index], shape: tuple[int, ...]) -> Index:
 
 
 def unflatten(place: Index, shape: tuple[int, ...]) -> list[Index]:
-    """The multi-index of a row-major place: the inverse of `flat`."""
+    """The multi-index of a row-major place inside an array of this shape: the inverse of `flat`."""
     indices: list[Index] = []
-    for extent in reversed(shape):
-        indices.append(place % extent if extent > 0 else ZERO)
-        place = place // extent if extent > 0 else ZERO
-    if indices and shape[0] > 0:
-        # The first axis needs no remainder: the place lies inside the array.
-        indices[-1] = _first_axis(indices[-1])
+    for extent in reversed(shape[1:]):
+        indices.append(place % extent if extent else ZERO)
+        place = place // extent if extent else ZERO
+    # The first axis needs no remainder: the place lies inside the array.
+    indices += [place if shape[0] > 1 else ZERO] if shape else []
     return indices[::-1]
-
-
-def _first_axis(index: Index) -> Index:
-    if len(index.terms) == 1 and index.constant == 0 and isinstance(index.terms[0][0], Quotient):
-        quotient = index.terms[0][0]
-        if quotient.rest and index.terms[0][1] == 1:
-            return quotient.index
-    return index
 
 
 def _extent(atom: Axis | Quotient) -> int:
@@ -177,7 +173,7 @@ def _extent(atom: Axis | Quotient) -> int:
         return atom.size
     if atom.rest:
         return atom.divisor
-    return max(atom.index.bounds()[1] // atom.divisor, 0) + 1
+    return atom.index.bounds()[1] // atom.divisor + 1
 
 
 def _describe(atom: Axis | Quotient, coefficient: int) -> str:
