@@ -109,7 +109,7 @@ def _reduce_large(f: Function, x: Value, mask: Value) -> tuple[Value, Value]:
         digits = f.sitofp(f.xor(product[word], f.and_(sign, _WORD)), x.type)
         fraction = f.fma(digits, 2.0**weight, fraction)
     fraction = f.fma(f.sitofp(f.xor(first, sign), x.type), 2.0**-30, fraction)
-    r = f.fmul(fraction, _HALF_PI[0])
+    r = f.fma(fraction, _HALF_PI[0], f.fmul(fraction, _HALF_PI[1]))
     negative = f.fcmp("olt", x, 0.0)
     r = f.select(f.xor(f.icmp("ne", sign, 0), negative), f.fneg(r), r)
     return f.select(negative, f.sub(0, n), n), r

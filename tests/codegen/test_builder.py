@@ -238,6 +238,24 @@ def test_branches_and_phis():
     np.testing.assert_array_equal(out, [0, 2, 0, 6, 8, -1, -1, -1, -1, -1])
 
 
+@pytest.mark.parametrize("taken", [0, 1])
+def test_a_branch_may_replace_values(taken):
+    out = np.zeros(2, "f8")
+
+    def build(f, out):
+        condition = f.icmp("ne", constant(I64, taken), 0)
+        usual = constant(DOUBLE, 1), constant(DOUBLE, 2)
+        with f.when(condition, usual) as branch:
+            with f.loop(0, 3, carried=[usual[1]]) as loop:
+                loop.carry(f.fmul(loop.carried[0], 2))
+            branch.carry(constant(DOUBLE, 5), loop.carried[0])
+        for i, value in enumerate(branch.carried):
+            f.store(value, f.gep(out, i, "double"), 8)
+
+    run(build, out)
+    np.testing.assert_array_equal(out, [5, 16] if taken else [1, 2])
+
+
 def test_stack_tables_and_calls():
     out = np.zeros(4, "f4")
     helper = Function("third", [(PTR, "p", "readonly")], FLOAT, prefix="internal")
