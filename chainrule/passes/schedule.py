@@ -19,8 +19,8 @@ from chainrule.passes.lower import Lowered
 from chainrule.passes.materialize import COST
 
 LANES = 16  # Work is counted in vector instructions of about this width.
-SMALL_PROGRAM = 40_000  # Below this much work waking other threads costs more than it saves.
-SMALL_KERNEL = 600  # Below this much work a kernel is not worth splitting.
+SMALL_PROGRAM = 100_000  # Below this much work (about 20 us) waking other threads and meeting them costs more than it saves.
+SMALL_KERNEL = 1000  # Below this much work (about 0.3 us) a kernel is not worth splitting.
 
 
 def schedule(block: Lowered, small: int = SMALL_PROGRAM) -> Block:
@@ -47,7 +47,7 @@ def _schedule(block: Lowered, serial: bool) -> Block:
 
 def _nested(item: object, serial: bool) -> object:
     """Schedule the blocks inside an item; a loop with little work a turn stays on one thread."""
-    inner = serial or all(work(body) < SMALL_PROGRAM // 4 for body in bodies(item))
+    inner = serial or all(work(body) < SMALL_PROGRAM for body in bodies(item))
     if isinstance(item, Loop):
         item.body = _schedule(item.body, inner)
     elif isinstance(item, While):
