@@ -23,12 +23,12 @@ SMALL_PROGRAM = 100_000  # Below this much work (about 20 us) waking other threa
 SMALL_KERNEL = 1000  # Below this much work (about 0.3 us) a kernel is not worth splitting.
 
 
-def schedule(block: Lowered, small: int = SMALL_PROGRAM) -> Block:
+def schedule(block: Lowered) -> Block:
     """Before: items in an order that respects data. After: the final order, with barriers and in-place updates.
 
     Deterministic: the result does not depend on the number of threads.
     """
-    return _schedule(block, serial=work(block) < small)
+    return _schedule(block, serial=work(block) < SMALL_PROGRAM)
 
 
 def _schedule(block: Lowered, serial: bool) -> Block:
