@@ -4,6 +4,7 @@ from math import e, inf, nan, pi
 
 from chainrule import dtypes
 from chainrule.config import config
+from chainrule.control import cond, scan, while_loop
 from chainrule.dtypes import (
     DType,
     float32,
@@ -200,6 +201,19 @@ from chainrule.frontend.functions.searching import (
 )
 from chainrule.frontend.tensor import Box, Tensor
 from chainrule.frontend.trace import is_training, training
+from chainrule.transforms import (
+    check_grad,
+    checkpoint,
+    custom_gradient,
+    grad,
+    hessian,
+    hvp,
+    jacobian,
+    jvp,
+    value_and_grad,
+    vjp,
+    vmap,
+)
 
 __version__ = "0.1.0"
 __array_api_version__ = "2025.12"

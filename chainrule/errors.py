@@ -39,6 +39,10 @@ class TraceError(ChainruleError, TypeError):
     """A traced value used where only a concrete value can stand."""
 
 
+class GradientError(ChainruleError, AssertionError):
+    """A derivative that finite differences contradict."""
+
+
 class DataError(ChainruleError, ValueError):
     """A table, column or target that cannot be trained on."""
 

@@ -5,12 +5,10 @@ A value carried from turn to turn becomes a batch as soon as one turn makes it o
 
 from __future__ import annotations
 
-from chainrule.autodiff.batch import TABLE, Batched, batch, batch_body, spread
-from chainrule.dtypes import bool_
+from chainrule.autodiff.batch import TABLE, Batched, batch_body, spread
 from chainrule.ir.node import (
     Graph,
     Node,
-    Spec,
     broadcast_to,
     make,
     permute,
@@ -18,7 +16,6 @@ from chainrule.ir.node import (
     reduce_sum,
     reshape,
     substitute,
-    variable,
 )
 
 

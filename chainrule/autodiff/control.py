@@ -8,7 +8,7 @@ from typing import Any
 from chainrule.autodiff.forward import tangents
 from chainrule.autodiff.residuals import choose_residuals
 from chainrule.autodiff.reverse import active_nodes, gradients
-from chainrule.autodiff.rules import TABLE, Cotangents, Rule, or_zeros, total, zeros
+from chainrule.autodiff.rules import TABLE, Cotangents, Rule, or_zeros, zeros
 from chainrule.errors import TraceError
 from chainrule.ir.closure import dependents
 from chainrule.ir.node import Graph, Node, make, pick, substitute, topological, unique, variable

@@ -14,7 +14,14 @@ from typing import Any, NamedTuple
 
 from chainrule.autodiff.contraction import contraction_cotangent
 from chainrule.ir.node import (
-    Node, broadcast_to, cast, constant, make, permute, reduce_sum, reshape,
+    Node,
+    broadcast_to,
+    cast,
+    constant,
+    make,
+    permute,
+    reduce_sum,
+    reshape,
 )
 
 Cotangents = list[Node | None]

@@ -37,13 +37,20 @@ def is_literal(node: Node) -> bool:
     return node.op.name in _LITERALS
 
 
-def close(outputs: Iterable[Node], parameters: Iterable[Node]) -> tuple[list[Node], list[Node], list[Node]]:
-    """Turn everything that does not depend on `parameters` into parameters of its own.
+def close(
+    outputs: Iterable[Node], parameters: Iterable[Node], since: int | None = None
+) -> tuple[list[Node], list[Node], list[Node]]:
+    """Turn everything from outside into parameters: what does not depend on `parameters`.
 
+    With `since`, nodes that were made from this number on belong inside, whether they depend on them or not.
     Returns the values from outside, a fresh variable for each of them, and the outputs in terms of these variables.
     """
-    outputs, parameters = list(outputs), set(parameters)
+    outputs, parameters = list(outputs), list(parameters)
     inside = dependents(outputs, parameters)
+    if since is not None:
+        order = topological(outputs)
+        inside.update(node for node in order if node.inputs and node.number >= since)
     captured = [node for node in frontier(outputs, inside) if not is_literal(node)]
     variables = [variable(node.spec, "captured") for node in captured]
-    return captured, variables, substitute(outputs, dict(zip(captured, variables, strict=True)))
+    replaced = dict(zip(captured, variables, strict=True))
+    return captured, variables, substitute(outputs, replaced)

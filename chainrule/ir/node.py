@@ -63,7 +63,9 @@ class Node:
     A node with several results has `shape` and `dtype` None and their Specs in `outputs`; `pick` selects one.
     """
 
-    __slots__ = ("op", "inputs", "attributes", "shape", "dtype", "outputs", "origin", "__weakref__")
+    __slots__ = (
+        "op", "inputs", "attributes", "shape", "dtype", "outputs", "origin", "number", "__weakref__",
+    )
 
     op: Op
     inputs: tuple[Node, ...]
@@ -72,6 +74,7 @@ class Node:
     dtype: DType
     outputs: tuple[Spec, ...]
     origin: Origin
+    number: int  # Its place in the order of creation.
 
     @property
     def spec(self) -> Spec:
@@ -161,6 +164,7 @@ def make(op: str, *inputs: Node, **attributes: Any) -> Node:
     specs = primitive.infer(*inputs, **attributes)
     node = Node()
     node.op, node.inputs, node.attributes, node.origin = primitive, inputs, attributes, current.origin
+    node.number = unique()
     if isinstance(specs, Spec):
         node.outputs, node.shape, node.dtype = (specs,), specs.shape, specs.dtype
     else:

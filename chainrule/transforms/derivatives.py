@@ -15,7 +15,7 @@ from chainrule.errors import ArgumentError, DTypeError, ShapeError, TraceError
 from chainrule.frontend import trace
 from chainrule.frontend.lift import cast, lift
 from chainrule.frontend.nesting import Stand, flat_nodes, outermost, standing, tensors
-from chainrule.frontend.tensor import OPERANDS, Tensor, node_of
+from chainrule.frontend.tensor import OPERANDS, node_of
 from chainrule.ir.node import Node, constant, mark, substitute, topological, variable
 
 
@@ -67,7 +67,7 @@ def differentiated(arguments: Sequence[Any], numbers: Sequence[int]) -> Iterator
         yield Differentiated(changed, groups, [tree.flatten(arguments[number])[1] for number in numbers])
 
 
-def _numbers(argnums: int | Sequence[int], arguments: Sequence[Any]) -> list[int]:
+def numbers_of(argnums: int | Sequence[int], arguments: Sequence[Any]) -> list[int]:
     """The places of the differentiated arguments. Raises where one is missing or has nothing to differentiate."""
     numbers = [argnums] if isinstance(argnums, int) else list(argnums)
     for place, number in enumerate(numbers):
@@ -114,7 +114,7 @@ def value_and_grad(f: Callable, argnums: int | Sequence[int] = 0, has_aux: bool 
     """
 
     def record(arguments: tuple, keywords: dict) -> tuple:
-        numbers = _numbers(argnums, arguments)
+        numbers = numbers_of(argnums, arguments)
         with trace.level("grad", differentiates=True), differentiated(arguments, numbers) as inputs:
             result = f(*inputs.arguments, **keywords)
             if has_aux and not (isinstance(result, tuple) and len(result) == 2):
@@ -149,7 +149,7 @@ def grad(f: Callable, argnums: int | Sequence[int] = 0, has_aux: bool = False) -
     return derivative
 
 
-def _like(given: Any, partner: Any, where: str, what: str) -> Node:
+def like(given: Any, partner: Any, where: str, what: str) -> Node:
     """A tangent or cotangent as a node, cast to the dtype of its partner. Raises ShapeError for another shape."""
     tensor = lift(given, where, wide=True)
     if tensor.shape != partner.shape:
@@ -166,7 +166,7 @@ def _partners(given: Any, partners: Sequence[Any | None], where: str, what: str)
     if len(leaves) != len(wanted):
         raise ArgumentError(where, f"got {len(leaves)} {what}s for {len(wanted)} values", "each float needs its own",
                             f"pass the {what}s as a tree of the same structure")
-    return [_like(leaf, partner, where, what) for leaf, partner in zip(leaves, wanted, strict=True)]
+    return [like(leaf, partner, where, what) for leaf, partner in zip(leaves, wanted, strict=True)]
 
 
 def jvp(f: Callable, primals: Sequence[Any], directions: Sequence[Any]) -> tuple[Any, Any]:
