@@ -209,5 +209,4 @@ class _Tile:
                 place = f.add(f.mul(loop.index, self.vectors * lanes), v * lanes)
                 value = f.load(f.gep(tile, place, self.type.scalar), self.type, 64)
                 point.values.update((id(expr), value) for expr in heroes)
-                for store in self.kernel.stores:
-                    point.store(store)
+                point.store_all(self.kernel.stores)

@@ -175,6 +175,15 @@ class Point:
         condition = self.f.splat(condition, self.lanes) if condition.type.lanes == 1 else condition
         return condition if self.mask is None else self.f.and_(condition, self.mask)
 
+    def store_all(self, stores: list[Store]) -> None:
+        """Write several values. What their places held before (state) is read before the first is written."""
+        places = {store.place for store in stores}
+        for expr in walk(*[store.value for store in stores]):
+            if expr.op == "load" and expr.data.place in places:
+                self.emit(expr)
+        for store in stores:
+            self.store(store)
+
     def store(self, store: Store) -> None:
         """Write a value; on lanes if the place moves with the vector axis, else once."""
         f, place = self.f, store.place
@@ -339,9 +348,7 @@ class _Row:
             self._emit_uniform(inner, stage)
             if inner:
                 self._emit_loop(inner, stage)
-            for statement in statements:
-                if isinstance(statement, Store) and statement not in inner:
-                    self.point.store(statement)
+            self.point.store_all([s for s in statements if s not in inner])
             for statement in inner:
                 if isinstance(statement, Store):
                     self.stored[id(statement.value)] = statement
@@ -382,10 +389,9 @@ class _Row:
             if value not in point.values and store.place in point.pointers:
                 self._reload(value, store, statements, point)
         for statement in statements:
-            if isinstance(statement, Store):
-                point.store(statement)
-            else:
+            if isinstance(statement, Reduce):
                 accumulators[statement.number].add(point, point.emit(statement.value))
+        point.store_all([statement for statement in statements if isinstance(statement, Store)])
 
     def _reload(self, value: int, store: Store, statements: list, point: Point) -> None:
         """Read back what an earlier stage stored, if this stage needs it."""

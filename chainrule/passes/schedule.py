@@ -142,10 +142,10 @@ def _reads_before_writing(kernel: Kernel, state: Place, new: Place) -> bool:
            or load.data.index != stores[0].index for load in loads):
         return False
     # In a kernel of several loops the old value could be read in a later loop than the one that stores.
-    return not kernel.inner or Stages(kernel).count == 1 or _outer_only(kernel, stores[0], loads)
+    return Stages(kernel).count == 1 or _outer_only(kernel, stores[0])
 
 
-def _outer_only(kernel: Kernel, store: Store, loads: list[Expr]) -> bool:
+def _outer_only(kernel: Kernel, store: Store) -> bool:
     """State that is one element a row, written after everything of that row has been read."""
     if store.index.axes() & kernel.inner:
         return False

@@ -1,0 +1,102 @@
+"""Plans, compiles and runs raw graphs for the tests, and compares them with the interpreter."""
+
+import contextlib
+from typing import NamedTuple
+
+import numpy as np
+
+from chainrule import dtypes
+from chainrule.codegen import llvm
+from chainrule.codegen.program import emit_program
+from chainrule.codegen.threads import barrier_ir, pool_ir
+from chainrule.ir.interpret import evaluate
+from chainrule.ir.node import Node, Spec, variable
+from chainrule.ir.plan import Kernel, Program
+from chainrule.passes import schedule
+from chainrule.passes.fuse import bodies
+from chainrule.passes.pipeline import Job, plan
+from chainrule.runtime.engine import Engine
+from chainrule.runtime.executable import Executable, Slot
+
+engine = Engine(lambda: llvm.LoadedObject(llvm.compile_ir(pool_ir())))
+
+
+class State:
+    """Holds a state's content between runs, as a parameter does."""
+
+    def __init__(self, value):
+        self._value = np.array(value, order="C")
+
+
+class Result(NamedTuple):
+    outputs: list[np.ndarray]
+    updates: dict[int, np.ndarray]
+
+
+class Compiled:
+    """A graph as a native program: `compiled(arrays)` runs it on arrays for its parameters."""
+
+    def __init__(self, parameters, outputs, updates=None):
+        job = Job(list(parameters), list(outputs), dict(updates or {}))
+        self.updates = sorted(job.updates)
+        constants = [node.attributes["data"].value for node in job.constants]
+        slots = [
+            Slot("state" if number in job.updates else "input", node.shape, node.dtype.numpy)
+            for number, node in enumerate(job.parameters)
+        ]
+        slots += [Slot("constant", node.shape, node.dtype.numpy) for node in job.constants]
+        slots += [Slot("output", node.shape, node.dtype.numpy) for node in job.outputs]
+        self.program: Program = plan(job)
+        text = emit_program(self.program, llvm.vector_bytes()) + barrier_ir()
+        native = llvm.LoadedObject(llvm.compile_ir(text))
+        self.executable = Executable(
+            lambda pointers: engine.launcher(native, pointers), slots, constants,
+            self.program.arena_bytes,
+        )  # fmt: skip
+
+    def __call__(self, arrays, threads=1):
+        """One run: outputs, and the new content of updated parameters by their numbers."""
+        engine.set_threads(threads)
+        states = {number: State(arrays[number]) for number in self.updates}
+        inputs = [array for number, array in enumerate(arrays) if number not in states]
+        outputs = self.executable(list(states.values()), inputs)
+        return Result(outputs, {number: state._value for number, state in states.items()})
+
+
+def variables(*arrays) -> list[Node]:
+    """A parameter for each array."""
+    arrays = map(np.asarray, arrays)
+    return [variable(Spec(array.shape, dtypes.of(array.dtype))) for array in arrays]
+
+
+def interpreted(parameters, outputs, updates, arrays) -> Result:
+    """What the definitions of the primitives say."""
+    known = dict(zip(parameters, map(np.asarray, arrays), strict=True))
+    values = evaluate([*outputs, *updates.values()], known)
+    return Result(values[: len(outputs)], dict(zip(updates, values[len(outputs) :], strict=True)))
+
+
+@contextlib.contextmanager
+def parallel():
+    """Programs planned here share their work among threads, however little it is."""
+    kept = schedule.SMALL_PROGRAM, schedule.SMALL_KERNEL
+    schedule.SMALL_PROGRAM = schedule.SMALL_KERNEL = 0
+    try:
+        yield
+    finally:
+        schedule.SMALL_PROGRAM, schedule.SMALL_KERNEL = kept
+
+
+def kernels(block) -> list[Kernel]:
+    """All kernels of a block (or program), those of inner blocks too."""
+    found = []
+    for item in getattr(block, "block", block).items:
+        found += [item] if isinstance(item, Kernel) else []
+        for inner in bodies(item):
+            found += kernels(inner)
+    return found
+
+
+def same_bits(a, b) -> bool:
+    """Whether two lists of arrays are equal bit for bit."""
+    return all(x.tobytes() == y.tobytes() for x, y in zip(a, b, strict=True))
