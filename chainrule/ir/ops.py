@@ -409,8 +409,13 @@ def _infer_cond(predicate: Node, *operands: Node, then: Graph, otherwise: Graph)
     return tuple(first)
 
 
+def _infer_checkpoint(*operands: Node, body: Graph) -> tuple:
+    _check_body("checkpoint", body, [node.spec for node in operands])
+    return tuple(node.spec for node in body.outputs)
+
+
 OPS["scan"] = Op("scan", "control", _infer_scan, None)
 OPS["while"] = Op("while", "control", _infer_while, None)
 OPS["cond"] = Op("cond", "control", _infer_cond, None)
 # The body's values are not kept for the backward pass but computed again.
-OPS["checkpoint"] = Op("checkpoint", "control", lambda *operands, body: tuple(n.spec for n in body.outputs), None)
+OPS["checkpoint"] = Op("checkpoint", "control", _infer_checkpoint, None)
