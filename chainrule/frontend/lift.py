@@ -11,7 +11,7 @@ import numpy as np
 
 from chainrule import dtypes
 from chainrule.config import config
-from chainrule.dtypes import DType, bool_, default_float, float64
+from chainrule.dtypes import DType, default_float, float64
 from chainrule.errors import ArgumentError, AxisError, DTypeError, ShapeError
 from chainrule.frontend import trace
 from chainrule.frontend.tensor import Box, Tensor, apply, concrete, node_of
@@ -21,6 +21,7 @@ from chainrule.ir.node import OPS, Spec
 Operand: TypeAlias = Tensor | np.ndarray | bool | int | float
 
 SCALARS = (bool, int, float)
+_RANGES = {kind: dtypes.iinfo(kind)[1:3][::-1] for kind in dtypes.ALL if kind.is_integer}
 _STORED = {kind.numpy for kind in dtypes.ALL}
 
 _noticed = False
@@ -64,30 +65,30 @@ def from_numpy(value: Any, dtype: DType | None = None, wide: bool = False) -> np
     return array.astype(native, copy=False)
 
 
+def _fitted(value: Any, dtype: DType, where: str) -> bool | int | float:
+    """A scalar as the Python type of `dtype`. Raises ArgumentError for integers out of range."""
+    if not dtype.is_integer:
+        return float(value) if dtype.is_float else bool(value)
+    value = int(value)
+    low, high = _RANGES[dtype]
+    if not low <= value <= high:
+        raise ArgumentError(
+            where,
+            f"{value} does not fit {dtype.name}",
+            "a Python scalar takes the dtype of the array beside it",
+            "cast the array to a wider dtype first",
+        )
+    return value
+
+
 def scalar(value: Any, dtype: DType, where: str = "asarray") -> Tensor:
     """A Python scalar as a tensor without axes; in an open level a `constant` node, no buffer."""
-    if dtype.is_integer:
-        value = int(value)
-        info = dtypes.iinfo(dtype)
-        if not info.min <= value <= info.max:
-            raise ArgumentError(
-                where,
-                f"{value} does not fit {dtype.name}",
-                "a Python scalar takes the dtype of the array beside it",
-                "cast the array to a wider dtype first",
-            )
-    return apply(
-        "constant",
-        value=float(value) if dtype.is_float else bool(value) if dtype is bool_ else value,
-        dtype=dtype,
-    )
+    return apply("constant", value=_fitted(value, dtype, where), dtype=dtype)
 
 
 def natural_dtype(scalar: bool | int | float) -> DType:
     """The dtype of a Python scalar that stands alone."""
-    return dtypes.of(
-        bool if isinstance(scalar, bool) else int if isinstance(scalar, int) else float
-    )
+    return dtypes.of(next(kind for kind in SCALARS if isinstance(scalar, kind)))
 
 
 def lift(value: Any, where: str = "asarray", wide: bool = False) -> Tensor:
@@ -204,10 +205,15 @@ def elementwise(op: str, *values: Any, where: str = "", floats: bool = False) ->
     if trace.state.level is not None:
         return apply(op, *operands(where, *given, dtype=dtype))
     # At once NumPy broadcasts by itself, which spares the views.
-    tensors = promoted(where, *given, dtype=dtype)
-    shape = broadcast_shape(where, [tensor.shape for tensor in tensors])
-    OPS[op].infer(*[Spec(shape, dtype)] * len(tensors))
-    return Tensor(interpret.compute(OPS[op], [concrete(tensor) for tensor in tensors], {}))
+    arrays = [
+        concrete(cast(v, dtype))
+        if isinstance(v, Tensor)
+        else np.asarray(_fitted(v, dtype, where), dtype.numpy)
+        for v in given
+    ]
+    shape = broadcast_shape(where, [array.shape for array in arrays])
+    OPS[op].infer(*[Spec(shape, dtype)] * len(arrays))
+    return Tensor(interpret.compute(OPS[op], arrays, {}))
 
 
 def axis_of(axis: Any, rank: int, where: str) -> int:

@@ -23,7 +23,7 @@ from chainrule.frontend.tensor import Box, Tensor, apply, is_integer
 
 
 class Stream(Box):
-    """The global random stream: key, key, counter, counter. A compiled function carries it unasked."""
+    """The global random stream: key, key, counter, counter; compiled functions carry it unasked."""
 
     __slots__ = ()
     implicit = True

@@ -106,8 +106,6 @@ class Tensor:
         """`x.at[index].set(v)` and `x.at[index].add(v)`: a changed copy."""
         return composed["at"](self)
 
-    # ---- To Python and NumPy ----
-
     def numpy(self) -> np.ndarray:
         """The value as a read-only NumPy array in this tensor's memory; `np.array(x)` copies."""
         view = concrete(self, "a NumPy array").view()
@@ -232,8 +230,6 @@ class Tensor:
         state |= {"_value": concrete(self, "a copy"), "_node": None, "_session": None}
         return getattr(self, "__dict__", None), state
 
-    # ---- Operators and the few methods ----
-
     def __getitem__(self, index: Any) -> Tensor:
         return composed["getitem"](self, index)
 
@@ -312,7 +308,8 @@ def check_device(device: Any) -> None:
 class Box(Tensor):
     """A Tensor whose content may be replaced: a parameter, a buffer of a module, the random stream.
 
-    `implicit` boxes enter a compiled function without being passed to it; `trainable` ones have gradients.
+    `implicit` boxes enter a compiled function without being passed to it; `trainable` ones have
+    gradients.
     """
 
     __slots__ = ("name",)

@@ -76,7 +76,7 @@ def result_type(*arrays_and_dtypes: Any) -> DType:
 
 
 def isdtype(dtype: Any, kind: Any) -> bool:
-    """Whether a dtype is of a kind ("bool", "integral", "real floating", ...), or of one of several.
+    """Whether a dtype is of a kind ("bool", "integral", "real floating", ...), or of several.
 
     >>> cr.isdtype(cr.int32, "integral")
     True

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import math
 
-from chainrule.dtypes import float64
+from chainrule.dtypes import float32, float64, int32, int64
+from chainrule.frontend.functions.elementwise import clip
 from chainrule.frontend.functions.logic import where
-from chainrule.frontend.lift import Operand, elementwise, floating, operands, promoted_floats
+from chainrule.frontend.lift import Operand, cast, elementwise, floating, operands, promoted_floats
 from chainrule.frontend.tensor import Tensor, apply
 
 # Above this, x * x + 1 is x * x in every float type, and below it x * x is finite.
@@ -55,7 +56,14 @@ def log2(x: Operand, /) -> Tensor:
     >>> cr.log2(cr.asarray([1.0, 8.0]))
     Tensor([0., 3.], dtype=float32)
     """
-    return log(x) / math.log(2)
+    x = floating(x, "log2")
+    single = x.dtype is float32
+    fraction_bits, bias, integer = (23, 127, int32) if single else (52, 1023, int64)
+    # The nearest whole power is divided out, so that the logarithms of powers of 2 are exact.
+    rough = apply("stop_gradient", apply("round", log(x) * (1 / math.log(2))))
+    whole = clip(rough, 1 - bias, bias - 1)
+    power = apply("bitcast", (bias - cast(whole, integer)) << fraction_bits, dtype=x.dtype)
+    return whole + log(x * power) * (1 / math.log(2))
 
 
 def log10(x: Operand, /) -> Tensor:
@@ -122,7 +130,7 @@ def erfinv(x: Operand, /) -> Tensor:
     Tensor([ 0., inf], dtype=float32)
     """
     x = floating(x, "erfinv")
-    w = -log1p(-x * x)
+    w = -log((1 - x) * (1 + x))
     centre, tail = w < 5, where(w < 5, 5, w)
     factor = where(
         centre,

@@ -10,7 +10,7 @@ from chainrule.dtypes import default_float
 from chainrule.errors import ArgumentError, DTypeError, IndexingError
 from chainrule.frontend.functions.creation import iota
 from chainrule.frontend.functions.elementary import erf, exp, log, log1p, tanh
-from chainrule.frontend.functions.elementwise import maximum
+from chainrule.frontend.functions.elementwise import abs, maximum
 from chainrule.frontend.functions.logic import where
 from chainrule.frontend.functions.reductions import shift_of, sum
 from chainrule.frontend.lift import Operand, axis_of, cast, floating, lift, reshape_to
@@ -90,7 +90,10 @@ def logit(x: Operand, /) -> Tensor:
     Tensor([-inf,   0.,  inf], dtype=float32)
     """
     x = floating(x, "logit")
-    return log(x) - log1p(-x)
+    # Near 1/2 the difference of logarithms would cancel.
+    near = abs(x - 0.5) < 0.25
+    middle = where(near, x, 0.5)
+    return where(near, log1p((2 * middle - 1) / (1 - middle)), log(x) - log1p(-x))
 
 
 def silu(x: Operand, /) -> Tensor:

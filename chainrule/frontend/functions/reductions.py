@@ -260,7 +260,7 @@ def logsumexp(x: Operand, /, *, axis: Axis = None, keepdims: bool = False) -> Te
 
 
 def shift_of(x: Tensor, axis: Axis, where_used: str) -> Tensor:
-    """The maximum along some axes, kept, as a constant of the derivative; 0 where it is infinite."""
+    """The maximum along some axes, kept, a constant of the derivative; 0 where it is infinite."""
     if _count(x.shape, axes_of(axis, x.ndim, where_used)) == 0:
         raise ShapeError(
             where_used, f"of no elements ({list(x.shape)}, axis {axis})", "it has no maximum"
