@@ -2,7 +2,7 @@
 
 from math import e, inf, nan, pi
 
-from chainrule import dtypes
+from chainrule import dtypes, nn, optim
 from chainrule.config import config
 from chainrule.control import cond, scan, while_loop
 from chainrule.dtypes import (
@@ -201,6 +201,7 @@ from chainrule.frontend.functions.searching import (
 )
 from chainrule.frontend.tensor import Box, Tensor
 from chainrule.frontend.trace import is_training, training
+from chainrule.jit import jit
 from chainrule.transforms import (
     check_grad,
     checkpoint,
@@ -214,6 +215,8 @@ from chainrule.transforms import (
     vjp,
     vmap,
 )
+
+from chainrule import nn, optim  # isort: skip  (they build on all names above)
 
 __version__ = "0.1.0"
 __array_api_version__ = "2025.12"

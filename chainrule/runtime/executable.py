@@ -6,6 +6,7 @@ State is updated in its own memory; a call allocates nothing but its results.
 from __future__ import annotations
 
 import ctypes
+import math
 import sys
 import weakref
 from collections.abc import Callable, Sequence
@@ -31,12 +32,15 @@ class Holder(Protocol):
     _value: Any
 
 
-def aligned_empty(shape: tuple[int, ...], dtype: np.dtype) -> np.ndarray:
-    """An uninitialised array that starts at a cache line."""
-    size = int(np.prod(shape, dtype=np.int64)) * dtype.itemsize
-    memory = np.empty(size + ALIGNMENT, np.uint8)
-    start = -address(memory) % ALIGNMENT
-    return memory[start : start + size].view(dtype).reshape(shape)
+def aligned_zeros(shape: tuple[int, ...], dtype: np.dtype) -> np.ndarray:
+    """An array that starts at a cache line.
+
+    Its memory belongs to a bytearray, not to another array: so every view of it refers to the array itself, and
+    references to the array tell whether somebody looks on.
+    """
+    memory = bytearray(math.prod(shape) * dtype.itemsize + ALIGNMENT)
+    start = -ctypes.addressof(ctypes.c_char.from_buffer(memory)) % ALIGNMENT
+    return np.ndarray(shape, dtype, memory, start)
 
 
 def address(array: np.ndarray) -> int:
@@ -49,7 +53,7 @@ class Executable:
     def __init__(self, make_launcher: Callable[[ctypes.Array], Callable[[], None]], slots: Sequence[Slot],
                  constants: Sequence[np.ndarray], arena_bytes: int) -> None:
         self._pointers = (ctypes.c_void_p * (len(slots) + 1))()
-        self._arena = aligned_empty((arena_bytes,), np.dtype(np.uint8))
+        self._arena = aligned_zeros((arena_bytes,), np.dtype(np.uint8))
         self._pointers[len(slots)] = address(self._arena)
         self._constants = [np.ascontiguousarray(array) for array in constants]
         numbers = [n for n, slot in enumerate(slots) if slot.kind == "constant"]
@@ -64,10 +68,9 @@ class Executable:
 
     def _stage(self, number: int, slot: Slot) -> np.ndarray | None:
         """Lasting memory for a small input or output."""
-        size = int(np.prod(slot.shape, dtype=np.int64)) * slot.dtype.itemsize
-        if size > STAGED:
+        if math.prod(slot.shape) * slot.dtype.itemsize > STAGED:
             return None
-        array = aligned_empty(slot.shape, slot.dtype)
+        array = aligned_zeros(slot.shape, slot.dtype)
         self._pointers[number] = address(array)
         return array
 
@@ -101,9 +104,8 @@ class Executable:
         number, slot = self._boxes[place]
         array = box._value
         if self._written[place] or not array.flags.c_contiguous:
-            own = aligned_empty(slot.shape, slot.dtype)
+            own = aligned_zeros(slot.shape, slot.dtype)
             np.copyto(own, array)
-            # A fresh array object owns the view, so that references to it can be counted.
             box._value = array = own
         self._seen[place] = weakref.ref(array)
         self._pointers[number] = address(array)
