@@ -67,9 +67,7 @@ def log_sigmoid(x: Operand, /) -> Tensor:
     >>> cr.log_sigmoid(cr.asarray([-1e4, 1e4]))
     Tensor([-10000.,      0.], dtype=float32)
     """
-    x = floating(x, "log_sigmoid")
-    above, falling = _falling(x)
-    return where(above, 0, x) - log1p(falling)
+    return -softplus(-floating(x, "log_sigmoid"))
 
 
 def softplus(x: Operand, /) -> Tensor:
