@@ -12,7 +12,8 @@ from dataclasses import dataclass
 
 from chainrule.codegen.builder import Function
 from chainrule.codegen.elementwise import compute_type
-from chainrule.codegen.emit import Point, begin, lanes_below, nested
+from chainrule.codegen.emit import begin, nested
+from chainrule.codegen.point import Point, lanes_below
 from chainrule.codegen.values import Type, Value, constant
 from chainrule.dtypes import DType
 from chainrule.ir.index import Axis
@@ -55,8 +56,11 @@ def tiling(kernel: Kernel, vector_bytes: int) -> Tiling:
     hero = kernel.hero
     assert hero is not None
     across = kernel.axes[-1]
-    rows_of = [axis for axis in kernel.axes[:-1]
-               if axis in hero.left.index.axes() and axis not in hero.right.index.axes()]
+    rows_of = [
+        axis
+        for axis in kernel.axes[:-1]
+        if axis in hero.left.index.axes() and axis not in hero.right.index.axes()
+    ]
     down = max(rows_of, key=lambda axis: (axis.size, axis.number), default=None)
     outer = [axis for axis in kernel.axes[:-1] if axis != down]
     lanes = vector_bytes // hero.dtype.itemsize
@@ -91,10 +95,20 @@ def emit_contraction(kernel: Kernel, name: str, vector_bytes: int) -> tuple[Func
         row_rest = tiles.down.size % tiles.rows if tiles.down else 0
         column_rest = tiles.across.size % tiles.width
         _each_case(
-            f, row_block, tiles.row_blocks, tiles.rows, row_rest,
+            f,
+            row_block,
+            tiles.row_blocks,
+            tiles.rows,
+            row_rest,
             lambda rows: _each_case(
-                f, column_block, tiles.column_blocks, tiles.width, column_rest,
-                lambda width: _Tile(kernel, tiles, f, pointers, {**stands, **start}, rows, width).emit(),
+                f,
+                column_block,
+                tiles.column_blocks,
+                tiles.width,
+                column_rest,
+                lambda width: _Tile(
+                    kernel, tiles, f, pointers, {**stands, **start}, rows, width
+                ).emit(),
             ),
         )
     f.ret()
@@ -132,8 +146,16 @@ def _each_case(f: Function, block: Value, blocks: int, whole: int, rest: int, bo
 class _Tile:
     """One tile: `rows` x `width` results from their accumulation to their last use."""
 
-    def __init__(self, kernel: Kernel, tiles: Tiling, f: Function, pointers: dict, stands: dict[Axis, Value],
-                 rows: int, width: int) -> None:
+    def __init__(
+        self,
+        kernel: Kernel,
+        tiles: Tiling,
+        f: Function,
+        pointers: dict,
+        stands: dict[Axis, Value],
+        rows: int,
+        width: int,
+    ) -> None:
         assert kernel.hero is not None
         self.kernel, self.hero, self.tiles, self.f = kernel, kernel.hero, tiles, f
         self.pointers, self.stands, self.rows = pointers, stands, rows
@@ -178,7 +200,9 @@ class _Tile:
     def _element(self, operand: Operand, stands: dict[Axis, Value], row: int) -> Value:
         """The row operand's element for a row of the tile."""
         point = Point(self.f, self.pointers, stands, None, 1, None)
-        address = self.f.gep(self.pointers[operand.place], point.index(operand.index), self.type.scalar)
+        address = self.f.gep(
+            self.pointers[operand.place], point.index(operand.index), self.type.scalar
+        )
         if row and self.tiles.down:
             step = operand.index.coefficient(self.tiles.down)
             address = self.f.gep(address, step * row, self.type.scalar)
@@ -205,7 +229,14 @@ class _Tile:
                 stands[down] = f.add(stands[down], loop.index)
             for v, mask in enumerate(self.masks):
                 across = f.add(self.stands[self.tiles.across], v * lanes)
-                point = Point(f, self.pointers, {**stands, self.tiles.across: across}, self.tiles.across, lanes, mask)
+                point = Point(
+                    f,
+                    self.pointers,
+                    {**stands, self.tiles.across: across},
+                    self.tiles.across,
+                    lanes,
+                    mask,
+                )
                 place = f.add(f.mul(loop.index, self.vectors * lanes), v * lanes)
                 value = f.load(f.gep(tile, place, self.type.scalar), self.type, 64)
                 point.values.update((id(expr), value) for expr in heroes)

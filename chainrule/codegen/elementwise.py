@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 from chainrule.codegen import math, philox, trigonometry
 from chainrule.codegen.builder import Function
-from chainrule.codegen.values import Type, Value, constant
+from chainrule.codegen.values import Value, constant
 from chainrule.dtypes import DType, bool_
 from chainrule.ir.plan import Expr
 
@@ -84,9 +84,16 @@ def _sign(f: Function, args: list[Value], expr: Expr) -> Value:
     if not expr.dtype.is_float:
         one = constant(x.type, 1)
         positive = f.select(f.icmp("ne", x, 0), one, 0)
-        return positive if expr.dtype.kind == "uint" else f.select(f.icmp("slt", x, 0), constant(x.type, -1), positive)
-    magnitude = f.select(f.fcmp("ogt", x, 0.0), constant(x.type, 1.0), f.select(
-        f.fcmp("olt", x, 0.0), constant(x.type, -1.0), constant(x.type, 0.0)))
+        return (
+            positive
+            if expr.dtype.kind == "uint"
+            else f.select(f.icmp("slt", x, 0), constant(x.type, -1), positive)
+        )
+    magnitude = f.select(
+        f.fcmp("ogt", x, 0.0),
+        constant(x.type, 1.0),
+        f.select(f.fcmp("olt", x, 0.0), constant(x.type, -1.0), constant(x.type, 0.0)),
+    )
     return f.select(f.fcmp("uno", x, x), x, magnitude)
 
 
@@ -107,7 +114,9 @@ def _floor_divide(f: Function, args: list[Value], expr: Expr) -> Value:
     quotient, safe = _divided(f, a, b, signed)
     if signed:
         rest = f.sub(a, f.mul(quotient, safe))
-        below = f.and_(f.icmp("ne", rest, 0), f.icmp("ne", f.icmp("slt", rest, 0), f.icmp("slt", safe, 0)))
+        below = f.and_(
+            f.icmp("ne", rest, 0), f.icmp("ne", f.icmp("slt", rest, 0), f.icmp("slt", safe, 0))
+        )
         quotient = f.select(below, f.sub(quotient, 1), quotient)
         quotient = f.select(f.icmp("eq", b, -1), f.sub(0, a), quotient)
     return f.select(f.icmp("eq", b, 0), constant(a.type, 0), quotient)
@@ -117,7 +126,9 @@ def _float_floor_divide(f: Function, a: Value, b: Value) -> Value:
     """NumPy's definition: exact remainder first, then a quotient snapped to the nearest integer."""
     rest = f.frem(a, b)
     quotient = f.fdiv(f.fsub(a, rest), b)
-    below = f.and_(f.fcmp("une", rest, 0.0), f.icmp("ne", f.fcmp("olt", b, 0.0), f.fcmp("olt", rest, 0.0)))
+    below = f.and_(
+        f.fcmp("une", rest, 0.0), f.icmp("ne", f.fcmp("olt", b, 0.0), f.fcmp("olt", rest, 0.0))
+    )
     quotient = f.select(below, f.fsub(quotient, 1.0), quotient)
     floor = f.intrinsic("floor", a.type, quotient)
     floor = f.select(f.fcmp("ogt", f.fsub(quotient, floor), 0.5), f.fadd(floor, 1.0), floor)

@@ -24,8 +24,15 @@ class _Emitter:
     def __init__(self, program: Program, module: Module, vector_bytes: int) -> None:
         self.program, self.module, self.vector_bytes = program, module, vector_bytes
         self.kernels: dict[str, str] = {}  # text of a kernel -> its name
-        self.f = Function("program", [(I64, "thread", ""), (I64, "threads", ""), (PTR, "slots", "noalias"),
-                                      (PTR, "barrier", "")])
+        self.f = Function(
+            "program",
+            [
+                (I64, "thread", ""),
+                (I64, "threads", ""),
+                (PTR, "slots", "noalias"),
+                (PTR, "barrier", ""),
+            ],
+        )
         self.thread, self.threads, self.slots, self.barrier = self.f.parameters
         self.turns: dict[Turn, Value] = {}
         self.bases: dict[int, Value] = {}
@@ -53,13 +60,17 @@ class _Emitter:
             elif isinstance(item, Kernel):
                 self._kernel(item, alone)
             elif isinstance(item, Loop):
-                self._alone_or_all(item.body.serial, alone, lambda inner, item=item: self._loop(item, inner))
+                self._alone_or_all(
+                    item.body.serial, alone, lambda inner, item=item: self._loop(item, inner)
+                )
             elif isinstance(item, While):
                 serial = item.body.serial and item.test.serial
                 self._alone_or_all(serial, alone, lambda inner, item=item: self._while(item, inner))
             else:
                 serial = item.then.serial and item.otherwise.serial
-                self._alone_or_all(serial, alone, lambda inner, item=item: self._branch(item, inner))
+                self._alone_or_all(
+                    serial, alone, lambda inner, item=item: self._branch(item, inner)
+                )
 
     def _alone_or_all(self, serial: bool, alone: bool, emit) -> None:
         if serial and not alone:

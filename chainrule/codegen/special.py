@@ -6,7 +6,8 @@ import math
 
 from chainrule.codegen.builder import Function
 from chainrule.codegen.elementwise import compute_type, convert, storage_type
-from chainrule.codegen.emit import begin, combine, identity
+from chainrule.codegen.emit import begin
+from chainrule.codegen.reduce import combine, identity
 from chainrule.codegen.values import I64, Type, Value, constant
 from chainrule.dtypes import DType, bool_, int64
 from chainrule.ir.plan import Kernel, Place
@@ -27,7 +28,9 @@ def _read(f: Function, pointers: dict[Place, Value], place: Place, index: Value)
     return f.icmp("ne", value, 0) if place.dtype is bool_ else value
 
 
-def _write(f: Function, pointers: dict[Place, Value], place: Place, index: Value, value: Value) -> None:
+def _write(
+    f: Function, pointers: dict[Place, Value], place: Place, index: Value, value: Value
+) -> None:
     scalar = storage_type(place.dtype)
     value = f.zext(value, "i8") if place.dtype is bool_ else value
     f.store(value, f.gep(pointers[place], index, scalar), place.dtype.itemsize)
@@ -116,8 +119,16 @@ def _greater(f: Function, a: Value, b: Value, dtype: DType) -> Value:
     return f.icmp("sgt" if dtype.kind == "int" else "ugt", a, b)
 
 
-def _merge(f: Function, pointers: dict, order: _Order, base: Value, arrays: tuple[Place, Place], low: Value,
-           run: int, length: int) -> None:
+def _merge(
+    f: Function,
+    pointers: dict,
+    order: _Order,
+    base: Value,
+    arrays: tuple[Place, Place],
+    low: Value,
+    run: int,
+    length: int,
+) -> None:
     """Merge two neighbouring sorted runs: at each step take the left head unless the right one must come first."""
     source, target = arrays
     limit = constant(I64, length)
