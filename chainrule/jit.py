@@ -58,7 +58,9 @@ def _compiler_version() -> str:
     return digest.hexdigest()
 
 
-def _object(name: str, make_ir: Callable[[], str], facts: Callable[[], dict] = dict) -> tuple[bytes, dict]:
+def _object(
+    name: str, make_ir: Callable[[], str], facts: Callable[[], dict] = dict
+) -> tuple[bytes, dict]:
     """Object code and the facts stored with it: from the disk cache, else compiled and put there."""
     name = key(name, _compiler_version(), llvm.host_fingerprint(), str(llvm.vector_bytes()))
     found = _cache().load(name)
@@ -72,8 +74,15 @@ def _object(name: str, make_ir: Callable[[], str], facts: Callable[[], dict] = d
 class Traced:
     """A function traced for one kind of arguments: its graph, and how results are put together again."""
 
-    def __init__(self, boxes: list[Box], parameters: list[Node], outputs: list[Node], updates: dict[int, Node],
-                 structure: tree.Structure, fixed: list) -> None:
+    def __init__(
+        self,
+        boxes: list[Box],
+        parameters: list[Node],
+        outputs: list[Node],
+        updates: dict[int, Node],
+        structure: tree.Structure,
+        fixed: list,
+    ) -> None:
         self.boxes = boxes
         self.parameters, self.outputs, self.updates = parameters, outputs, updates
         self.structure, self.fixed = structure, fixed
@@ -98,20 +107,32 @@ class Compiled:
         job = traced.job()
         self.implicit = [box for box in traced.boxes if box.implicit]
         start = time.perf_counter()
-        text = fingerprint(job.parameters, [*job.outputs, *job.updates.values()]) + repr(sorted(job.updates))
+        text = fingerprint(job.parameters, [*job.outputs, *job.updates.values()]) + repr(
+            sorted(job.updates)
+        )
         code, facts = _object(key("program", text), self._emit, self._facts)
         native = llvm.LoadedObject(code)
         self.seconds = time.perf_counter() - start
         slots = []
         for number, node in enumerate(job.parameters):
-            kind = "input" if number >= len(traced.boxes) else "state" if number in job.updates else "box"
+            kind = (
+                "input"
+                if number >= len(traced.boxes)
+                else "state"
+                if number in job.updates
+                else "box"
+            )
             slots.append(_slot(kind, node))
         slots += [_slot("constant", node) for node in job.constants]
         slots += [_slot("output", node) for node in job.outputs]
         constants = [node.attributes["data"].value for node in job.constants]
         limit = 1 if facts["serial"] else None
-        self.run = Executable(lambda pointers: engine.launcher(native, pointers, limit), slots, constants,
-                              facts["arena_bytes"])
+        self.run = Executable(
+            lambda pointers: engine.launcher(native, pointers, limit),
+            slots,
+            constants,
+            facts["arena_bytes"],
+        )
 
     @functools.cached_property
     def program(self) -> Program:
@@ -143,7 +164,9 @@ class Jitted:
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
         if trace.state.level is not None:
             return self.function(*args, **kwargs)
-        leaves, structure = (args, None) if not kwargs else tree.flatten((args, kwargs), stop=Stateful)
+        leaves, structure = (
+            (args, None) if not kwargs else tree.flatten((args, kwargs), stop=Stateful)
+        )
         inputs: list = []
         quick = self._quick(leaves, structure, inputs)
         if quick is None:
@@ -157,7 +180,9 @@ class Jitted:
         results = compiled.run(boxes, inputs)
         return compiled.traced.rebuild(results)
 
-    def _quick(self, leaves: Sequence, structure: tree.Structure | None, inputs: list) -> tuple | None:
+    def _quick(
+        self, leaves: Sequence, structure: tree.Structure | None, inputs: list
+    ) -> tuple | None:
         """A key by identity and shape, and the arrays to pass; None if a leaf turns out to be a container."""
         parts: list = [structure, Stateful.changes, trace.state.training, config.float64]
         for leaf in leaves:
@@ -179,13 +204,19 @@ class Jitted:
                 parts += (kind, _setting(leaf, self.__name__))
         return tuple(parts)
 
-    def _bind(self, quick: tuple, leaves: list, structure: tree.Structure) -> tuple[Compiled, list[Box]]:
+    def _bind(
+        self, quick: tuple, leaves: list, structure: tree.Structure
+    ) -> tuple[Compiled, list[Box]]:
         """The program for these arguments and their boxes: one compiled before for others of the kind, or a new one."""
         kind = (structure, trace.state.training, config.float64, *[_kind(leaf) for leaf in leaves])
         compiled = self.compiled.get(kind)
         if compiled is None:
             if self.compiled:
-                log.warning("[jit] %s is compiled again: %s", self.__name__, _difference(kind, list(self.compiled)[-1]))
+                log.warning(
+                    "[jit] %s is compiled again: %s",
+                    self.__name__,
+                    _difference(kind, list(self.compiled)[-1]),
+                )
             compiled = self.compiled[kind] = Compiled(_traced(self.function, leaves, structure))
         if len(self._known) >= REMEMBERED:
             self._known.clear()
@@ -218,9 +249,11 @@ def _setting(leaf: Any, name: str) -> Any:
         hash(leaf)
     except TypeError:
         raise ArgumentError(
-            "jit", f"{name} got an argument of type {type(leaf).__name__}",
+            "jit",
+            f"{name} got an argument of type {type(leaf).__name__}",
             "arguments are tensors, NumPy arrays, numbers, modules, optimizers, containers of these, or "
-            "hashable settings", "convert it, or close over it",
+            "hashable settings",
+            "convert it, or close over it",
         ) from None
     return leaf
 
@@ -278,7 +311,11 @@ def _traced(function: Callable, leaves: list, structure: tree.Structure) -> Trac
                 outputs.append(node_of(lift(leaf)))
                 fixed[number] = _RESULT
         boxes = list(level.boxes)
-        updates = {number: box._node for number, box in enumerate(boxes) if box._node is not level.boxes[box].inside}
+        updates = {
+            number: box._node
+            for number, box in enumerate(boxes)
+            if box._node is not level.boxes[box].inside
+        }
         parameters = [level.boxes[box].inside for box in boxes] + inputs
     return Traced(boxes, parameters, outputs, updates, result_structure, fixed)
 

@@ -31,7 +31,9 @@ def _collapse_kernel(kernel: Kernel) -> None:
             continue
         joined = Axis(slow.number, slow.size * fast.size)
         replacement = {fast: ix.of_axis(joined), slow: ix.ZERO}
-        kernel.statements = rewrite(kernel.statements, lambda expr: None, lambda i, r=replacement: i.substitute(r))
+        kernel.statements = rewrite(
+            kernel.statements, lambda expr: None, lambda i, r=replacement: i.substitute(r)
+        )
         inner = {joined} if slow in kernel.inner else set()
         kernel.axes = kernel.axes[:number] + (joined,) + kernel.axes[number + 2 :]
         kernel.inner = kernel.inner - {slow, fast} | inner
@@ -41,7 +43,10 @@ def _walked_as_one(kernel: Kernel, slow: Axis, fast: Axis) -> bool:
     """Whether in every index the slow axis counts exactly the rounds of the fast one."""
     if (slow in kernel.inner) != (fast in kernel.inner):
         return False
-    if any(isinstance(s, Reduce) and s.kind in ("argmax", "argmin") for s in kernel.statements) and slow in kernel.inner:
+    if (
+        any(isinstance(s, Reduce) and s.kind in ("argmax", "argmin") for s in kernel.statements)
+        and slow in kernel.inner
+    ):
         return False
     for index in _all_indices(kernel):
         a, b = index.coefficient(slow), index.coefficient(fast)

@@ -104,7 +104,9 @@ class Dependencies:
 
     def may_absorb(self, target: int, number: int) -> bool:
         """Whether `number` could run at the place of `target`: nothing else that it needs comes after `target`."""
-        return all(before == target or not self.depends(before, target) for before in self.direct[number])
+        return all(
+            before == target or not self.depends(before, target) for before in self.direct[number]
+        )
 
     def absorb(self, target: int, number: int, merged: Kernel) -> None:
         """`target` becomes `merged`; `number` disappears, and who needed it needs `target`."""
@@ -166,18 +168,25 @@ def merge(first: Kernel, second: Kernel) -> Kernel | None:
     if matched is None or len(first.statements) + len(second.statements) > STATEMENTS:
         return None
     axes, inner, rename_first, rename_second = matched
-    head = rewrite(first.statements, lambda expr: None, lambda index: index.substitute(rename_first))
+    head = rewrite(
+        first.statements, lambda expr: None, lambda index: index.substitute(rename_first)
+    )
     stored = {statement.place: statement for statement in head if isinstance(statement, Store)}
     if any(place in stored for place in second.after):
         return None
     offset = sum(isinstance(statement, Reduce) for statement in head)
-    tail = rewrite(second.statements, lambda expr: _renumbered(expr, offset),
-                   lambda index: index.substitute(rename_second))
+    tail = rewrite(
+        second.statements,
+        lambda expr: _renumbered(expr, offset),
+        lambda index: index.substitute(rename_second),
+    )
     tail = [s if isinstance(s, Store) else s._replace(number=s.number + offset) for s in tail]
     if not _aligned(tail, stored):
         return None
     statements = rewrite([*head, *tail], lambda expr: _forwarded(expr, stored))
-    return Kernel(axes, inner, statements, first.hero, None, first.after + second.after, first.origin)
+    return Kernel(
+        axes, inner, statements, first.hero, None, first.after + second.after, first.origin
+    )
 
 
 def _match(first: Kernel, second: Kernel) -> tuple | None:
@@ -211,7 +220,11 @@ def _outer(kernel: Kernel) -> tuple[Axis, ...]:
 def _parallel_enough(kernel: Kernel, inner: frozenset[Axis]) -> bool:
     """A large kernel without reductions keeps its independent points."""
     points = math.prod(axis.size for axis in kernel.axes)
-    return bool(kernel.inner) or points < 1 << 14 or points // math.prod(axis.size for axis in inner) >= PARALLEL
+    return (
+        bool(kernel.inner)
+        or points < 1 << 14
+        or points // math.prod(axis.size for axis in inner) >= PARALLEL
+    )
 
 
 def _renaming(old: Iterable[Axis], new: Iterable[Axis]) -> dict[Axis, Index]:
@@ -219,7 +232,11 @@ def _renaming(old: Iterable[Axis], new: Iterable[Axis]) -> dict[Axis, Index]:
 
 
 def _renumbered(expr: Expr, offset: int) -> Expr | None:
-    return Expr("reduced", (), expr.dtype, expr.data + offset) if expr.op == "reduced" and offset else None
+    return (
+        Expr("reduced", (), expr.dtype, expr.data + offset)
+        if expr.op == "reduced" and offset
+        else None
+    )
 
 
 def _aligned(statements: list, stored: dict[Place, Store]) -> bool:
@@ -252,7 +269,9 @@ def reloads(kernel: Kernel) -> set[Place]:
     if not kernel.inner:
         return set()
     stages, cost = Stages(kernel), costs(kernel)
-    by_value = {id(store.value): store for store in kernel.stores if store.index.axes() & kernel.inner}
+    by_value = {
+        id(store.value): store for store in kernel.stores if store.index.axes() & kernel.inner
+    }
     needed: set[Place] = set()
     for statement in kernel.statements:
         stage = stages.stage[id(statement.value)]
@@ -266,7 +285,9 @@ def reloads(kernel: Kernel) -> set[Place]:
 def _drop_dead_stores(block: Lowered) -> None:
     """Stores to temporaries that no item reads any more disappear, and kernels left without statements too."""
     used = {new.buffer for _, new in block.updates}
-    used |= {place.buffer for item in block.items if isinstance(item, Kernel) for place in item.reads()}
+    used |= {
+        place.buffer for item in block.items if isinstance(item, Kernel) for place in item.reads()
+    }
     for item in block.items:
         if not isinstance(item, Kernel):
             used |= touched(item)[0]
@@ -275,11 +296,19 @@ def _drop_dead_stores(block: Lowered) -> None:
         if isinstance(item, Kernel) and item.special is None:
             keep = reloads(item)
             item.statements = [
-                s for s in item.statements
-                if isinstance(s, Reduce) or s.place.buffer in used or s.place.buffer not in temporaries
+                s
+                for s in item.statements
+                if isinstance(s, Reduce)
+                or s.place.buffer in used
+                or s.place.buffer not in temporaries
                 or s.place in keep
             ]
-    block.items = [item for item in block.items
-                   if not isinstance(item, Kernel) or item.special is not None or item.stores]
+    block.items = [
+        item
+        for item in block.items
+        if not isinstance(item, Kernel) or item.special is not None or item.stores
+    ]
     alive = {buffer for item in block.items for group in touched(item) for buffer in group}
-    block.temporaries = [buffer for buffer in block.temporaries if buffer in alive or buffer in used]
+    block.temporaries = [
+        buffer for buffer in block.temporaries if buffer in alive or buffer in used
+    ]

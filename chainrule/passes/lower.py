@@ -1,7 +1,6 @@
 """Lowering: a simplified graph becomes kernels, one for each value that must lie in memory; all else is inlined.
 
 Receives output nodes and the places of the inputs; hands on the kernels (and loops, branches) in topological order.
-Movement operations vanish here: they only change the index at which a value is read.
 """
 
 from __future__ import annotations
@@ -9,33 +8,42 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable
 
-from chainrule.dtypes import DType, bool_, int64, uint32
+from chainrule.dtypes import bool_
 from chainrule.ir import index as ix
 from chainrule.ir.contraction import Dimension
 from chainrule.ir.index import Axis, Index
-from chainrule.ir.node import Graph, Node, broadcast_to, cast, constant, make, permute, topological
+from chainrule.ir.node import Graph, Node, make, topological
 from chainrule.ir.plan import (
-    Block, Branch, Buffer, Condition, Expr, Hero, Kernel, Load, Loop, Operand, Place, Reduce, Special, Store, Turn,
+    Branch,
+    Buffer,
+    Condition,
+    Expr,
+    Hero,
+    Kernel,
+    Loop,
+    Operand,
+    Place,
+    Reduce,
+    Special,
+    Store,
+    Turn,
     While,
 )
+from chainrule.passes.inline import Inliner
 from chainrule.passes.materialize import REDUCTIONS, choose
 
-Conditions = tuple[Condition, ...]
 SUMMED = 1000  # Axis numbers of summed letters start here, clear of the output's.
 IDENTITY = {"sum": 0, "prod": 1}
 
 
-class Lowered:
+class Lowered(Inliner):
     """One block being lowered: the places of its values so far, its items, and the updates to make at its end."""
 
     def __init__(self, outputs: list[Node], places: dict[Node, Place]) -> None:
-        self.places = places
+        super().__init__(places)
         self.items: list = []
         self.temporaries: list[Buffer] = []
         self.updates: list[tuple[Place, Place]] = []  # (state, its new value)
-        self._pinned: list[Place] = []
-        self._exprs: dict[tuple, Expr] = {}
-        self._rows = iter(range(10**6, 10**9))
         order = topological(outputs, skip=places.__contains__)
         chosen = choose(order, outputs, places)
         for node in order:
@@ -105,7 +113,10 @@ class Lowered:
         inner = frozenset(_axes(index for axis, index in enumerate(indices) if axis in reduced))
         if not x.size:
             value = self._constant(IDENTITY[node.op.name], node.dtype)
-            self._emit(Kernel(_axes(outer), statements=[Store(target, ix.flat(outer, node.shape), value)]), node)
+            self._emit(
+                Kernel(_axes(outer), statements=[Store(target, ix.flat(outer, node.shape), value)]),
+                node,
+            )
             return
         reduce = Reduce(0, node.op.name, self.value(x, indices), node.dtype)
         store = Store(target, ix.flat(outer, node.shape), Expr("reduced", (), node.dtype, 0))
@@ -117,7 +128,9 @@ class Lowered:
         target = self.places[node] = self.temporary(node)
         if not node.size:
             return
-        axes = {letter: Axis(number, spec.sizes[letter]) for number, letter in enumerate(spec.output)}
+        axes = {
+            letter: Axis(number, spec.sizes[letter]) for number, letter in enumerate(spec.output)
+        }
         axes |= {letter: Axis(SUMMED + letter, spec.sizes[letter]) for letter in spec.summed}
         indices = [ix.of_axis(axes[letter]) for letter in spec.output]
         place = ix.flat(indices, node.shape)
@@ -139,10 +152,15 @@ class Lowered:
         if not summed:
             self._emit(Kernel(_axes(indices), statements=[Store(target, place, product)]), node)
             return
-        statements = [Reduce(0, "sum", product, node.dtype), Store(target, place, Expr("reduced", (), node.dtype, 0))]
+        statements = [
+            Reduce(0, "sum", product, node.dtype),
+            Store(target, place, Expr("reduced", (), node.dtype, 0)),
+        ]
         self._emit(Kernel(_axes(indices) + summed, frozenset(summed), statements), node)
 
-    def _operand(self, node: Node, dimensions: tuple[Dimension, ...], axes: dict[int, Axis]) -> Operand:
+    def _operand(
+        self, node: Node, dimensions: tuple[Dimension, ...], axes: dict[int, Axis]
+    ) -> Operand:
         """An operand as a place in memory read at a linear index: a view of what is stored, or a copy."""
         indices, conditions = [], []
         for dimension, extent in zip(dimensions, node.shape, strict=True):
@@ -161,7 +179,9 @@ class Lowered:
             return Operand(found.data.place, found.data.index, found.data.conditions)
         return Operand(self.place(node), ix.flat(indices, node.shape), tuple(conditions))
 
-    def _hero(self, node: Node, axes: tuple, summed: tuple, left: Operand, right: Operand) -> Hero | None:
+    def _hero(
+        self, node: Node, axes: tuple, summed: tuple, left: Operand, right: Operand
+    ) -> Hero | None:
         """The tiled form: the last axis in one operand only, contiguous there (copied so if need be)."""
         if not axes or not summed or left.conditions or right.conditions:
             return None
@@ -199,7 +219,10 @@ class Lowered:
             if part.size:
                 indices = _indices(part.shape)
                 value = self.value(part, indices)
-                region = [index + start if number == axis else index for number, index in enumerate(indices)]
+                region = [
+                    index + start if number == axis else index
+                    for number, index in enumerate(indices)
+                ]
                 store = Store(target, ix.flat(region, node.shape), value)
                 self._emit(Kernel(_axes(indices), statements=[store]), node)
             start += part.shape[axis]
@@ -215,96 +238,6 @@ class Lowered:
             results.append(self.temporary(node, "scratch"))
         self._emit(Kernel((), special=Special(node.op.name, operands, results, attributes)), node)
 
-    # ---- Values ----
-
-    def _expr(self, op: str, args: tuple[Expr, ...], dtype: DType, data: object = None) -> Expr:
-        key = (op, tuple(map(id, args)), dtype, data)
-        found = self._exprs.get(key)
-        if found is None:
-            found = self._exprs[key] = Expr(op, args, dtype, data)
-        return found
-
-    def _constant(self, value: float, dtype: DType) -> Expr:
-        # repr keeps 0.0, -0.0 and False apart in the table of expressions.
-        key = ("constant", repr(value), dtype)
-        return self._exprs.setdefault(key, Expr("constant", (), dtype, value))
-
-    def _load(self, operand: Operand) -> Expr:
-        return self._expr("load", (), operand.place.dtype, Load(*operand))
-
-    def value(self, node: Node, indices: list[Index], conditions: Conditions = (), own: bool = False) -> Expr:
-        """The element of a node at a multi-index, as an expression. Loads are only made where the conditions hold.
-
-        `own`: compute it even though it is to be stored.
-        """
-        if node in self.places and not own:
-            load = Load(self.places[node], ix.flat(indices, node.shape), conditions)
-            return self._expr("load", (), node.dtype, load)
-        family, name = node.op.family, node.op.name
-        if family == "elementwise":
-            args = tuple([self.value(child, indices, conditions) for child in node.inputs])
-            return self._expr(name, args, node.dtype, node.attributes.get("dtype"))
-        if name == "constant":
-            return self._constant(node.attributes["value"], node.dtype)
-        if name == "iota":
-            return self._expr("index", (), node.dtype, indices[0])
-        if name == "pad":
-            return self._pad(node, indices, conditions)
-        if family == "movement" and name != "concat":
-            return self.value(node.inputs[0], _MOVE[name](node, indices), conditions)
-        if name == "gather":
-            return self._gather(node, indices, conditions)
-        if name == "random_bits":
-            return self._random(node, indices)
-        if name == "after":
-            self._pinned.append(self.place(node.inputs[1]))
-            return self.value(node.inputs[0], indices, conditions)
-        self._materialize(node)
-        return self.value(node, indices, conditions)
-
-    def _pad(self, node: Node, indices: list[Index], conditions: Conditions) -> Expr:
-        x = node.inputs[0]
-        inside, new = [], []
-        for index, low, high, extent in zip(
-            indices, node.attributes["low"], node.attributes["high"], x.shape, strict=True
-        ):
-            new.append(index + -low)
-            if low or high:
-                inside.append(Condition(index + -low, 0, extent))
-        value = self.value(x, new, conditions + tuple(inside))
-        fill = self._constant(node.attributes["value"], node.dtype)
-        if not fill.data and value.op == "load":
-            return value
-        within = self._expr("within", (), bool_, tuple(inside))
-        return self._expr("where", (within, value, fill), node.dtype)
-
-    def _gather(self, node: Node, indices: list[Index], conditions: Conditions) -> Expr:
-        """A load at a row that is itself a value; the rest of the index is linear."""
-        x, rows = node.inputs
-        rank = len(rows.shape)
-        row = self.value(rows, indices[:rank], conditions)
-        if row.dtype is not int64:
-            row = self._expr("cast", (row,), int64, int64)
-        row = self._expr("maximum", (row, self._constant(0, int64)), int64)
-        row = self._expr("minimum", (row, self._constant(x.shape[0] - 1, int64)), int64)
-        axis = Axis(next(self._rows), max(x.shape[0], 2))
-        found = self.value(x, [ix.of_axis(axis), *indices[rank:]], conditions)
-        stride = found.data.index.coefficient(axis) if found.op == "load" and not found.args else None
-        if stride is None or any(axis in condition.index.axes() for condition in found.data.conditions):
-            place = self.place(x)
-            stride = math.prod(x.shape[1:])
-            load = Load(place, ix.flat(indices[rank:], x.shape[1:]), conditions, stride)
-        else:
-            rest = found.data.index.substitute({axis: ix.ZERO})
-            load = Load(found.data.place, rest, found.data.conditions, stride)
-        return self._expr("load", (row,), node.dtype, load)
-
-    def _random(self, node: Node, indices: list[Index]) -> Expr:
-        place = self.place(node.inputs[0])
-        words = tuple(self._expr("load", (), uint32, Load(place, Index((), word))) for word in range(4))
-        position = self._expr("index", (), int64, ix.flat(indices, node.shape))
-        return self._expr("random_bits", (*words, position), uint32)
-
 
 def _indices(shape: tuple[int, ...]) -> list[Index]:
     """One loop axis for each dimension; dimensions of extent 1 need none."""
@@ -316,43 +249,14 @@ def _axes(indices: Iterable[Index]) -> tuple[Axis, ...]:
     return tuple(index.terms[0][0] for index in indices if index.terms)
 
 
-def _move_slice(node: Node, indices: list[Index]) -> list[Index]:
-    start, step = node.attributes["start"], node.attributes["step"]
-    return [index * s + a for index, a, s in zip(indices, start, step, strict=True)]
-
-
-def _move_flip(node: Node, indices: list[Index]) -> list[Index]:
-    flipped = node.attributes["axes"]
-    return [
-        index * -1 + (extent - 1) if axis in flipped else index
-        for axis, (index, extent) in enumerate(zip(indices, node.shape, strict=True))
-    ]
-
-
-def _move_permute(node: Node, indices: list[Index]) -> list[Index]:
-    new = [ix.ZERO] * len(indices)
-    for index, axis in zip(indices, node.attributes["axes"], strict=True):
-        new[axis] = index
-    return new
-
-
-# How a view's index becomes the index of what it views.
-_MOVE = {
-    "reshape": lambda node, indices: ix.unflatten(ix.flat(indices, node.shape), node.inputs[0].shape),
-    "permute": _move_permute,
-    "broadcast": lambda node, indices: [
-        index if extent != 1 else ix.ZERO for index, extent in zip(indices, node.inputs[0].shape, strict=True)
-    ],
-    "slice": _move_slice,
-    "flip": _move_flip,
-}
-
-
 # ---- Control flow: carried values live in buffers of the outer block, bodies are blocks of their own. ----
 
 
-def lower(outputs: list[tuple[Node, Place | None]], places: dict[Node, Place],
-          updates: list[tuple[Node, Place]] = ()) -> Lowered:
+def lower(
+    outputs: list[tuple[Node, Place | None]],
+    places: dict[Node, Place],
+    updates: list[tuple[Node, Place]] = (),
+) -> Lowered:
     """Lower one block: deliver `outputs` to their places, and note `updates` (new value, state) for scheduling."""
     nodes = [node for node, _ in outputs] + [node for node, _ in updates]
     block = Lowered(nodes, places)
@@ -408,8 +312,12 @@ def _lower_scan(outer: Lowered, node: Node) -> None:
     if not length:
         return
     inner = _body(
-        body, fixed + carry + [_slice(place, turn) for place in slices],
-        [(out, _slice(place, turn)) for out, place in zip(body.outputs[carried:], stacked, strict=True)],
+        body,
+        fixed + carry + [_slice(place, turn) for place in slices],
+        [
+            (out, _slice(place, turn))
+            for out, place in zip(body.outputs[carried:], stacked, strict=True)
+        ],
         list(zip(body.outputs[:carried], carry, strict=True)),
     )
     outer.items.append(Loop(turn, inner))

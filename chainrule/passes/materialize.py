@@ -9,12 +9,39 @@ from chainrule.ir.node import Node
 
 REDUCTIONS = frozenset(("sum", "prod", "max", "min", "argmax", "argmin"))
 # Values that no loop over independent points computes: they always get a kernel of their own.
-ROOTS = REDUCTIONS | {"contract", "concat", "argsort", "cumulative", "scatter_add", "scan", "while", "cond", "pick"}
+ROOTS = REDUCTIONS | {
+    "contract",
+    "concat",
+    "argsort",
+    "cumulative",
+    "scatter_add",
+    "scan",
+    "while",
+    "cond",
+    "pick",
+}
 # Rough cost of one element, in additions.
-COST = defaultdict(lambda: 1, {
-    "divide": 4, "sqrt": 4, "floor_divide": 6, "remainder": 6, "exp": 10, "expm1": 12, "log": 12, "log1p": 14,
-    "sin": 20, "cos": 20, "tanh": 14, "erf": 16, "atan2": 20, "power": 30, "random_bits": 60, "gather": 2,
-})
+COST = defaultdict(
+    lambda: 1,
+    {
+        "divide": 4,
+        "sqrt": 4,
+        "floor_divide": 6,
+        "remainder": 6,
+        "exp": 10,
+        "expm1": 12,
+        "log": 12,
+        "log1p": 14,
+        "sin": 20,
+        "cos": 20,
+        "tanh": 14,
+        "erf": 16,
+        "atan2": 20,
+        "power": 30,
+        "random_bits": 60,
+        "gather": 2,
+    },
+)
 CHEAP = 4  # Up to this cost a value is computed again for each of its readers.
 DEPTH = 40  # Inlining goes no deeper: it bounds recursion and the size of a kernel.
 
@@ -25,7 +52,11 @@ def choose(order: list[Node], outputs: list[Node], inputs: Container[Node]) -> s
     chosen |= {node for node in set(order).intersection(outputs) if _computes(node)}
     for node in order:
         if node.op.name == "contract":
-            chosen |= {source for source in map(_viewed, node.inputs) if source not in inputs and _computes(source)}
+            chosen |= {
+                source
+                for source in map(_viewed, node.inputs)
+                if source not in inputs and _computes(source)
+            }
         elif node.op.name == "after":
             chosen |= {source for source in map(_viewed, node.inputs[1:]) if source not in inputs}
     cost = _inlined_costs(order, chosen)
@@ -48,7 +79,9 @@ def _computes(node: Node) -> bool:
 
 def _viewed(node: Node) -> Node:
     """What a chain of views looks at."""
-    while (node.op.family == "movement" and node.op.name not in ("concat", "pad")) or node.op.name == "after":
+    while (
+        node.op.family == "movement" and node.op.name not in ("concat", "pad")
+    ) or node.op.name == "after":
         node = node.inputs[0]
     return node
 

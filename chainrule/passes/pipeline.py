@@ -58,7 +58,10 @@ def _lower(job: Job) -> Lowered:
         places[node] = _slot(job, node.attributes["name"] or f"x{number}", node, kind)
     for number, node in enumerate(job.constants):
         places[node] = _slot(job, f"c{number}", node, "constant")
-    outputs = [(node, _slot(job, f"out{number}", node, "output")) for number, node in enumerate(job.outputs)]
+    outputs = [
+        (node, _slot(job, f"out{number}", node, "output"))
+        for number, node in enumerate(job.outputs)
+    ]
     updates = [(node, places[job.parameters[number]]) for number, node in job.updates.items()]
     return lower(outputs, places, updates)
 

@@ -11,10 +11,20 @@ from chainrule.ir import index as ix
 from chainrule.ir.index import Axis
 from chainrule.ir.node import Origin
 from chainrule.ir.plan import (
-    Barrier, Block, Branch, Buffer, Expr, Kernel, Load, Loop, Place, Reduce, Store, While,
+    Barrier,
+    Block,
+    Branch,
+    Buffer,
+    Expr,
+    Kernel,
+    Load,
+    Loop,
+    Place,
+    Store,
+    While,
 )
 from chainrule.ir.stages import Stages
-from chainrule.passes.fuse import Dependencies, bodies, touched
+from chainrule.passes.fuse import Dependencies, bodies
 from chainrule.passes.lower import Lowered
 from chainrule.passes.materialize import COST
 
@@ -110,7 +120,9 @@ def _settle_updates(block: Lowered, graph: Dependencies) -> list[Kernel]:
 
 
 def _in_place(graph: Dependencies, state: Place, new: Place) -> bool:
-    writers = [n for n, (_, writes) in enumerate(graph.touched) if new.buffer in writes and graph.items[n]]
+    writers = [
+        n for n, (_, writes) in enumerate(graph.touched) if new.buffer in writes and graph.items[n]
+    ]
     if len(writers) != 1 or not isinstance(graph.items[writers[0]], Kernel):
         return False
     writer = writers[0]
@@ -118,7 +130,9 @@ def _in_place(graph: Dependencies, state: Place, new: Place) -> bool:
         return False
     if not _reads_before_writing(graph.items[writer], state, new):
         return False
-    readers = [n for n, (reads, _) in enumerate(graph.touched) if state.buffer in reads and n != writer]
+    readers = [
+        n for n, (reads, _) in enumerate(graph.touched) if state.buffer in reads and n != writer
+    ]
     if any(graph.depends(reader, writer) for reader in readers):
         return False
     for reader in readers:
@@ -130,7 +144,10 @@ def _reads_before_writing(kernel: Kernel, state: Place, new: Place) -> bool:
     """Whether a kernel that would store `new` over `state` reads each old element no later than it writes there."""
     if kernel.special is not None:
         return False
-    if kernel.hero is not None and state.buffer in (kernel.hero.left.place.buffer, kernel.hero.right.place.buffer):
+    if kernel.hero is not None and state.buffer in (
+        kernel.hero.left.place.buffer,
+        kernel.hero.right.place.buffer,
+    ):
         return False
     stores = [store for store in kernel.stores if store.place.buffer is new.buffer]
     if len(stores) != 1 or stores[0].place != new:
@@ -138,8 +155,13 @@ def _reads_before_writing(kernel: Kernel, state: Place, new: Place) -> bool:
     loads = [expr for expr in kernel.loads() if expr.data.place.buffer is state.buffer]
     if not loads:
         return True
-    if any(load.args or load.data.conditions or load.data.place != state
-           or load.data.index != stores[0].index for load in loads):
+    if any(
+        load.args
+        or load.data.conditions
+        or load.data.place != state
+        or load.data.index != stores[0].index
+        for load in loads
+    ):
         return False
     # In a kernel of several loops the old value could be read in a later loop than the one that stores.
     return Stages(kernel).count == 1 or _outer_only(kernel, stores[0])
@@ -151,8 +173,9 @@ def _outer_only(kernel: Kernel, store: Store) -> bool:
         return False
     stages = Stages(kernel)
     own = stages.stage[id(store.value)]
-    return own == stages.count - 1 and not any(stages.inner[id(s.value)] for s in kernel.statements
-                                               if stages.stage[id(s.value)] == own)
+    return own == stages.count - 1 and not any(
+        stages.inner[id(s.value)] for s in kernel.statements if stages.stage[id(s.value)] == own
+    )
 
 
 def _copy(source: Place, target: Place) -> Kernel:
@@ -161,8 +184,11 @@ def _copy(source: Place, target: Place) -> Kernel:
     axis = Axis(0, size)
     index = ix.of_axis(axis)
     value = Expr("load", (), source.dtype, Load(source, index))
-    return Kernel((axis,) if size > 1 else (), statements=[Store(target, index, value)] if size else [],
-                  origin=Origin("", 0, "state"))
+    return Kernel(
+        (axis,) if size > 1 else (),
+        statements=[Store(target, index, value)] if size else [],
+        origin=Origin("", 0, "state"),
+    )
 
 
 def _rename(item: object, renamed: dict[Buffer, Place]) -> None:
@@ -177,7 +203,9 @@ def _rename(item: object, renamed: dict[Buffer, Place]) -> None:
     if isinstance(item, Kernel):
         for expr in item.loads():
             expr.data = expr.data._replace(place=place(expr.data.place))
-        item.statements = [s._replace(place=place(s.place)) if isinstance(s, Store) else s for s in item.statements]
+        item.statements = [
+            s._replace(place=place(s.place)) if isinstance(s, Store) else s for s in item.statements
+        ]
         item.after = [place(old) for old in item.after]
         if item.hero is not None:
             item.hero.left = item.hero.left._replace(place=place(item.hero.left.place))

@@ -38,13 +38,27 @@ def _verify_items(name: str, block: Any, written: set[Buffer]) -> None:
 def _verify_kernel(name: str, kernel: Kernel) -> None:
     numbers = {s.number for s in kernel.statements if isinstance(s, Reduce)}
     for store in kernel.stores:
-        _require(_inside(store.index, math.prod(store.place.shape)), name, f"{store.place.buffer} is left", kernel)
-        _require(store.value.dtype is store.place.dtype, name, f"{store.place.buffer} gets another dtype", kernel)
+        _require(
+            _inside(store.index, math.prod(store.place.shape)),
+            name,
+            f"{store.place.buffer} is left",
+            kernel,
+        )
+        _require(
+            store.value.dtype is store.place.dtype,
+            name,
+            f"{store.place.buffer} gets another dtype",
+            kernel,
+        )
         extra = store.index.axes() - set(kernel.axes)
         _require(not extra, name, f"{store.place.buffer} is stored at foreign axes {extra}", kernel)
     for expr in kernel.expressions():
-        _require(expr.op != "reduced" or expr.data in numbers, name, "a reduction is missing", kernel)
-        _require(expr.op != "load" or _load_inside(expr), name, f"a load leaves {expr.data}", kernel)
+        _require(
+            expr.op != "reduced" or expr.data in numbers, name, "a reduction is missing", kernel
+        )
+        _require(
+            expr.op != "load" or _load_inside(expr), name, f"a load leaves {expr.data}", kernel
+        )
 
 
 def _load_inside(expr: Expr) -> bool:
@@ -59,7 +73,7 @@ def _inside(index: Index, size: int) -> bool:
 
 def _verify_memory(block: Any, arena_bytes: int) -> None:
     for buffer in block.temporaries:
-        inside = 0 <= buffer.offset and buffer.offset + buffer.nbytes <= arena_bytes
+        inside = buffer.offset >= 0 and buffer.offset + buffer.nbytes <= arena_bytes
         _require(inside, "memory", f"{buffer} has no place in the arena", block)
     for item in block.items:
         for inner in bodies(item):
@@ -68,6 +82,6 @@ def _verify_memory(block: Any, arena_bytes: int) -> None:
 
 def _require(holds: bool, name: str, what: str, where: Any) -> None:
     if not holds:
-        raise VerificationError(name, what, f"in {where!r}", "this is a defect of chainrule: please report it")
-
-
+        raise VerificationError(
+            name, what, f"in {where!r}", "this is a defect of chainrule: please report it"
+        )

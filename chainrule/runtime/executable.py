@@ -50,8 +50,13 @@ def address(array: np.ndarray) -> int:
 class Executable:
     """A program with its slots, its arena and the boxes whose content it has seen last."""
 
-    def __init__(self, make_launcher: Callable[[ctypes.Array], Callable[[], None]], slots: Sequence[Slot],
-                 constants: Sequence[np.ndarray], arena_bytes: int) -> None:
+    def __init__(
+        self,
+        make_launcher: Callable[[ctypes.Array], Callable[[], None]],
+        slots: Sequence[Slot],
+        constants: Sequence[np.ndarray],
+        arena_bytes: int,
+    ) -> None:
         self._pointers = (ctypes.c_void_p * (len(slots) + 1))()
         self._arena = aligned_zeros((arena_bytes,), np.dtype(np.uint8))
         self._pointers[len(slots)] = address(self._arena)
@@ -62,8 +67,12 @@ class Executable:
         self._boxes = [(n, slot) for n, slot in enumerate(slots) if slot.kind in ("state", "box")]
         self._seen: list[Any] = [_nothing] * len(self._boxes)
         self._written = [slot.kind == "state" for _, slot in self._boxes]
-        self._inputs = [(n, slot, self._stage(n, slot)) for n, slot in enumerate(slots) if slot.kind == "input"]
-        self._outputs = [(n, slot, self._stage(n, slot)) for n, slot in enumerate(slots) if slot.kind == "output"]
+        self._inputs = [
+            (n, slot, self._stage(n, slot)) for n, slot in enumerate(slots) if slot.kind == "input"
+        ]
+        self._outputs = [
+            (n, slot, self._stage(n, slot)) for n, slot in enumerate(slots) if slot.kind == "output"
+        ]
         self._launch = make_launcher(self._pointers)
 
     def _stage(self, number: int, slot: Slot) -> np.ndarray | None:
