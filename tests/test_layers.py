@@ -35,7 +35,7 @@ COMPILER = {"passes", "codegen", "runtime"}
 
 # Installed by extras, and slow to load: only these may be imported inside a function, only there.
 OPTIONAL = {"matplotlib", "polars", "rich", "safetensors", "sklearn", "typer"}
-MAY_DEFER = {"cli", "training"}
+MAY_DEFER = {"cli", "nn", "training"}
 
 # What `import chainrule` must not load.
 HEAVY = OPTIONAL | {"jax", "pandas", "scipy", "torch"}
