@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import gc
 import logging
 import os
 import re
@@ -263,13 +262,14 @@ def test_ten_thousand_steps_allocate_nothing_that_grows() -> None:
     model, step = network(20, 8, 5), make_step()
     opt = optim.Adam(model, learning_rate=1e-3)
     x, y = problem()
-    for _ in range(1000):
-        step(model, opt, x, y)
-    gc.collect()
-    before = resident()
-    for _ in range(10_000):
-        step(model, opt, x, y)
-    assert resident() - before < 256 * 1024
+    grown = []
+    for _ in range(3):
+        before = resident()
+        for _ in range(10_000):
+            step(model, opt, x, y)
+        grown.append(resident() - before)
+    # Python may fetch another arena once; what leaks grows in every round.
+    assert min(grown) < 16 * 1024
 
 
 SCRIPT = """
