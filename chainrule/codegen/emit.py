@@ -220,8 +220,7 @@ class _Row:
     def _reload(self, value: int, store: Store, statements: list, point: Point) -> None:
         """Read back what an earlier stage stored, if this stage needs it."""
         if any(id(expr) == value for expr in walk(*[statement.value for statement in statements])):
-            from_memory = Expr("load", (), store.value.dtype, Load(store.place, store.index))
-            point.values[value] = point.emit(from_memory)
+            point.values[value] = point.read_back(store)
 
 
 @contextmanager
