@@ -2,7 +2,7 @@
 
 from math import e, inf, nan, pi
 
-from chainrule import dtypes, nn, optim
+from chainrule import dtypes
 from chainrule.config import config
 from chainrule.control import cond, scan, while_loop
 from chainrule.dtypes import (

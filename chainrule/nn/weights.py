@@ -28,7 +28,7 @@ def _safetensors() -> Any:
 def save(arrays: dict[str, np.ndarray], path: str | PathLike) -> None:
     """Write arrays by name."""
     _safetensors().save_file(
-        {name: np.ascontiguousarray(array) for name, array in arrays.items()}, path
+        {name: np.array(array, order="C") for name, array in arrays.items()}, path
     )
 
 
