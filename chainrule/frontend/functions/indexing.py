@@ -47,10 +47,10 @@ def _entries(shape: tuple[int, ...], index: Any) -> list[Any]:
     for item in index if isinstance(index, tuple) else (index,):
         entries.extend(_entry(item))
     taken = sum(
-        item is not None and item is not Ellipsis and not isinstance(item, _OnNewAxis)
+        item is not None and item is not ... and not isinstance(item, _OnNewAxis)
         for item in entries
     )
-    dots = [place for place, item in enumerate(entries) if item is Ellipsis]
+    dots = [place for place, item in enumerate(entries) if item is ...]
     if len(dots) > 1:
         raise IndexingError(
             "index", "more than one ... in an index", "the others would be ambiguous"
@@ -65,7 +65,8 @@ def _entries(shape: tuple[int, ...], index: Any) -> list[Any]:
             "write x[:, None] to insert an axis",
         )
     place = dots[0] if dots else len(entries)
-    entries[place : place + len(dots)] = [slice(None)] * (len(shape) - taken)
+    # An ellipsis that stands for no axis still keeps the index arrays on its sides apart.
+    entries[place : place + len(dots)] = [slice(None)] * (len(shape) - taken) or [...] * len(dots)
     return _unmasked(entries, shape)
 
 
@@ -80,7 +81,7 @@ class _OnNewAxis(NamedTuple):
 
 
 def _entry(item: Any) -> list[Any]:
-    if item is None or item is Ellipsis or isinstance(item, slice):
+    if item is None or item is ... or isinstance(item, slice):
         return [item]
     if is_integer(item) and (not isinstance(item, Tensor) or item._value is not None):
         return [item.__index__()]
@@ -117,7 +118,7 @@ def _unmasked(entries: list[Any], shape: tuple[int, ...]) -> list[Any]:
             axis += item.value.ndim
         else:
             result.append(item)
-            axis += item is not None and not isinstance(item, _OnNewAxis)
+            axis += item is not None and item is not ... and not isinstance(item, _OnNewAxis)
     return result
 
 
@@ -128,6 +129,8 @@ def _basic(x: Tensor, entries: list[Any]) -> _Places:
     for place, item in enumerate(entries):
         if has_arrays and isinstance(item, (int, Tensor, _OnNewAxis)):
             advanced.append((place, len(shape)))
+        if item is ...:
+            continue
         if item is None or isinstance(item, _OnNewAxis):
             arrays += [(len(shape), item.places)] if item is not None else []
             shape.append(1)
