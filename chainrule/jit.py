@@ -1,90 +1,35 @@
-"""`jit`: the only file that wires every stage. Traces a function, plans and compiles its graph, and runs the program."""
+"""`jit`: functions that are compiled for the arguments they meet. Traces them; `compiler` makes the programs."""
 
 from __future__ import annotations
 
 import functools
-import hashlib
 import logging
-import time
 from collections.abc import Callable, Sequence
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from chainrule import tree
-from chainrule.codegen import llvm
-from chainrule.codegen.program import emit_program
-from chainrule.codegen.threads import barrier_ir, pool_ir
+from chainrule.compiler import Compiled, Traced
 from chainrule.config import config
 from chainrule.errors import ArgumentError
 from chainrule.frontend import trace
 from chainrule.frontend.lift import from_numpy, lift
 from chainrule.frontend.stateful import Stateful
 from chainrule.frontend.tensor import Box, Tensor, concrete, node_of
-from chainrule.ir.fingerprint import fingerprint
 from chainrule.ir.node import Node, Spec, variable
-from chainrule.ir.plan import Program
-from chainrule.passes.pipeline import Job, plan
-from chainrule.runtime.cache import Cache, default_folder, key
-from chainrule.runtime.engine import Engine
-from chainrule.runtime.executable import Executable, Slot
 
 log = logging.getLogger("chainrule")
 REMEMBERED = 256  # Calls of one function whose keys are remembered by identity.
 
 
-@functools.cache
-def _load_pool() -> llvm.LoadedObject:
-    return llvm.LoadedObject(_object(key("pool", pool_ir()), pool_ir)[0])
-
-
-engine = Engine(_load_pool)
-
-
-@functools.cache
-def _cache() -> Cache:
-    return Cache(default_folder())
-
-
-@functools.cache
-def _compiler_version() -> str:
-    """A hash of the compiler itself: an object made by other code is never used."""
-    digest = hashlib.sha256()
-    root = Path(__file__).parent
-    for path in sorted(root.glob("*/*.py")):
-        if path.parent.name in ("ir", "passes", "codegen"):
-            digest.update(path.read_bytes())
-    return digest.hexdigest()
-
-
-def _object(
-    name: str, make_ir: Callable[[], str], facts: Callable[[], dict] = dict
-) -> tuple[bytes, dict]:
-    """Object code and the facts stored with it: from the disk cache, else compiled and put there."""
-    name = key(name, _compiler_version(), llvm.host_fingerprint(), str(llvm.vector_bytes()))
-    found = _cache().load(name)
-    if found is None:
-        text = make_ir()
-        found = llvm.compile_ir(text), facts()
-        _cache().store(name, *found)
-    return found
-
-
-class Traced:
-    """A function traced for one kind of arguments: its graph, and how results are put together again."""
+class Call:
+    """The program for one kind of arguments, the hidden state it uses, and how its results are put together."""
 
     def __init__(
-        self,
-        boxes: list[Box],
-        parameters: list[Node],
-        outputs: list[Node],
-        updates: dict[int, Node],
-        structure: tree.Structure,
-        fixed: list,
+        self, program: Compiled, implicit: list[Box], structure: tree.Structure, fixed: list
     ) -> None:
-        self.boxes = boxes
-        self.parameters, self.outputs, self.updates = parameters, outputs, updates
+        self.program, self.run, self.implicit = program, program.run, implicit
         self.structure, self.fixed = structure, fixed
 
     def rebuild(self, values: list[np.ndarray]) -> Any:
@@ -95,59 +40,6 @@ class Traced:
         leaves = [Tensor(next(following)) if leaf is _RESULT else leaf for leaf in self.fixed]
         return tree.unflatten(self.structure, leaves)
 
-    def job(self) -> Job:
-        return Job(self.parameters, self.outputs, self.updates)
-
-
-class Compiled:
-    """A traced function with its program."""
-
-    def __init__(self, traced: Traced) -> None:
-        self.traced = traced
-        job = traced.job()
-        self.implicit = [box for box in traced.boxes if box.implicit]
-        start = time.perf_counter()
-        text = fingerprint(job.parameters, [*job.outputs, *job.updates.values()]) + repr(
-            sorted(job.updates)
-        )
-        code, facts = _object(key("program", text), self._emit, self._facts)
-        native = llvm.LoadedObject(code)
-        self.seconds = time.perf_counter() - start
-        slots = []
-        for number, node in enumerate(job.parameters):
-            kind = (
-                "input"
-                if number >= len(traced.boxes)
-                else "state"
-                if number in job.updates
-                else "box"
-            )
-            slots.append(_slot(kind, node))
-        slots += [_slot("constant", node) for node in job.constants]
-        slots += [_slot("output", node) for node in job.outputs]
-        constants = [node.attributes["data"].value for node in job.constants]
-        limit = 1 if facts["serial"] else None
-        self.run = Executable(
-            lambda pointers: engine.launcher(native, pointers, limit),
-            slots,
-            constants,
-            facts["arena_bytes"],
-        )
-
-    @functools.cached_property
-    def program(self) -> Program:
-        return plan(self.traced.job())
-
-    def _emit(self) -> str:
-        return emit_program(self.program, llvm.vector_bytes()) + barrier_ir()
-
-    def _facts(self) -> dict:
-        return {"arena_bytes": self.program.arena_bytes, "serial": self.program.block.serial}
-
-
-def _slot(kind: str, node: Node) -> Slot:
-    return Slot(kind, node.shape, node.dtype.numpy)
-
 
 class Jitted:
     """A function that is compiled for each kind of arguments it meets: see `jit`."""
@@ -155,8 +47,9 @@ class Jitted:
     def __init__(self, function: Callable) -> None:
         functools.update_wrapper(self, function)
         self.function = function
-        self.compiled: dict[tuple, Compiled] = {}
-        self._known: dict[tuple, tuple[Compiled, list[Box]]] = {}
+        self.compiled: dict[tuple, Call] = {}
+        self._known: dict[tuple, tuple[Call, list[Box]]] = {}
+        self._changes = Stateful.changes
 
     def __get__(self, instance: Any, owner: type) -> Callable:
         return self if instance is None else functools.partial(self, instance)
@@ -177,8 +70,7 @@ class Jitted:
         if bound is None:
             bound = self._bind(quick, *tree.flatten((args, kwargs), stop=Stateful))
         compiled, boxes = bound
-        results = compiled.run(boxes, inputs)
-        return compiled.traced.rebuild(results)
+        return compiled.rebuild(compiled.run(boxes, inputs))
 
     def _quick(
         self, leaves: Sequence, structure: tree.Structure | None, inputs: list
@@ -206,7 +98,7 @@ class Jitted:
 
     def _bind(
         self, quick: tuple, leaves: list, structure: tree.Structure
-    ) -> tuple[Compiled, list[Box]]:
+    ) -> tuple[Call, list[Box]]:
         """The program for these arguments and their boxes: one compiled before for others of the kind, or a new one."""
         kind = (structure, trace.state.training, config.float64, *[_kind(leaf) for leaf in leaves])
         compiled = self.compiled.get(kind)
@@ -217,10 +109,11 @@ class Jitted:
                     self.__name__,
                     _difference(kind, list(self.compiled)[-1]),
                 )
-            compiled = self.compiled[kind] = Compiled(_traced(self.function, leaves, structure))
-        if len(self._known) >= REMEMBERED:
+            compiled = self.compiled[kind] = _trace(self.function, leaves, structure)
+        if self._changes != Stateful.changes or len(self._known) >= REMEMBERED:
+            # Keys from before a change never match again; what they hold may go.
             self._known.clear()
-        # Holding the leaves keeps their identities from being given to others.
+            self._changes = Stateful.changes
         boxes = _boxes(leaves) + compiled.implicit
         self._known[quick] = compiled, boxes
         return compiled, boxes
@@ -296,28 +189,35 @@ def _brief(kind: Any) -> str:
     return "a module with other settings" if isinstance(kind[0], tuple) else repr(kind[1])
 
 
-def _traced(function: Callable, leaves: list, structure: tree.Structure) -> Traced:
-    """Run the function once on variables and collect what it returns and assigns."""
+def _trace(function: Callable, leaves: list, structure: tree.Structure) -> Call:
+    """Run the function once on variables, collect what it returns and assigns, and compile that."""
     with trace.level("jit") as (_, level):
         for box in _boxes(leaves):
             level.admit(box, variable(box.spec, box.name))
         inputs: list[Node] = []
         args, kwargs = tree.unflatten(structure, [_standing(leaf, inputs) for leaf in leaves])
-        result = function(*args, **kwargs)
+        fixed, result = tree.flatten(function(*args, **kwargs), stop=Stateful)
         outputs: list[Node] = []
-        fixed, result_structure = tree.flatten(result, stop=Stateful)
         for number, leaf in enumerate(fixed):
-            if isinstance(leaf, _DYNAMIC) and not isinstance(leaf, bool):
+            if isinstance(leaf, (Stateful, Box)):
+                raise _returned_state(leaf)
+            if _is_dynamic(leaf):
                 outputs.append(node_of(lift(leaf)))
                 fixed[number] = _RESULT
-        boxes = list(level.boxes)
-        updates = {
-            number: box._node
-            for number, box in enumerate(boxes)
-            if box._node is not level.boxes[box].inside
-        }
-        parameters = [level.boxes[box].inside for box in boxes] + inputs
-    return Traced(boxes, parameters, outputs, updates, result_structure, fixed)
+        held = level.boxes
+        updates = {n: box._node for n, box in enumerate(held) if box._node is not held[box].inside}
+        parameters = [held[box].inside for box in held] + inputs
+    program = Compiled(Traced(len(held), parameters, outputs, updates))
+    return Call(program, [box for box in held if box.implicit], result, fixed)
+
+
+def _returned_state(leaf: Any) -> ArgumentError:
+    return ArgumentError(
+        "jit",
+        f"the function returns a {type(leaf).__name__}",
+        "modules, optimizers and their parameters go in by reference and are changed in place",
+        "return tensors only, and go on using the object that was passed in",
+    )
 
 
 def _standing(leaf: Any, inputs: list[Node]) -> Any:

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import gc
 import logging
 import os
 import re
 import subprocess
 import sys
+import weakref
 from pathlib import Path
 
 import numpy as np
@@ -15,7 +17,7 @@ import pytest
 import chainrule as cr
 from chainrule import nn, optim
 from chainrule.errors import ArgumentError, TraceError
-from chainrule.jit import engine
+from chainrule.compiler import engine
 
 
 def network(*sizes: int) -> nn.Sequential:
@@ -81,6 +83,20 @@ def test_another_model_of_the_same_kind_compiles_nothing() -> None:
         step(model, optim.Adam(model, learning_rate=1e-1), x, y)
         assert not np.array_equal(before["layers.0.weight"], model.state_dict()["layers.0.weight"])
     assert len(step.compiled) == 1
+
+
+def test_models_that_are_gone_are_not_kept() -> None:
+    step = make_step()
+    x, y = problem()
+    gone = []
+    for _ in range(3):
+        model = network(20, 8, 5)
+        step(model, optim.SGD(model, learning_rate=1e-1), x, y)
+        gone.append(weakref.ref(model[0].weight))
+    del model
+    step(last := network(20, 8, 5), optim.SGD(last, learning_rate=1e-1), x, y)
+    gc.collect()
+    assert [reference() for reference in gone] == [None] * 3
 
 
 def test_a_ragged_batch_compiles_once_and_says_so(caplog: pytest.LogCaptureFixture) -> None:
