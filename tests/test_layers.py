@@ -91,7 +91,7 @@ def layering_faults(tree, module, is_package=False):
             if RANK[there] >= RANK[here]:
                 yield node.lineno, f"{here} must not import {there}"
             elif there in COMPILER and here != "compiler":
-                yield node.lineno, f"only jit imports {there}, not {here}"
+                yield node.lineno, f"only compiler imports {there}, not {here}"
 
 
 def top_imports(tree):
@@ -178,12 +178,12 @@ def test_rules_find(rule, module, source):
 @pytest.mark.parametrize(
     ("rule", "module", "source"),
     [
-        (layering_faults, "chainrule.jit", "from chainrule.codegen import loops"),
+        (layering_faults, "chainrule.compiler", "from chainrule.codegen import loops"),
         (layering_faults, "chainrule.passes.fuse", "from chainrule.ir import plan"),
         (layering_faults, "chainrule.passes.fuse", "from chainrule.passes.memory import plan"),
         (layering_faults, "chainrule.passes.fuse", "from ..errors import ShapeError"),
         (layering_faults, "chainrule.cli", "import chainrule as cr\nfrom chainrule import nn"),
-        (placement_faults, "chainrule.training.report", "def f():\n    import matplotlib.pyplot"),
+        (placement_faults, "chainrule.train.report", "def f():\n    import matplotlib.pyplot"),
         (placement_faults, "chainrule.ir.node", "if TYPE_CHECKING:\n    import json"),
         (placement_faults, "chainrule.ir.node", "try:\n    import json\nexcept ImportError: ..."),
     ],
