@@ -1,4 +1,5 @@
-"""One row or more for each primitive: inputs, attributes, and the inputs that have a derivative there.
+"""One row or more for each primitive: inputs, attributes, and the inputs that have a derivative
+there.
 
 Floats are float64 and, where a row has differentiable inputs, away from kinks and ties.
 """
@@ -39,7 +40,8 @@ ROWS: list[Row] = []
 def floats(*shape, low=0.4, high=1.6, signed=False):
     """Distinct floats of `low` to `high`, in random order: no ties within an array."""
     size = int(np.prod(shape))
-    values = np.linspace(low, high, size) + _random.uniform(-0.2, 0.2, size) * (high - low) / max(size, 1)
+    jitter = _random.uniform(-0.2, 0.2, size) * (high - low) / max(size, 1)
+    values = np.linspace(low, high, size) + jitter
     if signed:
         values *= _random.choice([-1.0, 1.0], size)
     return _random.permutation(values).reshape(shape)
@@ -73,10 +75,11 @@ row("invert", bools(3, 4), name="of bools")
 for _op in ("add", "subtract", "multiply", "divide", "maximum", "minimum", "atan2"):
     row(_op, floats(3, 4, signed=True), floats(3, 4, low=0.5, high=1.7, signed=True), wrt=[0, 1])
 row("power", floats(3, 4), floats(3, 4, signed=True), wrt=[0, 1])
-row("remainder", floats(3, 4, low=3.1, high=3.9, signed=True), floats(3, 4, low=1.1, high=1.4), wrt=[0, 1])
+row("remainder", floats(3, 4, low=3.1, high=3.9, signed=True), floats(3, 4, low=1.1, high=1.4),
+    wrt=[0, 1])
 row("floor_divide", floats(3, 4, low=3.1, high=3.9, signed=True), floats(3, 4, low=1.1, high=1.4))
-for _op in ("add", "subtract", "multiply", "maximum", "minimum", "floor_divide", "remainder", "power",
-            "bitwise_and", "bitwise_or", "bitwise_xor"):
+for _op in ("add", "subtract", "multiply", "maximum", "minimum", "floor_divide", "remainder",
+            "power", "bitwise_and", "bitwise_or", "bitwise_xor"):
     row(_op, integers(3, 4), integers(3, 4), name="of integers")
 for _op in ("bitwise_and", "bitwise_or", "bitwise_xor", "maximum", "minimum"):
     row(_op, bools(3, 4), bools(3, 4), name="of bools")
@@ -139,14 +142,16 @@ row("contract", floats(3, 4), floats(4, 2), name="matmul", wrt=[0, 1],
     spec=plain({0: 3, 1: 2, 2: 4}, (0, 2), (2, 1), (0, 1)))
 row("contract", floats(2, 3, 4), floats(2, 4, 3), name="batched", wrt=[0, 1],
     spec=plain({0: 2, 1: 3, 2: 3, 3: 4}, (0, 1, 3), (0, 3, 2), (0, 2, 1)))
-row("contract", floats(3), floats(4), name="outer", wrt=[0, 1], spec=plain({0: 3, 1: 4}, (0,), (1,), (1, 0)))
+row("contract", floats(3), floats(4), name="outer", wrt=[0, 1],
+    spec=plain({0: 3, 1: 4}, (0,), (1,), (1, 0)))
 row("contract", floats(3, 4), floats(2), name="with letters summed alone", wrt=[0, 1],
     spec=plain({0: 3, 1: 4, 2: 2}, (0, 1), (2,), (0,)))
 row("contract", floats(3), floats(3, 2), name="with a broadcast letter", wrt=[0, 1],
     spec=plain({0: 3, 1: 2, 2: 4}, (0,), (0, 1), (0, 2)))
 row("contract", floats(3, 3), floats(3, 2), name="of a diagonal", wrt=[0, 1],
     spec=plain({0: 3, 1: 2}, (0, 0), (0, 1), (0, 1)))
-row("contract", floats(3, 3), floats(), name="of a trace", wrt=[0, 1], spec=plain({0: 3}, (0, 0), (), ()))
+row("contract", floats(3, 3), floats(), name="of a trace", wrt=[0, 1],
+    spec=plain({0: 3}, (0, 0), (), ()))
 row("contract", integers(3, 4), integers(4, 2), name="of integers",
     spec=plain({0: 3, 1: 2, 2: 4}, (0, 2), (2, 1), (0, 1)))
 
@@ -165,11 +170,12 @@ def _window(size, kernel, stride=1, dilation=1, padding=0, groups=1):
 
 for _name, _options in {
     "convolution": {}, "padded convolution": {"padding": 2}, "strided convolution": {"stride": 2},
-    "dilated convolution": {"dilation": 2}, "all of it": {"stride": 3, "dilation": 2, "padding": 2, "groups": 2},
+    "dilated convolution": {"dilation": 2},
+    "all of it": {"stride": 3, "dilation": 2, "padding": 2, "groups": 2},
 }.items():
     _spec = _window(9, 3, **_options)
-    row("contract", floats(2, 9, _spec.sizes[4], 2), floats(3, 2, _spec.sizes[4], 3), name=_name, wrt=[0, 1],
-        spec=_spec)
+    row("contract", floats(2, 9, _spec.sizes[4], 2), floats(3, 2, _spec.sizes[4], 3), name=_name,
+        wrt=[0, 1], spec=_spec)
 row("contract", floats(7), floats(), name="of windows summed alone", wrt=[0, 1],
     spec=Contraction((5, 3), (Dimension(((0, 1), (1, 1))),), (), (0,)))
 row("contract", floats(7), floats(2), name="of windows without a bound", wrt=[0, 1],
@@ -177,7 +183,8 @@ row("contract", floats(7), floats(2), name="of windows without a bound", wrt=[0,
 row("contract", floats(9), floats(3), name="of a transposed window", wrt=[0, 1],
     spec=Contraction((20, 3), (Dimension(((0, 1), (1, -2)), 1, 2),), (Dimension(((1, 1),)),), (0,)))
 row("contract", floats(5, 4), floats(3), name="of two windows with one letter", wrt=[0, 1],
-    spec=Contraction((3, 2), (Dimension(((0, 1), (1, 1))), Dimension(((0, 1),), 1)), (Dimension(((0, 1),)),), (1,)))
+    spec=Contraction((3, 2), (Dimension(((0, 1), (1, 1))), Dimension(((0, 1),), 1)),
+                     (Dimension(((0, 1),)),), (1,)))
 row("contract", floats(5), floats(3), name="of one place", wrt=[0, 1],
     spec=Contraction((3,), (Dimension((), 2),), (Dimension(((0, 1),)),), (0,)))
 
@@ -186,9 +193,11 @@ row("contract", floats(5), floats(3), name="of one place", wrt=[0, 1],
 row("gather", floats(5, 3), integers(2, 4, low=-1, high=6), wrt=[0])
 row("gather", floats(5), np.int64(3), name="of one", wrt=[0])
 row("scatter_add", floats(5, 3), integers(4, low=-1, high=6), floats(4, 3), wrt=[0, 2])
-row("scatter_add", floats(5), integers(2, 3, low=0, high=5, dtype=np.int32), floats(2, 3), name="flat", wrt=[0, 2])
+row("scatter_add", floats(5), integers(2, 3, low=0, high=5, dtype=np.int32), floats(2, 3),
+    name="flat", wrt=[0, 2])
 for _flag in (False, True):
-    row("argsort", integers(3, 6, low=0, high=3), name="descending" if _flag else "", descending=_flag)
+    row("argsort", integers(3, 6, low=0, high=3), name="descending" if _flag else "",
+        descending=_flag)
 for _kind in ("sum", "prod", "max", "min"):
     row("cumulative", floats(3, 5), name=_kind, wrt=[0], kind=_kind)
 row("cumulative", np.array([1.5, 0.0, 2.0, 0.0, 3.0]), name="prod with zeros", wrt=[0], kind="prod")
@@ -216,8 +225,8 @@ for _flag in (False, True):
         body=_graph(_turn, _w, _h, _count, _x[0]), constants=1, carried=2, length=4, reverse=_flag)
 row("scan", _w, name="without slices", wrt=[0], body=_graph(lambda h: [make("sin", h), h * h], _w),
     constants=0, carried=1, length=3, reverse=False)
-row("scan", _w, floats(0, 3), name="without turns", wrt=[0, 1], body=_graph(lambda h, x: [h * x, h], _w, _h),
-    constants=0, carried=1, length=0, reverse=False)
+row("scan", _w, floats(0, 3), name="without turns", wrt=[0, 1],
+    body=_graph(lambda h, x: [h * x, h], _w, _h), constants=0, carried=1, length=0, reverse=False)
 row("while", floats(3), _count, floats(3), wrt=[0, 2], constants=1,
     condition=_graph(lambda w, i, x: [i < constant(5, int64)], _w, _count, _h),
     body=_graph(lambda w, i, x: [i + constant(1, int64), make("sin", x * w)], _w, _count, _h))
@@ -227,4 +236,5 @@ for _flag in (False, True):
         otherwise=_graph(lambda x, y: [make("exp", x), y], _w, _h))
 row("checkpoint", floats(3), floats(3), wrt=[0, 1],
     body=_graph(lambda x, y: [make("sin", x * y), make("exp", y)], _w, _h))
-row("custom_gradient", floats(3), floats(3), floats(3), count=1, rule=_graph(lambda g, r: [g * r], _w, _h))
+row("custom_gradient", floats(3), floats(3), floats(3), count=1,
+    rule=_graph(lambda g, r: [g * r], _w, _h))

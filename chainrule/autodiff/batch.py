@@ -1,8 +1,10 @@
-"""Batching (vmap), graph to graph: one row a primitive. Receives nodes of one example; hands on nodes of a batch.
+"""Batching (vmap), graph to graph: one row a primitive. Receives nodes of one example; hands on
+nodes of a batch.
 
-A row is `rule(node, inputs, batched, size)`: `inputs` are the new inputs, those that `batched` marks have the batch
-as axis 0. It returns the result with the batch as axis 0, or for several results a list of (result, whether it has
-a batch axis). The rows of control primitives are added by `autodiff.batch_control`.
+A row is `rule(node, inputs, batched, size)`: `inputs` are the new inputs, those that `batched`
+marks have the batch as axis 0. It returns the result with the batch as axis 0, or for several
+results a list of (result, whether it has a batch axis). The rows of control primitives are added by
+`autodiff.batch_control`.
 """
 
 from __future__ import annotations
@@ -35,7 +37,9 @@ Row = Callable[[Node, list[Node], list[bool], int], Any]
 
 
 def batch(outputs: Iterable[Node], batched: dict[Node, Node], size: int) -> Batched:
-    """The outputs when the nodes in `batched` are replaced by batches of `size`; and whether each became a batch."""
+    """The outputs when the nodes in `batched` are replaced by batches of `size`; and whether each
+    became a batch.
+    """
     outputs = list(outputs)
     new = {node: (replacement, True) for node, replacement in batched.items()}
     several: dict[Node, Batched] = {}
@@ -95,7 +99,8 @@ def _shifted(name: str) -> Row:
 
 
 def _extended(**first: Callable[[int], int]) -> Row:
-    """Attributes of these names have an entry an axis; the entry of the batch axis goes in front."""
+    """Attributes of these names have an entry an axis; the entry of the batch axis goes in front.
+    """
 
     def row(node: Node, inputs: list[Node], flags: list[bool], size: int) -> Node:
         entries = {name: (value(size), *node.attributes[name]) for name, value in first.items()}
@@ -144,12 +149,16 @@ def _flat_rows(x: Node) -> Node:
 
 
 def _flat_indices(indices: Node, rows: int) -> Node:
-    """Indices of each example into its own `rows`, clamped to these, as indices into the rows of all."""
+    """Indices of each example into its own `rows`, clamped to these, as indices into the rows of
+    all.
+    """
     size = indices.shape[0]
     indices = cast(indices, int64)
     low, high = constant(0, int64, indices.shape), constant(rows - 1, int64, indices.shape)
     clamped = make("minimum", make("maximum", indices, low), high)
-    offsets = reshape(make("iota", size=size, dtype=int64) * rows, (size, *[1] * (indices.rank - 1)))
+    offsets = reshape(
+        make("iota", size=size, dtype=int64) * rows, (size, *[1] * (indices.rank - 1))
+    )
     return clamped + broadcast_to(offsets, indices.shape)
 
 
@@ -184,12 +193,8 @@ def _random_bits(node: Node, inputs: list[Node], flags: list[bool], size: int) -
 TABLE: dict[str, Row] = {
     name: _elementwise for name, op in OPS.items() if op.family == "elementwise"
 }
-TABLE |= {
-    name: _shifted("axes") for name in ("flip", "sum", "prod", "max", "min")
-}
-TABLE |= {
-    name: _shifted("axis") for name in ("concat", "argmax", "argmin")
-}
+TABLE |= {name: _shifted("axes") for name in ("flip", "sum", "prod", "max", "min")}
+TABLE |= {name: _shifted("axis") for name in ("concat", "argmax", "argmin")}
 TABLE |= {
     "argsort": _elementwise,
     "cumulative": _elementwise,

@@ -1,6 +1,7 @@
 """Batching of the primitives with a body. Adds their rows to the table of `autodiff.batch`.
 
-A value carried from turn to turn becomes a batch as soon as one turn makes it one; which ones, is found by trying.
+A value carried from turn to turn becomes a batch as soon as one turn makes it one; which ones, is
+found by trying.
 """
 
 from __future__ import annotations
@@ -31,7 +32,9 @@ def _swapped(node: Node) -> Node:
 def _carried_flags(
     body: Graph, flags: list[bool], carried: slice, size: int
 ) -> tuple[list[bool], list[Node], Batched]:
-    """The flags of all parameters when no carried value changes between turns, and the body for them."""
+    """The flags of all parameters when no carried value changes between turns, and the body for
+    them.
+    """
     while True:
         parameters, results = batch_body(body, flags, size)
         grown = list(flags)
@@ -49,16 +52,24 @@ def _scan(node: Node, inputs: list[Node], flags: list[bool], size: int) -> Batch
     flags, parameters, results = _carried_flags(
         node.attributes["body"], flags, slice(constants, sliced), size
     )
-    outputs = [spread(*results[place], size) if flags[constants + place] else results[place][0]
-               for place in range(carried)]
+    outputs = [
+        spread(*results[place], size) if flags[constants + place] else results[place][0]
+        for place in range(carried)
+    ]
     outputs += [value for value, _ in results[carried:]]
-    operands = [spread(child, was, size) if flag else child
-                for child, was, flag in zip(inputs, given, flags, strict=True)]
-    operands[sliced:] = [_swapped(child) if flag else child
-                         for child, flag in zip(operands[sliced:], flags[sliced:], strict=True)]
+    operands = [
+        spread(child, was, size) if flag else child
+        for child, was, flag in zip(inputs, given, flags, strict=True)
+    ]
+    operands[sliced:] = [
+        _swapped(child) if flag else child
+        for child, flag in zip(operands[sliced:], flags[sliced:], strict=True)
+    ]
     loop = make("scan", *operands, **(node.attributes | {"body": Graph(parameters, outputs)}))
     picks = _picks(loop, flags[constants:sliced] + [flag for _, flag in results[carried:]])
-    stacked = [(_swapped(value), True) if flag else (value, False) for value, flag in picks[carried:]]
+    stacked = [
+        (_swapped(value), True) if flag else (value, False) for value, flag in picks[carried:]
+    ]
     return picks[:carried] + stacked
 
 
@@ -74,17 +85,28 @@ def _while(node: Node, inputs: list[Node], flags: list[bool], size: int) -> Batc
         flags = [*flags[:constants], *[True] * (len(flags) - constants)]
         parameters, results = batch_body(body, flags, size)
         tests, ((test, _),) = batch_body(condition, flags, size)
-    outputs = [spread(*result, size) if flag else result[0]
-               for result, flag in zip(results, flags[constants:], strict=True)]
+    outputs = [
+        spread(*result, size) if flag else result[0]
+        for result, flag in zip(results, flags[constants:], strict=True)
+    ]
     if divided:
         (going,) = substitute([test], dict(zip(tests, parameters, strict=True)))
-        outputs = [_choose(going, new, old)
-                   for new, old in zip(outputs, parameters[constants:], strict=True)]
+        outputs = [
+            _choose(going, new, old)
+            for new, old in zip(outputs, parameters[constants:], strict=True)
+        ]
         test = make("max", test, axes=(0,))
-    operands = [spread(child, was, size) if flag else child
-                for child, was, flag in zip(inputs, given, flags, strict=True)]
-    loop = make("while", *operands, condition=Graph(tests, [test]), body=Graph(parameters, outputs),
-                constants=constants)
+    operands = [
+        spread(child, was, size) if flag else child
+        for child, was, flag in zip(inputs, given, flags, strict=True)
+    ]
+    loop = make(
+        "while",
+        *operands,
+        condition=Graph(tests, [test]),
+        body=Graph(parameters, outputs),
+        constants=constants,
+    )
     return _picks(loop, flags[constants:])
 
 
@@ -95,15 +117,22 @@ def _choose(condition: Node, x: Node, y: Node) -> Node:
 
 
 def _cond(node: Node, inputs: list[Node], flags: list[bool], size: int) -> Batched:
-    """One predicate for all examples chooses a batched branch; one for each chooses between both results."""
+    """One predicate for all examples chooses a batched branch; one for each chooses between both
+    results.
+    """
     branches = (node.attributes["then"], node.attributes["otherwise"])
     if flags[0]:
         return _select(branches, inputs, flags, size)
     traced = [batch_body(branch, flags[1:], size) for branch in branches]
     either = [a or b for (_, a), (_, b) in zip(traced[0][1], traced[1][1], strict=True)]
     then, otherwise = (
-        Graph(parameters, [spread(*result, size) if flag else result[0]
-                           for result, flag in zip(results, either, strict=True)])
+        Graph(
+            parameters,
+            [
+                spread(*result, size) if flag else result[0]
+                for result, flag in zip(results, either, strict=True)
+            ],
+        )
         for parameters, results in traced
     )
     return _picks(make("cond", *inputs, then=then, otherwise=otherwise), either)
@@ -127,7 +156,9 @@ def _checkpoint(node: Node, inputs: list[Node], flags: list[bool], size: int) ->
 
 
 def _custom_gradient(node: Node, inputs: list[Node], flags: list[bool], size: int) -> Batched:
-    """The rule is batched too; an argument that was one for all examples gets the sum of their cotangents."""
+    """The rule is batched too; an argument that was one for all examples gets the sum of their
+    cotangents.
+    """
     count, rule = node.attributes["count"], node.attributes["rule"]
     arguments = flags[count : count + len(rule.outputs)]
     residuals = flags[count + len(rule.outputs) :]
@@ -140,10 +171,12 @@ def _custom_gradient(node: Node, inputs: list[Node], flags: list[bool], size: in
     return _picks(batched, flags[:count])
 
 
-TABLE.update({
-    "scan": _scan,
-    "while": _while,
-    "cond": _cond,
-    "checkpoint": _checkpoint,
-    "custom_gradient": _custom_gradient,
-})
+TABLE.update(
+    {
+        "scan": _scan,
+        "while": _while,
+        "cond": _cond,
+        "checkpoint": _checkpoint,
+        "custom_gradient": _custom_gradient,
+    }
+)

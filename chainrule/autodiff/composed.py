@@ -1,4 +1,6 @@
-"""Primitives whose derivative is that of an equal expression. Adds their rows to the table of `autodiff.rules`."""
+"""Primitives whose derivative is that of an equal expression. Adds their rows to the table of
+`autodiff.rules`.
+"""
 
 from __future__ import annotations
 
@@ -13,19 +15,24 @@ from chainrule.ir.node import Node, broadcast_to, cast, constant, make, permute,
 
 
 def _equal_to(expression: Callable[[Node], Node]) -> Rule:
-    """`expression(node)` has the value of `node` and is made from its inputs by primitives with a row of their own."""
+    """`expression(node)` has the value of `node` and is made from its inputs by primitives with a
+    row of their own.
+    """
 
     def pull(node: Node, cotangents: Cotangents, needed: list[bool]) -> Cotangents:
         return gradients([expression(node)], cotangents, node.inputs)
 
     def push(node: Node, given: Cotangents) -> Cotangents:
-        return tangents([expression(node)], {node: None, **dict(zip(node.inputs, given, strict=True))})
+        return tangents(
+            [expression(node)], {node: None, **dict(zip(node.inputs, given, strict=True))}
+        )
 
     return Rule(pull, push)
 
 
 def _extreme(node: Node) -> Node:
-    """The mean over the places that hold the maximum or minimum: ties share the derivative evenly."""
+    """The mean over the places that hold the maximum or minimum: ties share the derivative evenly.
+    """
     (x,), axes = node.inputs, node.attributes["axes"]
     chosen = make("equal", x, broadcast_to(keep_axes(node, x, axes), x.shape))
     count = reduce_sum(cast(chosen, x.dtype), axes)
@@ -33,10 +40,14 @@ def _extreme(node: Node) -> Node:
 
 
 def _product(node: Node) -> Node:
-    """Halves multiplied with each other until one element is left: no division, so zeros do no harm."""
+    """Halves multiplied with each other until one element is left: no division, so zeros do no
+    harm.
+    """
     (x,), axes = node.inputs, node.attributes["axes"]
     kept = [axis for axis in range(x.rank) if axis not in axes]
-    x = reshape(permute(x, [*kept, *axes]), (*node.shape, math.prod(x.shape[axis] for axis in axes)))
+    x = reshape(
+        permute(x, [*kept, *axes]), (*node.shape, math.prod(x.shape[axis] for axis in axes))
+    )
     last, size = x.rank - 1, x.shape[-1]
     if not size:
         return constant(1, node.dtype, node.shape)
@@ -59,7 +70,8 @@ def _running_product(x: Node) -> Node:
 
 
 def _running_extreme(node: Node) -> Node:
-    """Each element is taken from the place where the running maximum or minimum was reached first."""
+    """Each element is taken from the place where the running maximum or minimum was reached first.
+    """
     (x,) = node.inputs
     last, size = x.rank - 1, x.shape[-1]
     rows = x.size // size if size else 0
@@ -80,7 +92,13 @@ def _cumulative_pull(node: Node, cotangents: Cotangents, needed: list[bool]) -> 
     if node.attributes["kind"] != "sum":
         return _CUMULATIVE.pull(node, cotangents, needed)
     axes = (node.rank - 1,)
-    return [make("flip", make("cumulative", make("flip", cotangents[0], axes=axes), kind="sum"), axes=axes)]
+    return [
+        make(
+            "flip",
+            make("cumulative", make("flip", cotangents[0], axes=axes), kind="sum"),
+            axes=axes,
+        )
+    ]
 
 
 def _cumulative_push(node: Node, given: Cotangents) -> Cotangents:
@@ -90,12 +108,18 @@ def _cumulative_push(node: Node, given: Cotangents) -> Cotangents:
 
 
 _CUMULATIVE = _equal_to(
-    lambda node: _running_product(*node.inputs) if node.attributes["kind"] == "prod" else _running_extreme(node)
+    lambda node: (
+        _running_product(*node.inputs)
+        if node.attributes["kind"] == "prod"
+        else _running_extreme(node)
+    )
 )
 
-TABLE.update({
-    "max": _equal_to(_extreme),
-    "min": _equal_to(_extreme),
-    "prod": _equal_to(_product),
-    "cumulative": Rule(_cumulative_pull, _cumulative_push),
-})
+TABLE.update(
+    {
+        "max": _equal_to(_extreme),
+        "min": _equal_to(_extreme),
+        "prod": _equal_to(_product),
+        "cumulative": Rule(_cumulative_pull, _cumulative_push),
+    }
+)

@@ -1,8 +1,10 @@
-"""The derivative of a contraction is a contraction. Receives the node and its cotangent from the table of rules.
+"""The derivative of a contraction is a contraction. Receives the node and its cotangent from the
+table of rules.
 
-out[o] = sum over s of left[f(o, s)] right[h(o, s)] gives d left[i] = sum over the letters with f(o, s) = i of
-g[o] right[h(o, s)]. So each dimension f of the operand is solved for one of its letters, the pivot: that letter
-is replaced by an expression in the new letter i and the others, in every dimension of the other operand and of g.
+out[o] = sum over s of left[f(o, s)] right[h(o, s)] gives d left[i] = sum over the letters with f(o,
+s) = i of g[o] right[h(o, s)]. So each dimension f of the operand is solved for one of its letters,
+the pivot: that letter is replaced by an expression in the new letter i and the others, in every
+dimension of the other operand and of g.
 """
 
 from __future__ import annotations
@@ -19,14 +21,18 @@ def contraction_cotangent(node: Node, g: Node, side: int) -> Node:
     system = _System(node, side)
     for axis in sorted(range(len(system.mine)), key=lambda axis: system.mine[axis].letter is None):
         system.solve(axis)
-    other = broadcast_to(reshape(node.inputs[1 - side], (*node.inputs[1 - side].shape, *[1] * len(system.extra))),
-                         (*node.inputs[1 - side].shape, *system.extra))
+    other = broadcast_to(
+        reshape(node.inputs[1 - side], (*node.inputs[1 - side].shape, *[1] * len(system.extra))),
+        (*node.inputs[1 - side].shape, *system.extra),
+    )
     pairs = [(g, system.result), (other, system.theirs)]
     return _contract(pairs if side == 0 else pairs[::-1], system.wanted, system.sizes)
 
 
 class _System:
-    """The dimensions of both operands and of the cotangent while the operand's letters are being replaced."""
+    """The dimensions of both operands and of the cotangent while the operand's letters are being
+    replaced.
+    """
 
     def __init__(self, node: Node, side: int) -> None:
         spec, shape = node.attributes["spec"], node.inputs[side].shape
@@ -39,12 +45,16 @@ class _System:
         self.extra: list[int] = []  # Extents of axes that the other operand is broadcast along.
 
     def solve(self, axis: int) -> None:
-        """Replace one letter of this dimension of the operand by an expression in the axis's new letter."""
+        """Replace one letter of this dimension of the operand by an expression in the axis's new
+        letter.
+        """
         dimension, letter = self.mine[axis], self.wanted[axis]
         pivot = dimension.letter
         if pivot not in self.old:
             pivot = self._pivot(dimension)
-            if pivot is None:  # No letter left: a letter of extent 1 makes the equation a condition.
+            if (
+                pivot is None
+            ):  # No letter left: a letter of extent 1 makes the equation a condition.
                 pivot = len(self.sizes)
                 self.sizes[pivot] = 1
                 dimension = dimension._replace(terms=(*dimension.terms, (pivot, 1)))
@@ -56,9 +66,15 @@ class _System:
             group[:] = [_replace(other, pivot, dimension, letter) for other in group]
 
     def _pivot(self, dimension: Dimension) -> int | None:
-        """The old letter to replace: one whose range an operand bounds, and the largest, to save its loop."""
+        """The old letter to replace: one whose range an operand bounds, and the largest, to save
+        its loop.
+        """
         letters = [letter for letter, _ in dimension.terms if letter in self.old]
-        return max(letters, key=lambda letter: (self._bounded(letter), self.sizes[letter], -letter), default=None)
+        return max(
+            letters,
+            key=lambda letter: (self._bounded(letter), self.sizes[letter], -letter),
+            default=None,
+        )
 
     def _bounded(self, letter: int) -> bool:
         """Whether an operand has zeros outside of the letter's range."""
@@ -75,25 +91,40 @@ def _replace(dimension: Dimension, pivot: int, equation: Dimension, letter: int)
     for other, coefficient in solved.items():
         combined[other] = combined.get(other, 0) - factor * coefficient
     combined[letter] = combined.get(letter, 0) + factor * equation.divisor
-    return _reduced(combined, slope * dimension.offset - factor * equation.offset, slope * dimension.divisor)
+    return _reduced(
+        combined, slope * dimension.offset - factor * equation.offset, slope * dimension.divisor
+    )
 
 
 def _reduced(terms: dict[int, int], offset: int, divisor: int) -> Dimension:
     """The fraction in lowest terms, its divisor positive."""
     common = math.gcd(*terms.values(), offset, divisor) * (1 if divisor > 0 else -1)
-    return Dimension(tuple((letter, coefficient // common) for letter, coefficient in terms.items() if coefficient),
-                     offset // common, divisor // common)
+    return Dimension(
+        tuple(
+            (letter, coefficient // common) for letter, coefficient in terms.items() if coefficient
+        ),
+        offset // common,
+        divisor // common,
+    )
 
 
-def _contract(operands: list[tuple[Node, list[Dimension]]], wanted: tuple[int, ...], sizes: dict[int, int]) -> Node:
-    """The contraction with these letters; wanted letters that no operand has are broadcast afterwards."""
+def _contract(
+    operands: list[tuple[Node, list[Dimension]]], wanted: tuple[int, ...], sizes: dict[int, int]
+) -> Node:
+    """The contraction with these letters; wanted letters that no operand has are broadcast
+    afterwards.
+    """
     (left, first), (right, second) = operands
     seen = dict.fromkeys(letter for dimension in first + second for letter, _ in dimension.terms)
     output = [letter for letter in wanted if letter in seen]
     order = list(dict.fromkeys((*output, *seen)))
     number = {letter: place for place, letter in enumerate(order)}
-    spec = Contraction(tuple(sizes[letter] for letter in order), _renumbered(first, number),
-                       _renumbered(second, number), tuple(number[letter] for letter in output))
+    spec = Contraction(
+        tuple(sizes[letter] for letter in order),
+        _renumbered(first, number),
+        _renumbered(second, number),
+        tuple(number[letter] for letter in output),
+    )
     product = make("contract", left, right, spec=spec)
     shape = [sizes[letter] if letter in seen else 1 for letter in wanted]
     return broadcast_to(reshape(product, shape), [sizes[letter] for letter in wanted])
@@ -101,6 +132,8 @@ def _contract(operands: list[tuple[Node, list[Dimension]]], wanted: tuple[int, .
 
 def _renumbered(dimensions: Iterable[Dimension], number: dict[int, int]) -> tuple[Dimension, ...]:
     return tuple(
-        dimension._replace(terms=tuple((number[letter], coefficient) for letter, coefficient in dimension.terms))
+        dimension._replace(
+            terms=tuple((number[letter], coefficient) for letter, coefficient in dimension.terms)
+        )
         for dimension in dimensions
     )

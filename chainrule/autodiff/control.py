@@ -23,7 +23,9 @@ def _only(nodes: Sequence[Any], flags: Sequence[bool]) -> list[Any]:
 
 
 def _grown(body: Graph, active: list[bool], carried: slice) -> tuple[list[bool], set[Node]]:
-    """Which parameters carry a derivative once values handed from turn to turn have passed it on, and all that do."""
+    """Which parameters carry a derivative once values handed from turn to turn have passed it on,
+    and all that do.
+    """
     while True:
         wrt = _only(body.parameters, active)
         reached = {*active_nodes(body.outputs, wrt), *wrt}
@@ -41,8 +43,9 @@ def _grown(body: Graph, active: list[bool], carried: slice) -> tuple[list[bool],
 class _Backward:
     """The scan that runs a scan's derivative from the last turn to the first.
 
-    It carries the cotangents of the carried values and the sums of those of the constants; it reads the cotangents of
-    the stacked results and what was kept of the forward turns; it stacks the cotangents of the slices.
+    It carries the cotangents of the carried values and the sums of those of the constants; it reads
+    the cotangents of the stacked results and what was kept of the forward turns; it stacks the
+    cotangents of the slices.
     """
 
     def __init__(self, node: Node, cotangents: Cotangents, needed: list[bool]) -> None:
@@ -52,13 +55,21 @@ class _Backward:
         outputs = self.body.outputs
         active, reached = _grown(self.body, needed, slice(self.first, self.sliced))
         self.results = [place for place in range(self.carried) if active[self.first + place]]
-        self.stacked = [place for place in range(self.carried, len(outputs))
-                        if cotangents[place] is not None and outputs[place] in reached]
+        self.stacked = [
+            place
+            for place in range(self.carried, len(outputs))
+            if cotangents[place] is not None and outputs[place] in reached
+        ]
         self.seeds = _fresh([outputs[place] for place in self.results + self.stacked], "cotangent")
         wrt = _only(self.body.parameters, active)
-        found = gradients([outputs[place] for place in self.results + self.stacked], self.seeds, wrt)
-        self.slopes = {parameter: slope for parameter, slope in zip(wrt, found, strict=True)
-                       if slope is not None}
+        found = gradients(
+            [outputs[place] for place in self.results + self.stacked], self.seeds, wrt
+        )
+        self.slopes = {
+            parameter: slope
+            for parameter, slope in zip(wrt, found, strict=True)
+            if slope is not None
+        }
 
     def cotangents_of_operands(self) -> Cotangents:
         first, sliced, parameters = self.first, self.sliced, self.body.parameters
@@ -69,35 +80,39 @@ class _Backward:
         outputs = [or_zeros(self.slopes.get(p), p) for p in carried]
         outputs += [partial + self.slopes[p] for partial, p in zip(sums, summed, strict=True)]
         outputs += [self.slopes[p] for p in slices]
-        start = [or_zeros(self.cotangents[place], parameters[first + place]) for place in self.results]
+        start = [
+            or_zeros(self.cotangents[place], parameters[first + place]) for place in self.results
+        ]
         loop = self._loop(outputs, sums, start + [zeros(p) for p in summed])
         places = {p: index for index, p in enumerate([*carried, *summed, *slices])}
         return [pick(loop, places[p]) if p in places else None for p in parameters]
 
     def _loop(self, outputs: list[Node], sums: list[Node], start: list[Node]) -> Node:
-        """The backward scan whose body computes `outputs`; `start` are the carried values of its first turn."""
+        """The backward scan: `outputs` of its body, and the carried values of its first turn."""
         parameters, node, count = self.body.parameters, self.node, len(self.results)
+        fixed, slices = parameters[: self.first], parameters[self.sliced :]
         kept, shared = choose_residuals(
-            outputs, [*self.seeds, *sums], parameters[self.first : self.sliced], parameters[self.sliced :]
+            outputs, [*self.seeds, *sums], parameters[self.first : self.sliced], slices
         )
         inside = _fresh([*shared, *kept], "residual")
         outputs = substitute(outputs, dict(zip([*shared, *kept], inside, strict=True)))
+        constants = substitute(shared, dict(zip(fixed, node.inputs[: self.first], strict=True)))
         used = set(topological(outputs))
-        again = [flag in used for flag in parameters[self.sliced :]]
-        constants = substitute(shared, dict(zip(parameters[: self.first], node.inputs[: self.first], strict=True)))
-        body = Graph([
-            *inside[: len(shared)], *self.seeds[:count], *sums, *self.seeds[count:], *inside[len(shared) :],
-            *_only(parameters[self.sliced :], again),
-        ], outputs)
-        slices = [self.cotangents[place] for place in self.stacked]
-        return make(
-            "scan", *constants, *start, *slices, *self._kept(kept), *_only(node.inputs[self.sliced :], again),
-            body=body, constants=len(constants), carried=len(start), length=node.attributes["length"],
-            reverse=not node.attributes["reverse"],
-        )
+        again = [parameter in used for parameter in slices]
+        carried = [*self.seeds[:count], *sums]
+        read = [*self.seeds[count:], *inside[len(shared) :], *_only(slices, again)]
+        sources = [
+            *[self.cotangents[place] for place in self.stacked],
+            *self._kept(kept),
+            *_only(node.inputs[self.sliced :], again),
+        ]
+        body = Graph([*inside[: len(shared)], *carried, *read], outputs)
+        counts = {"constants": len(constants), "carried": len(start)}
+        order = {"reverse": not node.attributes["reverse"], "body": body}
+        return make("scan", *constants, *start, *sources, **(node.attributes | counts | order))
 
     def _kept(self, kept: list[Node]) -> list[Node]:
-        """The values of `kept` in each turn: results of the scan, or of a copy with more results."""
+        """The values of `kept` in each turn: results of the scan, or of one with more results."""
         outputs = self.body.outputs
         stacked = {node: place for place, node in enumerate(outputs) if place >= self.carried}
         missing = [node for node in kept if node not in stacked]
@@ -119,21 +134,33 @@ def _scan_push(node: Node, given: Cotangents) -> Cotangents:
     body, first = node.attributes["body"], node.attributes["constants"]
     last = first + node.attributes["carried"]
     active, _ = _grown(body, [tangent is not None for tangent in given], slice(first, last))
-    seeds = [variable(p.spec, "tangent") if flag else None
-             for p, flag in zip(body.parameters, active, strict=True)]
+    seeds = [
+        variable(p.spec, "tangent") if flag else None
+        for p, flag in zip(body.parameters, active, strict=True)
+    ]
     slopes = tangents(body.outputs, dict(zip(body.parameters, seeds, strict=True)))
     for place in range(first, last):
         if active[place]:
             slopes[place - first] = or_zeros(slopes[place - first], body.outputs[place - first])
-    filled = [or_zeros(tangent, child) if flag else None
-              for tangent, child, flag in zip(given, node.inputs, active, strict=True)]
+    filled = [
+        or_zeros(tangent, child) if flag else None
+        for tangent, child, flag in zip(given, node.inputs, active, strict=True)
+    ]
     groups = (slice(0, first), slice(first, last), slice(last, None))
-    results, carried = _beside(body.outputs, slopes, (slice(0, last - first), slice(last - first, None)))
+    results, carried = _beside(
+        body.outputs, slopes, (slice(0, last - first), slice(last - first, None))
+    )
     loop = make(
-        "scan", *_beside(node.inputs, filled, groups)[0], **(node.attributes | {
-            "body": Graph(_beside(body.parameters, seeds, groups)[0], results),
-            "constants": first + sum(active[:first]), "carried": last - first + sum(active[first:last]),
-        })
+        "scan",
+        *_beside(node.inputs, filled, groups)[0],
+        **(
+            node.attributes
+            | {
+                "body": Graph(_beside(body.parameters, seeds, groups)[0], results),
+                "constants": first + sum(active[:first]),
+                "carried": last - first + sum(active[first:last]),
+            }
+        ),
     )
     return [pick(loop, place) if place is not None else None for place in carried]
 
@@ -141,7 +168,9 @@ def _scan_push(node: Node, given: Cotangents) -> Cotangents:
 def _beside(
     nodes: Sequence[Node], derivatives: Cotangents, groups: Sequence[slice]
 ) -> tuple[list[Node], list[int | None]]:
-    """Each group of nodes followed by its derivatives; and where the derivative of each node stands, if anywhere."""
+    """Each group of nodes followed by its derivatives; and where the derivative of each node
+    stands, if anywhere.
+    """
     merged: list[Node] = []
     places: list[int | None] = []
     for group in groups:
@@ -157,7 +186,8 @@ def _beside(
 
 def _while_pull(node: Node, cotangents: Cotangents, needed: list[bool]) -> Cotangents:
     raise TraceError(
-        "grad", f"a gradient was asked through the while_loop of {node.origin}",
+        "grad",
+        f"a gradient was asked through the while_loop of {node.origin}",
         "reverse mode runs a loop backwards, and the number of its turns is not known beforehand",
         "use cr.scan with a fixed length, or forward mode (cr.jvp)",
     )
@@ -167,19 +197,29 @@ def _while_push(node: Node, given: Cotangents) -> Cotangents:
     body, condition = node.attributes["body"], node.attributes["condition"]
     first = node.attributes["constants"]
     active, _ = _grown(body, [tangent is not None for tangent in given], slice(first, len(given)))
-    seeds = [variable(p.spec, "tangent") if flag else None
-             for p, flag in zip(body.parameters, active, strict=True)]
+    seeds = [
+        variable(p.spec, "tangent") if flag else None
+        for p, flag in zip(body.parameters, active, strict=True)
+    ]
     slopes = tangents(body.outputs, dict(zip(body.parameters, seeds, strict=True)))
-    slopes = [or_zeros(slope, output) if flag else None
-              for slope, output, flag in zip(slopes, body.outputs, active[first:], strict=True)]
-    filled = [or_zeros(tangent, child) if flag else None
-              for tangent, child, flag in zip(given, node.inputs, active, strict=True)]
+    slopes = [
+        or_zeros(slope, output) if flag else None
+        for slope, output, flag in zip(slopes, body.outputs, active[first:], strict=True)
+    ]
+    filled = [
+        or_zeros(tangent, child) if flag else None
+        for tangent, child, flag in zip(given, node.inputs, active, strict=True)
+    ]
     groups = (slice(0, first), slice(first, None))
-    unused = [variable(p.spec, "tangent") if flag else None
-              for p, flag in zip(condition.parameters, active, strict=True)]
+    unused = [
+        variable(p.spec, "tangent") if flag else None
+        for p, flag in zip(condition.parameters, active, strict=True)
+    ]
     results, places = _beside(body.outputs, slopes, (slice(None),))
     loop = make(
-        "while", *_beside(node.inputs, filled, groups)[0], constants=first + sum(active[:first]),
+        "while",
+        *_beside(node.inputs, filled, groups)[0],
+        constants=first + sum(active[:first]),
         condition=Graph(_beside(condition.parameters, unused, groups)[0], condition.outputs),
         body=Graph(_beside(body.parameters, seeds, groups)[0], results),
     )
@@ -193,10 +233,14 @@ def _branches(node: Node) -> tuple[Graph, Graph]:
     return node.attributes["then"], node.attributes["otherwise"]
 
 
-def _chosen(predicate: Node, operands: list[Node], inside: list[list[Node]], slopes: list[Cotangents]) -> Cotangents:
+def _chosen(
+    predicate: Node, operands: list[Node], inside: list[list[Node]], slopes: list[Cotangents]
+) -> Cotangents:
     """A cond of two lists of derivatives, None where both have none."""
     width = range(len(slopes[0]))
-    wanted = [place for place in width if slopes[0][place] is not None or slopes[1][place] is not None]
+    wanted = [
+        place for place in width if slopes[0][place] is not None or slopes[1][place] is not None
+    ]
     if not wanted:
         return [None] * len(slopes[0])
     then, otherwise = (
@@ -235,7 +279,9 @@ def _cond_push(node: Node, given: Cotangents) -> Cotangents:
 
 
 def _checkpoint_pull(node: Node, cotangents: Cotangents, needed: list[bool]) -> Cotangents:
-    """The body once more, on inputs that wait for a cotangent, so that it is not merged with the forward pass."""
+    """The body once more, on inputs that wait for a cotangent, so that it is not merged with the
+    forward pass.
+    """
     body = node.attributes["body"]
     token = next(cotangent for cotangent in cotangents if cotangent is not None)
     later = [make("after", child, token, serial=unique()) for child in node.inputs]
@@ -255,11 +301,13 @@ def _checkpoint_push(node: Node, given: Cotangents) -> Cotangents:
     return [pick(results, next(places)) if slope is not None else None for slope in slopes]
 
 
-# ---- custom_gradient: the attribute `rule` is a graph from cotangents and residuals to cotangents ----
+# ---- custom_gradient: `rule` is a graph from cotangents and residuals to cotangents ----
 
 
 def _custom_parts(node: Node) -> tuple[int, int, dict[Node, Node]]:
-    """The number of results and of arguments, and the residuals that the rule's last parameters stand for."""
+    """The number of results and of arguments, and the residuals that the rule's last parameters
+    stand for.
+    """
     count, rule = node.attributes["count"], node.attributes["rule"]
     arguments = len(rule.outputs)
     residuals = zip(rule.parameters[count:], node.inputs[count + arguments :], strict=True)
@@ -278,23 +326,29 @@ def _custom_pull(node: Node, cotangents: Cotangents, needed: list[bool]) -> Cota
 
 
 def _custom_push(node: Node, given: Cotangents) -> Cotangents:
-    """The rule is linear in the cotangents, and its transpose takes tangents of arguments to those of results."""
+    """The rule is linear in the cotangents, and its transpose takes tangents of arguments to those
+    of results.
+    """
     count, arguments, known = _custom_parts(node)
     rule = node.attributes["rule"]
     seeds = rule.parameters[:count]
     found = gradients(substitute(rule.outputs, known), given[count : count + arguments], seeds)
     if not dependents([slope for slope in found if slope is not None], seeds) <= set(seeds):
         raise TraceError(
-            "jvp", f"the rule of the custom_gradient at {node.origin} is not linear in its cotangents",
-            "forward mode transposes the rule", "use reverse mode (cr.grad, cr.vjp)",
+            "jvp",
+            f"the rule of the custom_gradient at {node.origin} is not linear in its cotangents",
+            "forward mode transposes the rule",
+            "use reverse mode (cr.grad, cr.vjp)",
         )
     return found
 
 
-TABLE.update({
-    "scan": Rule(_scan_pull, _scan_push),
-    "while": Rule(_while_pull, _while_push),
-    "cond": Rule(_cond_pull, _cond_push),
-    "checkpoint": Rule(_checkpoint_pull, _checkpoint_push),
-    "custom_gradient": Rule(_custom_pull, _custom_push),
-})
+TABLE.update(
+    {
+        "scan": Rule(_scan_pull, _scan_push),
+        "while": Rule(_while_pull, _while_push),
+        "cond": Rule(_cond_pull, _cond_push),
+        "checkpoint": Rule(_checkpoint_pull, _checkpoint_push),
+        "custom_gradient": Rule(_custom_pull, _custom_push),
+    }
+)

@@ -1,4 +1,6 @@
-"""Forward mode, graph to graph. Receives output nodes and the tangents of some nodes; hands on the outputs' tangents."""
+"""Forward mode, graph to graph. Receives output nodes and the tangents of some nodes; hands on the
+outputs' tangents.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,6 @@
-"""What the backward pass of a scan needs of each turn. Receives the derivative's body; hands on what to keep."""
+"""What the backward pass of a scan needs of each turn. Receives the derivative's body; hands on
+what to keep.
+"""
 
 from __future__ import annotations
 
@@ -16,10 +18,12 @@ _CHEAP_IDENTITIES = {"mark", "stop_gradient"}
 def choose_residuals(
     outputs: Iterable[Node], seeds: Iterable[Node], carried: Iterable[Node], sliced: Iterable[Node]
 ) -> tuple[list[Node], list[Node]]:
-    """The values of the forward body that its derivative uses: those to keep of each turn, and those that all share.
+    """The values of the forward body that its derivative uses: those to keep of each turn, and
+    those that all share.
 
-    `outputs` are the derivative's, which depends on the cotangents `seeds`; `carried` and `sliced` are parameters of
-    the forward body. What is cheap to compute from slices and from kept values is neither.
+    `outputs` are the derivative's, which depends on the cotangents `seeds`; `carried` and `sliced`
+    are parameters of the forward body. What is cheap to compute from slices and from kept values is
+    neither.
     """
     outputs, sliced = list(outputs), set(sliced)
     used = frontier(outputs, dependents(outputs, seeds))
@@ -49,7 +53,9 @@ def _bytes(node: Node) -> int:
 def _sources(
     node: Node, varying: set[Node], sliced: set[Node], kept: Iterable[Node]
 ) -> tuple[list[Node], list[Node]]:
-    """What `node` is cheaply computed from, beyond slices and `kept` values: of each turn, and shared by all."""
+    """What `node` is cheaply computed from, beyond slices and `kept` values: of each turn, and
+    shared by all.
+    """
 
     def stop(child: Node) -> bool:
         return child in kept or child in sliced or is_literal(child)

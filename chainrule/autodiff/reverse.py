@@ -1,4 +1,6 @@
-"""Reverse mode, graph to graph. Receives output nodes and their cotangents; hands on the cotangents of `wrt`."""
+"""Reverse mode, graph to graph. Receives output nodes and their cotangents; hands on the cotangents
+of `wrt`.
+"""
 
 from __future__ import annotations
 
@@ -9,7 +11,9 @@ from chainrule.ir.node import Node, current, topological
 
 
 def active_nodes(outputs: Iterable[Node], wrt: Iterable[Node]) -> list[Node]:
-    """The nodes that carry a derivative from `wrt` to `outputs`, inputs before users, `wrt` themselves left out."""
+    """The nodes that carry a derivative from `wrt` to `outputs`, inputs before users, `wrt`
+    themselves left out.
+    """
     active = set(wrt)
     order = []
     for node in topological(outputs, skip=set(active).__contains__):
@@ -21,7 +25,9 @@ def active_nodes(outputs: Iterable[Node], wrt: Iterable[Node]) -> list[Node]:
     return order
 
 
-def gradients(outputs: Sequence[Node], cotangents: Sequence[Node | None], wrt: Sequence[Node]) -> Cotangents:
+def gradients(
+    outputs: Sequence[Node], cotangents: Sequence[Node | None], wrt: Sequence[Node]
+) -> Cotangents:
     """sum over k of cotangents[k] * d outputs[k] / d wrt[i], for each i; None is zero.
 
     The nodes of `wrt` count as independent: no derivative is taken through one to another.
@@ -59,7 +65,9 @@ class _Walk:
             return
         current.origin = node.origin
         needed = [child in self.active for child in node.inputs]
-        for child, cotangent in zip(node.inputs, TABLE[node.op.name].pull(node, cotangents, needed), strict=True):
+        for child, cotangent in zip(
+            node.inputs, TABLE[node.op.name].pull(node, cotangents, needed), strict=True
+        ):
             self.give(child, cotangent)
 
     def _collect(self, picked: Node) -> None:

@@ -1,9 +1,11 @@
-"""The table of derivatives, one row a primitive. Receives nodes; reverse and forward mode both read it.
+"""The table of derivatives, one row a primitive. Receives nodes; reverse and forward mode both read
+it.
 
-A row gives two functions. `pull(node, cotangents, needed)`: from the cotangents of the results (None is zero) those
-of the inputs, where `needed`. `push(node, tangents)`: from the tangents of the inputs those of the results.
-Most rows are written as partial derivatives or as the transpose of a linear map, and both functions follow.
-The rows of composed and of control primitives are added by `autodiff.composed` and `autodiff.control`.
+A row gives two functions. `pull(node, cotangents, needed)`: from the cotangents of the results
+(None is zero) those of the inputs, where `needed`. `push(node, tangents)`: from the tangents of the
+inputs those of the results. Most rows are written as partial derivatives or as the transpose of a
+linear map, and both functions follow. The rows of composed and of control primitives are added by
+`autodiff.composed` and `autodiff.control`.
 """
 
 from __future__ import annotations
@@ -13,16 +15,7 @@ from collections.abc import Callable
 from typing import Any, NamedTuple
 
 from chainrule.autodiff.contraction import contraction_cotangent
-from chainrule.ir.node import (
-    Node,
-    broadcast_to,
-    cast,
-    constant,
-    make,
-    permute,
-    reduce_sum,
-    reshape,
-)
+from chainrule.ir.node import Node, broadcast_to, cast, constant, make, permute, reduce_sum, reshape
 
 Cotangents = list[Node | None]
 # A partial derivative: a node to multiply with, a bool node to mask with, or a number.
@@ -64,7 +57,9 @@ def _scale(x: Node, partial: Partial) -> Node:
 
 
 def _elementwise(*partials: Callable[..., Partial] | float | None) -> Rule:
-    """One partial derivative an input: a number, or a function of (result, *inputs); None where there is none."""
+    """One partial derivative an input: a number, or a function of (result, *inputs); None where
+    there is none.
+    """
 
     def scaled(node: Node, place: int, x: Node | None) -> Node | None:
         partial = partials[place]
@@ -73,7 +68,10 @@ def _elementwise(*partials: Callable[..., Partial] | float | None) -> Rule:
         return _scale(x, partial(node, *node.inputs) if callable(partial) else partial)
 
     def pull(node: Node, cotangents: Cotangents, needed: list[bool]) -> Cotangents:
-        return [scaled(node, place, cotangents[0] if need else None) for place, need in enumerate(needed)]
+        return [
+            scaled(node, place, cotangents[0] if need else None)
+            for place, need in enumerate(needed)
+        ]
 
     def push(node: Node, tangents: Cotangents) -> Cotangents:
         result = None
@@ -92,7 +90,8 @@ def constant_value(node: Node) -> float | None:
 
 
 def _wins(y: Node, mine: Node, other: Node, beats: Callable[[Node, Node], Node]) -> Partial:
-    """Of maximum and minimum: a tie is split evenly, but at a constant bound (relu, clip) the derivative is zero.
+    """Of maximum and minimum: a tie is split evenly, but at a constant bound (relu, clip) the
+    derivative is zero.
 
     There it is read from the result, so that the input need not be kept for the backward pass.
     """
@@ -130,8 +129,11 @@ def _power_exponent(y: Node, x: Node, exponent: Node) -> Partial:
 # ---- Linear: the transpose; forward mode applies the primitive to the tangents ----
 
 
-def _linear(transpose: Callable[..., Cotangents], operands: tuple[int, ...] | None = (0,), **changed: Any) -> Rule:
-    """`transpose(node, cotangent)` gives one cotangent an input; `operands` (None: all) are those that count.
+def _linear(
+    transpose: Callable[..., Cotangents], operands: tuple[int, ...] | None = (0,), **changed: Any
+) -> Rule:
+    """`transpose(node, cotangent)` gives one cotangent an input; `operands` (None: all) are those
+    that count.
 
     `changed` are attributes with another value when the primitive is applied to tangents.
     """
@@ -154,7 +156,9 @@ def _linear(transpose: Callable[..., Cotangents], operands: tuple[int, ...] | No
 
 def _broadcast_transpose(node: Node, g: Node) -> Cotangents:
     (x,) = node.inputs
-    stretched = [axis for axis, (a, b) in enumerate(zip(x.shape, node.shape, strict=True)) if a != b]
+    stretched = [
+        axis for axis, (a, b) in enumerate(zip(x.shape, node.shape, strict=True)) if a != b
+    ]
     return [reshape(reduce_sum(g, stretched), x.shape)]
 
 
@@ -185,7 +189,11 @@ def cut(x: Node, axis: int, start: int, stop: int) -> Node:
     """`x[start:stop]` along one axis."""
     starts = tuple(start if place == axis else 0 for place in range(x.rank))
     stops = tuple(stop if place == axis else size for place, size in enumerate(x.shape))
-    return make("slice", x, start=starts, stop=stops, step=(1,) * x.rank) if stops != x.shape or start else x
+    return (
+        make("slice", x, start=starts, stop=stops, step=(1,) * x.rank)
+        if stops != x.shape or start
+        else x
+    )
 
 
 def _pad_transpose(node: Node, g: Node) -> Cotangents:
@@ -238,7 +246,10 @@ def _cast_pull(node: Node, cotangents: Cotangents, needed: list[bool]) -> Cotang
 
 
 def _contract_pull(node: Node, cotangents: Cotangents, needed: list[bool]) -> Cotangents:
-    return [contraction_cotangent(node, cotangents[0], side) if need else None for side, need in enumerate(needed)]
+    return [
+        contraction_cotangent(node, cotangents[0], side) if need else None
+        for side, need in enumerate(needed)
+    ]
 
 
 def _contract_push(node: Node, tangents: Cotangents) -> Cotangents:
@@ -249,48 +260,78 @@ def _contract_push(node: Node, tangents: Cotangents) -> Cotangents:
 
 
 # None: the derivative is zero or does not exist.
-TABLE: dict[str, Rule | None] = dict.fromkeys((
-    "constant", "buffer", "variable", "iota", "random_bits", "stop_gradient",
-    "sign", "floor", "round", "floor_divide", "equal", "less", "less_equal", "argmax", "argmin", "argsort",
-    "invert", "bitwise_and", "bitwise_or", "bitwise_xor", "shift_left", "shift_right", "bitcast",
-))
+TABLE: dict[str, Rule | None] = dict.fromkeys(
+    (
+        "constant",
+        "buffer",
+        "variable",
+        "iota",
+        "random_bits",
+        "stop_gradient",
+        "sign",
+        "floor",
+        "round",
+        "floor_divide",
+        "equal",
+        "less",
+        "less_equal",
+        "argmax",
+        "argmin",
+        "argsort",
+        "invert",
+        "bitwise_and",
+        "bitwise_or",
+        "bitwise_xor",
+        "shift_left",
+        "shift_right",
+        "bitcast",
+    )
+)
 
 _cast = _linear(lambda node, g: [g])
 
-TABLE.update({
-    "negative": _elementwise(-1),
-    "abs": _elementwise(lambda y, x: make("sign", x)),
-    "exp": _elementwise(lambda y, x: y),
-    "expm1": _elementwise(lambda y, x: y + 1),
-    "log": _elementwise(lambda y, x: 1 / x),
-    "log1p": _elementwise(lambda y, x: 1 / (x + 1)),
-    "sqrt": _elementwise(lambda y, x: 0.5 / y),
-    "sin": _elementwise(lambda y, x: make("cos", x)),
-    "cos": _elementwise(lambda y, x: -make("sin", x)),
-    "tanh": _elementwise(lambda y, x: 1 - y * y),
-    "erf": _elementwise(lambda y, x: make("exp", -(x * x)) * (2 / math.sqrt(math.pi))),
-    "add": _elementwise(1, 1),
-    "subtract": _elementwise(1, -1),
-    "multiply": _elementwise(lambda y, a, b: b, lambda y, a, b: a),
-    "divide": _elementwise(lambda y, a, b: 1 / b, lambda y, a, b: -(y * (1 / b))),
-    "remainder": _elementwise(1, lambda y, a, b: -make("floor_divide", a, b)),
-    "power": _elementwise(_power_base, _power_exponent),
-    "maximum": _elementwise(lambda y, a, b: _wins(y, a, b, _greater), lambda y, a, b: _wins(y, b, a, _greater)),
-    "minimum": _elementwise(lambda y, a, b: _wins(y, a, b, _less), lambda y, a, b: _wins(y, b, a, _less)),
-    "atan2": _elementwise(lambda y, a, b: b / (a * a + b * b), lambda y, a, b: -(a / (a * a + b * b))),
-    "mark": _elementwise(1),
-    "after": _elementwise(1, None),
-    "cast": Rule(_cast_pull, _cast.push),
-    "where": _linear(_where_transpose, (1, 2)),
-    "reshape": _linear(lambda node, g: [reshape(g, node.inputs[0].shape)]),
-    "permute": _linear(_permute_transpose),
-    "broadcast": _linear(_broadcast_transpose),
-    "slice": _linear(_slice_transpose),
-    "pad": _linear(_pad_transpose, value=0.0),
-    "flip": _linear(lambda node, g: [make("flip", g, **node.attributes)]),
-    "concat": _linear(_concat_transpose, None),
-    "sum": _linear(_sum_transpose),
-    "gather": _linear(_gather_transpose),
-    "scatter_add": _linear(_scatter_add_transpose, (0, 2)),
-    "contract": Rule(_contract_pull, _contract_push),
-})
+TABLE.update(
+    {
+        "negative": _elementwise(-1),
+        "abs": _elementwise(lambda y, x: make("sign", x)),
+        "exp": _elementwise(lambda y, x: y),
+        "expm1": _elementwise(lambda y, x: y + 1),
+        "log": _elementwise(lambda y, x: 1 / x),
+        "log1p": _elementwise(lambda y, x: 1 / (x + 1)),
+        "sqrt": _elementwise(lambda y, x: 0.5 / y),
+        "sin": _elementwise(lambda y, x: make("cos", x)),
+        "cos": _elementwise(lambda y, x: -make("sin", x)),
+        "tanh": _elementwise(lambda y, x: 1 - y * y),
+        "erf": _elementwise(lambda y, x: make("exp", -(x * x)) * (2 / math.sqrt(math.pi))),
+        "add": _elementwise(1, 1),
+        "subtract": _elementwise(1, -1),
+        "multiply": _elementwise(lambda y, a, b: b, lambda y, a, b: a),
+        "divide": _elementwise(lambda y, a, b: 1 / b, lambda y, a, b: -(y * (1 / b))),
+        "remainder": _elementwise(1, lambda y, a, b: -make("floor_divide", a, b)),
+        "power": _elementwise(_power_base, _power_exponent),
+        "maximum": _elementwise(
+            lambda y, a, b: _wins(y, a, b, _greater), lambda y, a, b: _wins(y, b, a, _greater)
+        ),
+        "minimum": _elementwise(
+            lambda y, a, b: _wins(y, a, b, _less), lambda y, a, b: _wins(y, b, a, _less)
+        ),
+        "atan2": _elementwise(
+            lambda y, a, b: b / (a * a + b * b), lambda y, a, b: -(a / (a * a + b * b))
+        ),
+        "mark": _elementwise(1),
+        "after": _elementwise(1, None),
+        "cast": Rule(_cast_pull, _cast.push),
+        "where": _linear(_where_transpose, (1, 2)),
+        "reshape": _linear(lambda node, g: [reshape(g, node.inputs[0].shape)]),
+        "permute": _linear(_permute_transpose),
+        "broadcast": _linear(_broadcast_transpose),
+        "slice": _linear(_slice_transpose),
+        "pad": _linear(_pad_transpose, value=0.0),
+        "flip": _linear(lambda node, g: [make("flip", g, **node.attributes)]),
+        "concat": _linear(_concat_transpose, None),
+        "sum": _linear(_sum_transpose),
+        "gather": _linear(_gather_transpose),
+        "scatter_add": _linear(_scatter_add_transpose, (0, 2)),
+        "contract": Rule(_contract_pull, _contract_push),
+    }
+)

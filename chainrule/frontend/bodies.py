@@ -1,4 +1,5 @@
-"""Bodies of scan, while_loop, cond and checkpoint: a user's function, recorded. Hands on closed graphs.
+"""Bodies of scan, while_loop, cond and checkpoint: a user's function, recorded. Hands on closed
+graphs.
 
 What a body uses from outside becomes an operand. A box that it assigns becomes one more result.
 """
@@ -59,15 +60,18 @@ def resolve(
 ) -> list[Node]:
     """`outputs` with a node for each box at the start: from `contents`, else its node outside."""
     contents = contents or {}
-    return substitute(outputs, {
-        touched.inside: contents.get(box, touched.outside) for box, touched in body.boxes.items()
-    })
+    return substitute(
+        outputs,
+        {touched.inside: contents.get(box, touched.outside) for box, touched in body.boxes.items()},
+    )
 
 
 def closed(
     graphs: Sequence[tuple[Sequence[Node], Sequence[Node]]], since: int | None = None
 ) -> tuple[list[Node], list[Graph]]:
-    """Graphs of (parameters, outputs) that all take the same values from outside first; and these values."""
+    """Graphs of (parameters, outputs) that all take the same values from outside first; and these
+    values.
+    """
     parts = [close(outputs, parameters, since) for parameters, outputs in graphs]
     captured = list(dict.fromkeys(node for part in parts for node in part[0]))
     results = []

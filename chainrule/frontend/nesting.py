@@ -1,4 +1,6 @@
-"""What every transform needs: the outermost level, arguments under marks, and nodes as tensors of the present level."""
+"""What every transform needs: the outermost level, arguments under marks, and nodes as tensors of
+the present level.
+"""
 
 from __future__ import annotations
 
@@ -17,7 +19,9 @@ from chainrule.ir.node import Node
 
 
 def outermost(work: Callable[[], Any]) -> Any:
-    """Run a transform inside a level. If none was open the results are values: they let go of the graph."""
+    """Run a transform inside a level. If none was open the results are values: they let go of the
+    graph.
+    """
     if trace.state.level is not None:
         return work()
     with trace.level("grad"):
@@ -54,11 +58,14 @@ class Stand(NamedTuple):
 
 
 @contextmanager
-def standing(argument: Any, choose: Callable[[Any], Stand | None], keep_values: bool = False,
-             ) -> Iterator[tuple[Any, list[Stand | None]]]:
-    """The argument with nodes in place of its leaves, and these in order (None where `choose` leaves one alone).
+def standing(
+    argument: Any, choose: Callable[[Any], Stand | None], keep_values: bool = False
+) -> Iterator[tuple[Any, list[Stand | None]]]:
+    """The argument with nodes in place of its leaves, and these in order (None where `choose`
+    leaves one alone).
 
-    A box stays in its container and holds its node for the duration, or until the function assigns to it.
+    A box stays in its container and holds its node for the duration, or until the function assigns
+    to it.
     """
     stands: list[Stand | None] = []
     boxes: dict[Box, tuple[Stand, Node | None, np.ndarray | None]] = {}

@@ -1,4 +1,6 @@
-"""Which nodes depend on which. Receives outputs and sources from autodiff and frontend; hands on closed graphs."""
+"""Which nodes depend on which. Receives outputs and sources from autodiff and frontend; hands on
+closed graphs.
+"""
 
 from __future__ import annotations
 
@@ -42,8 +44,9 @@ def close(
 ) -> tuple[list[Node], list[Node], list[Node]]:
     """Turn everything from outside into parameters: what does not depend on `parameters`.
 
-    With `since`, nodes that were made from this number on belong inside, whether they depend on them or not.
-    Returns the values from outside, a fresh variable for each of them, and the outputs in terms of these variables.
+    With `since`, nodes that were made from this number on belong inside, whether they depend on
+    them or not. Returns the values from outside, a fresh variable for each of them, and the outputs
+    in terms of these variables.
     """
     outputs, parameters = list(outputs), list(parameters)
     inside = dependents(outputs, parameters)

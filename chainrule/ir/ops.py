@@ -163,7 +163,8 @@ OPS["mark"] = Op("mark", "identity", lambda x, serial: x.spec, lambda x, serial:
 OPS["stop_gradient"] = Op("stop_gradient", "identity", lambda x: x.spec, lambda x: x)
 # `x` not before `token` is known: it keeps recomputation in the backward pass from being merged with the forward pass.
 OPS["after"] = Op("after", "identity", lambda x, token, serial: x.spec, lambda x, token, serial: x)
-# Inputs: `count` results, then the arguments they were made from; `rule(cotangents) -> cotangents of the arguments`.
+# Inputs: `count` results, the arguments they were made from, then residuals. The graph `rule` takes the results'
+# cotangents and the residuals to the arguments' cotangents.
 OPS["custom_gradient"] = Op(
     "custom_gradient", "identity",
     lambda *nodes, count, rule: tuple(node.spec for node in nodes[:count]),

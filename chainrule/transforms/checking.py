@@ -25,7 +25,9 @@ Arrays = list[np.ndarray]
 
 
 class GradientCheck(NamedTuple):
-    """The worst relative errors |a - n| / (|a| + |n|) of first and second derivatives (None: not checked)."""
+    """The worst relative errors |a - n| / (|a| + |n|) of first and second derivatives (None: not
+    checked).
+    """
 
     first: float
     second: float | None
@@ -37,35 +39,57 @@ class GradientCheck(NamedTuple):
         limits = ((1e-7, "perfect"), (1e-5, "acceptable"), (1e-3, "suspicious"))
         return next((word for limit, word in limits if worst < limit), "wrong")
 
+    def require(self, tolerance: float) -> None:
+        """Raise GradientError where an error lies above `tolerance`."""
+        if max(self.first, self.second or 0.0) <= tolerance:
+            return
+        second = f", {self.second:.1e} in second" if self.second is not None else ""
+        raise GradientError(
+            "check_grad",
+            f"relative errors are {self.first:.1e} in first order{second}",
+            f"derivatives and finite differences should agree to {tolerance:.0e}",
+            "move the point away from kinks and ties, and check the rules of custom gradients",
+        )
+
 
 def check_grad(
-    f: Callable, *arguments: Any, order: int = 2, directions: int = 2, tolerance: float = 1e-5, seed: int = 0
+    f: Callable,
+    *arguments: Any,
+    order: int = 2,
+    directions: int = 2,
+    tolerance: float = 1e-5,
+    seed: int = 0,
 ) -> GradientCheck:
     """Compare the derivatives of `f`, both modes, with central differences along random directions.
 
-    Everything runs in float64, whatever the dtype of the arguments. Raises GradientError above `tolerance`.
-    Choose a point away from kinks: at relu(0) or among ties both answers are right.
+    Everything runs in float64, whatever the dtype of the arguments. Raises GradientError above
+    `tolerance`. Choose a point away from kinks: at relu(0) or among ties both answers are right.
 
     >>> cr.check_grad(lambda x: cr.sum(cr.sin(x)), cr.asarray([0.5, 1.0])).verdict
     'perfect'
     """
     if trace.state.level is not None:
-        raise TraceError("check_grad", "it was called inside a transform", "it needs values to step away from",
-                         "call it outside")
+        raise TraceError(
+            "check_grad",
+            "it was called inside a transform",
+            "it needs values to step away from",
+            "call it outside",
+        )
     if order not in (1, 2):
-        raise ArgumentError("check_grad", f"order={order}", "first and second derivatives can be checked", "use 1 or 2")
+        raise ArgumentError(
+            "check_grad",
+            f"order={order}",
+            "first and second derivatives can be checked",
+            "use 1 or 2",
+        )
     with _wide_floats():
         problem = _Problem(f, arguments, np.random.default_rng(seed))
         checks = [problem.check(order) for _ in range(directions)]
-    result = GradientCheck(max(check.first for check in checks),
-                           max(check.second for check in checks) if order == 2 else None)
-    if max(result.first, result.second or 0.0) > tolerance:
-        raise GradientError(
-            "check_grad", f"relative errors {result.first:.1e} (first order)"
-            + (f" and {result.second:.1e} (second order)" if order == 2 else ""),
-            f"derivatives and finite differences should agree to {tolerance:.0e}",
-            "move the point away from kinks and ties, and check the rules of custom gradients",
-        )
+    result = GradientCheck(
+        max(check.first for check in checks),
+        max(check.second for check in checks) if order == 2 else None,
+    )
+    result.require(tolerance)
     return result
 
 
@@ -84,10 +108,19 @@ class _Problem:
 
     def __init__(self, f: Callable, arguments: Sequence[Any], random: np.random.Generator) -> None:
         self.f, self.arguments, self.random = f, arguments, random
-        leaves = [lift(leaf, "check_grad", wide=True) for leaf in tree.leaves(arguments) if isinstance(leaf, OPERANDS)]
+        leaves = [
+            lift(leaf, "check_grad", wide=True)
+            for leaf in tree.leaves(arguments)
+            if isinstance(leaf, OPERANDS)
+        ]
         self.point = [concrete(x).astype(np.float64) for x in leaves if x.dtype.is_float]
         if not self.point:
-            raise DTypeError("check_grad", "the arguments hold no floats", "only floats have derivatives", "pass floats")
+            raise DTypeError(
+                "check_grad",
+                "the arguments hold no floats",
+                "only floats have derivatives",
+                "pass floats",
+            )
         self.weights: Arrays = []
 
     def check(self, order: int) -> GradientCheck:
@@ -107,14 +140,23 @@ class _Problem:
     def _moved(self, direction: Arrays, t: float) -> Arrays:
         return [x + t * step for x, step in zip(self.point, direction, strict=True)]
 
-    def measure(self, point: Arrays, v: Arrays | None = None, w: Arrays | None = None) -> list[float]:
-        """The value at a point; with `v` the slope along it in both modes, with `w` that slope's slope."""
+    def measure(
+        self, point: Arrays, v: Arrays | None = None, w: Arrays | None = None
+    ) -> list[float]:
+        """The value at a point; with `v` the slope along it in both modes, with `w` that slope's
+        slope.
+        """
         with trace.level("grad", differentiates=True) as (session, _), ExitStack() as stack:
             marks: list[Node] = []
             choose = _chooser(iter(point), marks)
-            inputs = [stack.enter_context(standing(x, choose, keep_values=True))[0] for x in self.arguments]
+            inputs = [
+                stack.enter_context(standing(x, choose, keep_values=True))[0]
+                for x in self.arguments
+            ]
             outputs, _ = flat_nodes(self.f(*inputs), "check_grad")
-            value = self._projected([cast(node, float64) for node in outputs if node.dtype.is_float])
+            value = self._projected(
+                [cast(node, float64) for node in outputs if node.dtype.is_float]
+            )
             numbers = [value]
             if v is not None:
                 numbers.append(_dot(gradients([value], [constant(1, float64)], marks), v))
@@ -162,7 +204,9 @@ def _dot(nodes: Sequence[Node | None], arrays: Arrays) -> Node:
 
 
 def _slope(function: Callable[[float], float], step: float = 0.02, orders: int = 9) -> float:
-    """The derivative at 0: central differences at halving steps, extrapolated to step 0 (Ridders 1982)."""
+    """The derivative at 0: central differences at halving steps, extrapolated to step 0 (Ridders
+    1982).
+    """
     best, error = 0.0, np.inf
     previous: list[float] = []
     for order in range(orders):

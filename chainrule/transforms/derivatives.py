@@ -1,4 +1,6 @@
-"""Derivatives of functions: receives a user's function, records it, and hands on a function of its derivative."""
+"""Derivatives of functions: receives a user's function, records it, and hands on a function of its
+derivative.
+"""
 
 from __future__ import annotations
 
@@ -20,9 +22,12 @@ from chainrule.ir.node import Node, constant, mark, substitute, topological, var
 
 
 class Differentiated:
-    """Arguments whose float leaves have marks for nodes, and the trees that the leaves came from."""
+    """Arguments whose float leaves have marks for nodes, and the trees that the leaves came from.
+    """
 
-    def __init__(self, arguments: list, groups: list[list[Stand | None]], structures: list[tree.Structure]) -> None:
+    def __init__(
+        self, arguments: list, groups: list[list[Stand | None]], structures: list[tree.Structure]
+    ) -> None:
         self.arguments, self.groups, self.structures = arguments, groups, structures
         self.stands = [stand for group in groups for stand in group if stand is not None]
 
@@ -34,10 +39,14 @@ class Differentiated:
         return [or_zeros(node, mark) for node, mark in zip(found, self.marks, strict=True)]
 
     def trees(self, leaves: Sequence[Any]) -> tuple:
-        """One tree a differentiated argument, with a leaf where the argument has a float, else None."""
+        """One tree a differentiated argument, with a leaf where the argument has a float, else
+        None.
+        """
         pending = iter(leaves)
         return tuple(
-            tree.unflatten(structure, [next(pending) if stand is not None else None for stand in group])
+            tree.unflatten(
+                structure, [next(pending) if stand is not None else None for stand in group]
+            )
             for structure, group in zip(self.structures, self.groups, strict=True)
         )
 
@@ -64,16 +73,24 @@ def differentiated(arguments: Sequence[Any], numbers: Sequence[int]) -> Iterator
             place = standing(arguments[number], _marked, keep_values=True)
             changed[number], stands = stack.enter_context(place)
             groups.append(stands)
-        yield Differentiated(changed, groups, [tree.flatten(arguments[number])[1] for number in numbers])
+        yield Differentiated(
+            changed, groups, [tree.flatten(arguments[number])[1] for number in numbers]
+        )
 
 
 def numbers_of(argnums: int | Sequence[int], arguments: Sequence[Any]) -> list[int]:
-    """The places of the differentiated arguments. Raises where one is missing or has nothing to differentiate."""
+    """The places of the differentiated arguments. Raises where one is missing or has nothing to
+    differentiate.
+    """
     numbers = [argnums] if isinstance(argnums, int) else list(argnums)
     for place, number in enumerate(numbers):
         if not -len(arguments) <= number < len(arguments):
-            raise ArgumentError("grad", f"argnums={argnums!r}, but the function got {len(arguments)} positional arguments",
-                                "", "differentiated arguments must be passed by position")
+            raise ArgumentError(
+                "grad",
+                f"argnums={argnums!r}, but the function got {len(arguments)} positional arguments",
+                "",
+                "differentiated arguments must be passed by position",
+            )
         numbers[place] = number % len(arguments)
         _check_differentiable(arguments[number], number)
     return numbers
@@ -84,30 +101,49 @@ def _check_differentiable(argument: Any, number: int) -> None:
     if any(leaf.dtype.is_float for leaf in leaves):
         return
     kinds = ", ".join(sorted({leaf.dtype.name for leaf in leaves})) or type(argument).__name__
-    raise DTypeError("grad", f"argument {number} holds no floats ({kinds})", "only floats have derivatives",
-                     "pass floats (2.0 for 2, cr.astype for arrays), or choose another argument with argnums")
+    raise DTypeError(
+        "grad",
+        f"argument {number} holds no floats ({kinds})",
+        "only floats have derivatives",
+        "pass floats (2.0 for 2, cr.astype for arrays), or choose another argument with argnums",
+    )
 
 
 def _loss_node(loss: Any, has_aux: bool) -> Node:
     """The result of a function given to `grad` as a node. Raises where it is not one float."""
     if not isinstance(loss, OPERANDS):
-        cure = "return (loss, extras)" if has_aux else "return the loss alone, or pass has_aux=True to return (loss, extras)"
-        raise TraceError("grad", f"the function returned a {type(loss).__name__}", "a gradient needs one number", cure)
+        cure = (
+            "return (loss, extras)"
+            if has_aux
+            else "return the loss alone, or pass has_aux=True to return (loss, extras)"
+        )
+        raise TraceError(
+            "grad",
+            f"the function returned a {type(loss).__name__}",
+            "a gradient needs one number",
+            cure,
+        )
     loss = lift(loss, "grad")
     given = f"the function returned {loss.dtype.name}{list(loss.shape)}"
     if loss.shape:
-        raise ShapeError("grad", given, "a gradient needs one number",
-                         "reduce it with cr.mean or cr.sum, or use cr.jacobian or cr.vjp")
+        raise ShapeError(
+            "grad",
+            given,
+            "a gradient needs one number",
+            "reduce it with cr.mean or cr.sum, or use cr.jacobian or cr.vjp",
+        )
     if not loss.dtype.is_float:
         raise DTypeError("grad", given, "only floats have derivatives", "return a float loss")
     return node_of(loss)
 
 
-def value_and_grad(f: Callable, argnums: int | Sequence[int] = 0, has_aux: bool = False) -> Callable:
+def value_and_grad(
+    f: Callable, argnums: int | Sequence[int] = 0, has_aux: bool = False
+) -> Callable:
     """The function that returns (value, gradient) of `f`, whose result is one float.
 
-    The gradient has the tree of argument `argnums`; for several, it is a tuple. With `has_aux`, `f` returns
-    (value, extras), and so does the result: ((value, extras), gradient).
+    The gradient has the tree of argument `argnums`; for several, it is a tuple. With `has_aux`, `f`
+    returns (value, extras), and so does the result: ((value, extras), gradient).
 
     >>> cr.value_and_grad(lambda x: cr.sum(x * x))(cr.asarray([1.0, 2.0]))
     (Tensor(5., dtype=float32), Tensor([2., 4.], dtype=float32))
@@ -118,13 +154,21 @@ def value_and_grad(f: Callable, argnums: int | Sequence[int] = 0, has_aux: bool 
         with trace.level("grad", differentiates=True), differentiated(arguments, numbers) as inputs:
             result = f(*inputs.arguments, **keywords)
             if has_aux and not (isinstance(result, tuple) and len(result) == 2):
-                raise TraceError("grad", f"the function returned a {type(result).__name__}",
-                                 "with has_aux=True it must return two things", "return (loss, extras)")
+                raise TraceError(
+                    "grad",
+                    f"the function returned a {type(result).__name__}",
+                    "with has_aux=True it must return two things",
+                    "return (loss, extras)",
+                )
             node = _loss_node(result[0] if has_aux else result, has_aux)
-            found = inputs.zeros_for_none(gradients([node], [constant(1, node.dtype)], inputs.marks))
+            found = inputs.zeros_for_none(
+                gradients([node], [constant(1, node.dtype)], inputs.marks)
+            )
             value, *leaves = tensors([node, *found])
         trees = inputs.trees(leaves)
-        return (value, result[1]) if has_aux else value, trees[0] if isinstance(argnums, int) else trees
+        return (value, result[1]) if has_aux else value, trees[0] if isinstance(
+            argnums, int
+        ) else trees
 
     @wraps(f, updated=())
     def derivative(*arguments: Any, **keywords: Any) -> tuple:
@@ -150,27 +194,40 @@ def grad(f: Callable, argnums: int | Sequence[int] = 0, has_aux: bool = False) -
 
 
 def like(given: Any, partner: Any, where: str, what: str) -> Node:
-    """A tangent or cotangent as a node, cast to the dtype of its partner. Raises ShapeError for another shape."""
+    """A tangent or cotangent as a node, cast to the dtype of its partner. Raises ShapeError for
+    another shape.
+    """
     tensor = lift(given, where, wide=True)
     if tensor.shape != partner.shape:
-        raise ShapeError(where, f"a {what} has shape {list(tensor.shape)}, its partner {list(partner.shape)}",
-                         "each needs the shape of the value that it belongs to")
+        raise ShapeError(
+            where,
+            f"a {what} has shape {list(tensor.shape)}, its partner {list(partner.shape)}",
+            "each needs the shape of the value that it belongs to",
+        )
     return node_of(cast(tensor, partner.dtype))
 
 
 def _partners(given: Any, partners: Sequence[Any | None], where: str, what: str) -> list[Node]:
-    """The leaves of a tree as nodes, one a partner; leaves where the partner is None are left out."""
+    """The leaves of a tree as nodes, one a partner; leaves where the partner is None are left out.
+    """
     leaves, wanted = tree.leaves(given), [partner for partner in partners if partner is not None]
     if len(leaves) == len(partners):
-        leaves = [leaf for leaf, partner in zip(leaves, partners, strict=True) if partner is not None]
+        leaves = [
+            leaf for leaf, partner in zip(leaves, partners, strict=True) if partner is not None
+        ]
     if len(leaves) != len(wanted):
-        raise ArgumentError(where, f"got {len(leaves)} {what}s for {len(wanted)} values", "each float needs its own",
-                            f"pass the {what}s as a tree of the same structure")
+        raise ArgumentError(
+            where,
+            f"got {len(leaves)} {what}s for {len(wanted)} values",
+            "each float needs its own",
+            f"pass the {what}s as a tree of the same structure",
+        )
     return [like(leaf, partner, where, what) for leaf, partner in zip(leaves, wanted, strict=True)]
 
 
 def jvp(f: Callable, primals: Sequence[Any], directions: Sequence[Any]) -> tuple[Any, Any]:
-    """(f(*primals), its derivative along `directions`): forward mode, one pass, at the cost of about two of `f`.
+    """(f(*primals), its derivative along `directions`): forward mode, one pass, at the cost of
+    about two of `f`.
 
     >>> cr.jvp(lambda x: x * x, (cr.asarray(3.0),), (cr.asarray(1.0),))
     (Tensor(9., dtype=float32), Tensor(6., dtype=float32))
@@ -178,16 +235,29 @@ def jvp(f: Callable, primals: Sequence[Any], directions: Sequence[Any]) -> tuple
 
     def record() -> tuple:
         if len(primals) != len(directions):
-            raise ArgumentError("jvp", f"got {len(primals)} primals and {len(directions)} tangents",
-                                "each argument needs its tangent")
-        with trace.level("grad", differentiates=True), differentiated(primals, range(len(primals))) as inputs:
+            raise ArgumentError(
+                "jvp",
+                f"got {len(primals)} primals and {len(directions)} tangents",
+                "each argument needs its tangent",
+            )
+        with (
+            trace.level("grad", differentiates=True),
+            differentiated(primals, range(len(primals))) as inputs,
+        ):
             seeds = {}
             for stands, direction in zip(inputs.groups, directions, strict=True):
                 partners = [stand.node if stand is not None else None for stand in stands]
                 nodes = _partners(direction, partners, "jvp", "tangent")
-                seeds.update(zip([partner for partner in partners if partner is not None], nodes, strict=True))
+                seeds.update(
+                    zip(
+                        [partner for partner in partners if partner is not None], nodes, strict=True
+                    )
+                )
             outputs, structure = flat_nodes(f(*inputs.arguments), "jvp")
-            found = [or_zeros(node, output) for node, output in zip(tangents(outputs, seeds), outputs, strict=True)]
+            found = [
+                or_zeros(node, output)
+                for node, output in zip(tangents(outputs, seeds), outputs, strict=True)
+            ]
             leaves = tensors([*outputs, *found])
         values, derivatives = leaves[: len(outputs)], leaves[len(outputs) :]
         return tree.unflatten(structure, values), tree.unflatten(structure, derivatives)
@@ -196,11 +266,17 @@ def jvp(f: Callable, primals: Sequence[Any], directions: Sequence[Any]) -> tuple
 
 
 class Pullback:
-    """The function from cotangents of the results to cotangents of the arguments. It may be called any time."""
+    """The function from cotangents of the results to cotangents of the arguments. It may be called
+    any time.
+    """
 
-    def __init__(self, inputs: Differentiated, outputs: list[Node], structure: tree.Structure) -> None:
+    def __init__(
+        self, inputs: Differentiated, outputs: list[Node], structure: tree.Structure
+    ) -> None:
         self._inputs, self._structure = inputs, structure
-        self._partners = [variable(node.spec, "cotangent") if node.dtype.is_float else None for node in outputs]
+        self._partners = [
+            variable(node.spec, "cotangent") if node.dtype.is_float else None for node in outputs
+        ]
         self._variables = [partner for partner in self._partners if partner is not None]
         floats = [node for node in outputs if node.dtype.is_float]
         self._results = inputs.zeros_for_none(gradients(floats, self._variables, inputs.marks))
@@ -221,7 +297,8 @@ class Pullback:
 
 
 def vjp(f: Callable, *primals: Any) -> tuple[Any, Pullback]:
-    """(f(*primals), pullback), where `pullback(cotangents)` returns a tuple of cotangents, one an argument.
+    """(f(*primals), pullback), where `pullback(cotangents)` returns a tuple of cotangents, one an
+    argument.
 
     >>> value, pullback = cr.vjp(lambda x: x * x, cr.asarray([1.0, 2.0]))
     >>> pullback(cr.asarray([1.0, 10.0]))
@@ -229,7 +306,10 @@ def vjp(f: Callable, *primals: Any) -> tuple[Any, Pullback]:
     """
 
     def record() -> tuple:
-        with trace.level("grad", differentiates=True), differentiated(primals, range(len(primals))) as inputs:
+        with (
+            trace.level("grad", differentiates=True),
+            differentiated(primals, range(len(primals))) as inputs,
+        ):
             outputs, structure = flat_nodes(f(*inputs.arguments), "vjp")
             pullback = Pullback(inputs, outputs, structure)
             return tree.unflatten(structure, tensors(outputs)), pullback

@@ -1,4 +1,6 @@
-"""Matrices of derivatives: jacobian, hessian, and the product hvp. Receives functions; hands on functions."""
+"""Matrices of derivatives: jacobian, hessian, and the product hvp. Receives functions; hands on
+functions.
+"""
 
 from __future__ import annotations
 
@@ -29,17 +31,25 @@ def _basis(like: Node) -> Node:
 
 
 def _by_columns(outputs: list[Node], marks: list[Node]) -> list[list[Node]]:
-    """Forward mode: one direction an element of the input; d output / d mark for each output and mark."""
+    """Forward mode: one direction an element of the input; d output / d mark for each output and
+    mark.
+    """
     columns = []
     for mark in marks:
         seed = variable(mark.spec, "tangent")
-        found = [or_zeros(node, output) for node, output in
-                 zip(tangents(outputs, {mark: seed}), outputs, strict=True)]
-        stacked = [spread(*result, mark.size) for result in batch(found, {seed: _basis(mark)}, mark.size)]
-        columns.append([
-            reshape(permute(node, (*range(1, node.rank), 0)), (*output.shape, *mark.shape))
-            for node, output in zip(stacked, outputs, strict=True)
-        ])
+        found = [
+            or_zeros(node, output)
+            for node, output in zip(tangents(outputs, {mark: seed}), outputs, strict=True)
+        ]
+        stacked = [
+            spread(*result, mark.size) for result in batch(found, {seed: _basis(mark)}, mark.size)
+        ]
+        columns.append(
+            [
+                reshape(permute(node, (*range(1, node.rank), 0)), (*output.shape, *mark.shape))
+                for node, output in zip(stacked, outputs, strict=True)
+            ]
+        )
     return [list(row) for row in zip(*columns, strict=True)]
 
 
@@ -48,19 +58,29 @@ def _by_rows(outputs: list[Node], marks: list[Node]) -> list[list[Node]]:
     rows = []
     for output in outputs:
         seed = variable(output.spec, "cotangent")
-        found = [or_zeros(node, mark) for node, mark in
-                 zip(gradients([output], [seed], marks), marks, strict=True)]
-        stacked = [spread(*result, output.size)
-                   for result in batch(found, {seed: _basis(output)}, output.size)]
-        rows.append([reshape(node, (*output.shape, *mark.shape))
-                     for node, mark in zip(stacked, marks, strict=True)])
+        found = [
+            or_zeros(node, mark)
+            for node, mark in zip(gradients([output], [seed], marks), marks, strict=True)
+        ]
+        stacked = [
+            spread(*result, output.size)
+            for result in batch(found, {seed: _basis(output)}, output.size)
+        ]
+        rows.append(
+            [
+                reshape(node, (*output.shape, *mark.shape))
+                for node, mark in zip(stacked, marks, strict=True)
+            ]
+        )
     return rows
 
 
 def jacobian(f: Callable, argnums: int | Sequence[int] = 0) -> Callable:
-    """All derivatives of the results of `f` by the elements of argument `argnums`: shape (*result, *argument).
+    """All derivatives of the results of `f` by the elements of argument `argnums`: shape (*result,
+    *argument).
 
-    It takes forward mode where the arguments have no more elements than the results, else reverse mode.
+    It takes forward mode where the arguments have no more elements than the results, else reverse
+    mode.
 
     >>> cr.jacobian(lambda x: x * x)(cr.asarray([1.0, 2.0]))
     Tensor([[2., 0.],
@@ -73,13 +93,21 @@ def jacobian(f: Callable, argnums: int | Sequence[int] = 0) -> Callable:
             outputs, structure = flat_nodes(f(*inputs.arguments, **keywords), "jacobian")
             for output in outputs:
                 if not output.dtype.is_float:
-                    raise DTypeError("jacobian", f"the function returned {output.dtype.name}{list(output.shape)}",
-                                     "only floats have derivatives", "cast it, or do not return it")
-            wide = sum(math.prod(mark.shape) for mark in inputs.marks) > sum(node.size for node in outputs)
+                    raise DTypeError(
+                        "jacobian",
+                        f"the function returned {output.dtype.name}{list(output.shape)}",
+                        "only floats have derivatives",
+                        "cast it, or do not return it",
+                    )
+            wide = sum(math.prod(mark.shape) for mark in inputs.marks) > sum(
+                node.size for node in outputs
+            )
             rows = (_by_rows if wide else _by_columns)(outputs, inputs.marks)
             leaves = tensors([node for row in rows for node in row])
         width = len(inputs.marks)
-        trees = [inputs.trees(leaves[start : start + width]) for start in range(0, len(leaves), width)]
+        trees = [
+            inputs.trees(leaves[start : start + width]) for start in range(0, len(leaves), width)
+        ]
         return tree.unflatten(structure, [t[0] if isinstance(argnums, int) else t for t in trees])
 
     @wraps(f, updated=())
@@ -100,7 +128,8 @@ def hessian(f: Callable, argnums: int | Sequence[int] = 0) -> Callable:
 
 
 def hvp(f: Callable, x: Any, v: Any) -> Any:
-    """The Hessian of `f` at `x` times `v`, at the cost of a few gradients: forward over reverse mode.
+    """The Hessian of `f` at `x` times `v`, at the cost of a few gradients: forward over reverse
+    mode.
 
     >>> cr.hvp(lambda x: cr.sum(x * x * x), cr.asarray([1.0, 2.0]), cr.asarray([1.0, 1.0]))
     Tensor([ 6., 12.], dtype=float32)

@@ -23,7 +23,8 @@ Axes = Any  # A tree of int or None; one stands for a whole subtree of the argum
 def vmap(f: Callable, in_axes: Axes = 0, out_axes: Axes = 0) -> Callable:
     """The function that applies `f` to each slice of its arguments along `in_axes`, in one go.
 
-    An axis of None passes an argument to every call as it is. The results are stacked along `out_axes`.
+    An axis of None passes an argument to every call as it is. The results are stacked along
+    `out_axes`.
 
     >>> cr.vmap(lambda x, y: cr.sum(x * y))(cr.ones((3, 2)), cr.ones((3, 2)))
     Tensor([2., 2., 2.], dtype=float32)
@@ -33,8 +34,12 @@ def vmap(f: Callable, in_axes: Axes = 0, out_axes: Axes = 0) -> Callable:
     def mapped(*arguments: Any) -> Any:
         axes = tuple(in_axes) if isinstance(in_axes, (tuple, list)) else (in_axes,) * len(arguments)
         if len(axes) != len(arguments):
-            raise ArgumentError("vmap", f"in_axes has {len(axes)} entries for {len(arguments)} arguments",
-                                "each argument needs its axis", "pass one entry an argument, or one for all")
+            raise ArgumentError(
+                "vmap",
+                f"in_axes has {len(axes)} entries for {len(arguments)} arguments",
+                "each argument needs its axis",
+                "pass one entry an argument, or one for all",
+            )
         return outermost(lambda: _mapped(f, arguments, axes, out_axes))
 
     return mapped
@@ -53,8 +58,7 @@ def _mapped(f: Callable, arguments: tuple, in_axes: tuple, out_axes: Axes) -> An
     axes = _axis_of_leaves(out_axes, tree.unflatten(structure, outputs), "out_axes")
     results = batch(outputs, dict(slices.batches), size)
     nodes = [
-        _placed(node, flag, axis, size)
-        for (node, flag), axis in zip(results, axes, strict=True)
+        _placed(node, flag, axis, size) for (node, flag), axis in zip(results, axes, strict=True)
     ]
     return tree.unflatten(structure, tensors(nodes))
 
@@ -74,12 +78,20 @@ class _Slices:
         if axis is None:
             return None
         if not isinstance(leaf, OPERANDS):
-            raise DTypeError("vmap", f"an argument holds a {type(leaf).__name__}",
-                             "only arrays can be mapped over", "give it the axis None in in_axes")
+            raise DTypeError(
+                "vmap",
+                f"an argument holds a {type(leaf).__name__}",
+                "only arrays can be mapped over",
+                "give it the axis None in in_axes",
+            )
         tensor = lift(leaf, "vmap")
         if not tensor.shape:
-            raise ShapeError("vmap", f"an argument is one {tensor.dtype.name} without axes",
-                             f"there is no axis {axis} to map over", "give it the axis None in in_axes")
+            raise ShapeError(
+                "vmap",
+                f"an argument is one {tensor.dtype.name} without axes",
+                f"there is no axis {axis} to map over",
+                "give it the axis None in in_axes",
+            )
         axis = axis_of(axis, len(tensor.shape), "vmap")
         order = [axis, *[other for other in range(len(tensor.shape)) if other != axis]]
         array = permute(node_of(tensor), order)
@@ -91,13 +103,18 @@ class _Slices:
         sizes = {array.shape[0] for _, array in self.batches}
         if len(sizes) != 1:
             found = f"arrays with {sorted(sizes)} slices" if sizes else "nothing to map over"
-            raise ShapeError("vmap", f"got {found}", "each call takes one slice of every array",
-                             "pass arrays of one extent along in_axes; None passes one as it is")
+            raise ShapeError(
+                "vmap",
+                f"got {found}",
+                "each call takes one slice of every array",
+                "pass arrays of one extent along in_axes; None passes one as it is",
+            )
         return sizes.pop()
 
 
 def _axis_of_leaves(axes: Axes, value: Any, name: str) -> list[int | None]:
-    """The axis of each leaf, where one entry of `axes` stands for the whole subtree in its place."""
+    """The axis of each leaf, where one entry of `axes` stands for the whole subtree in its place.
+    """
     if axes is None or isinstance(axes, int):
         return [axes] * len(tree.leaves(value))
     same = type(axes) is type(value) and len(axes) == len(value)
@@ -106,9 +123,12 @@ def _axis_of_leaves(axes: Axes, value: Any, name: str) -> list[int | None]:
     elif same and isinstance(axes, dict) and axes.keys() == value.keys():
         pairs = [(axes[key], value[key]) for key in value]
     else:
-        raise ArgumentError("vmap", f"{name} has {axes!r} where the value is a {type(value).__name__}",
-                            "it must follow the structure of the value",
-                            "use an int, None, or a container of the same kind and length")
+        raise ArgumentError(
+            "vmap",
+            f"{name} has {axes!r} where the value is a {type(value).__name__}",
+            "it must follow the structure of the value",
+            "use an int, None, or a container of the same kind and length",
+        )
     return [axis for part, inner in pairs for axis in _axis_of_leaves(part, inner, name)]
 
 
@@ -116,8 +136,12 @@ def _placed(node: Node, batched: bool, axis: int | None, size: int) -> Node:
     """A result with the batch at its place in out_axes."""
     if axis is None:
         if batched:
-            raise ArgumentError("vmap", "a result differs from call to call, but its out_axes is None",
-                                "there is no single value to return", "use an axis, or reduce it after vmap")
+            raise ArgumentError(
+                "vmap",
+                "a result differs from call to call, but its out_axes is None",
+                "there is no single value to return",
+                "use an axis, or reduce it after vmap",
+            )
         return node
     axis = axis_of(axis, node.rank + (not batched), "vmap")
     node = spread(node, batched, size)
@@ -134,5 +158,9 @@ def _check_assigned(slices: _Slices) -> None:
         if node is None or node in variables:
             continue
         if node in dependents([node], variables):
-            raise TraceError("vmap", f"{box.describe()} was assigned a value that differs from call to call",
-                             "there is one of it for all", "return the value, and assign after vmap")
+            raise TraceError(
+                "vmap",
+                f"{box.describe()} was assigned a value that differs from call to call",
+                "there is one of it for all",
+                "return the value, and assign after vmap",
+            )

@@ -1,4 +1,6 @@
-"""Functions whose derivative is computed in another way: custom_gradient, checkpoint. Receives and hands on functions."""
+"""Functions whose derivative is computed in another way: custom_gradient, checkpoint. Receives and
+hands on functions.
+"""
 
 from __future__ import annotations
 
@@ -48,8 +50,9 @@ def checkpoint(f: Callable) -> Callable:
 def custom_gradient(f: Callable) -> Callable:
     """A function with a derivative of its own: `f(*args)` returns (result, rule).
 
-    `rule(cotangent)` returns the cotangents of the arguments: one for one argument, else a tuple, with
-    None for zero. It takes one cotangent an element if `result` is a tuple. Forward mode transposes it.
+    `rule(cotangent)` returns the cotangents of the arguments: one for one argument, else a tuple,
+    with None for zero. It takes one cotangent an element if `result` is a tuple. Forward mode
+    transposes it.
 
     >>> @cr.custom_gradient
     ... def clipped(x):
@@ -63,8 +66,12 @@ def custom_gradient(f: Callable) -> Callable:
         arguments = tree.replace(_lifted, arguments)
         made = f(*arguments)
         if not (isinstance(made, tuple) and len(made) == 2 and callable(made[1])):
-            raise ArgumentError("custom_gradient", f"the function returned a {type(made).__name__}",
-                                "it says how to differentiate", "return (result, rule)")
+            raise ArgumentError(
+                "custom_gradient",
+                f"the function returned a {type(made).__name__}",
+                "it says how to differentiate",
+                "return (result, rule)",
+            )
         result, rule = made
         return result if trace.state.level is None else _attach(result, rule, arguments)
 
@@ -85,26 +92,38 @@ def _attach(result: Any, rule: Callable, arguments: tuple) -> Any:
     floats, cotangents = _matched(found, arguments)
     captured, variables, outputs = close(cotangents, seeds)
     results = apply(
-        "custom_gradient", *leaves, *floats, *tensors(captured), count=len(leaves),
+        "custom_gradient",
+        *leaves,
+        *floats,
+        *tensors(captured),
+        count=len(leaves),
         rule=Graph([*seeds, *variables], outputs),
     )
     return tree.unflatten(structure, results)
 
 
 def _matched(found: Any, arguments: Sequence[Any]) -> tuple[list[Tensor], list[Node]]:
-    """The float leaves of the arguments and a cotangent for each. Raises where the rule gave others."""
+    """The float leaves of the arguments and a cotangent for each. Raises where the rule gave
+    others.
+    """
     found = (found,) if len(arguments) == 1 else found
     if not isinstance(found, tuple) or len(found) != len(arguments):
-        raise ArgumentError("custom_gradient", f"the rule returned a {type(found).__name__} for "
-                            f"{len(arguments)} arguments", "each argument needs its cotangent",
-                            "return a tuple with one entry an argument, None for zero")
+        raise ArgumentError(
+            "custom_gradient",
+            f"the rule returned a {type(found).__name__} for {len(arguments)} arguments",
+            "each argument needs its cotangent",
+            "return a tuple with one entry an argument, None for zero",
+        )
     floats, cotangents = [], []
     for argument, given in zip(arguments, found, strict=True):
         leaves = [x for x in tree.leaves(argument) if isinstance(x, Tensor) and x.dtype.is_float]
         parts = tree.leaves(given) if given is not None else [None] * len(leaves)
         if len(parts) != len(leaves):
-            raise ArgumentError("custom_gradient", f"the rule gave {len(parts)} cotangents for an "
-                                f"argument with {len(leaves)} floats", "each needs its own")
+            raise ArgumentError(
+                "custom_gradient",
+                f"the rule gave {len(parts)} cotangents for an argument with {len(leaves)} floats",
+                "each needs its own",
+            )
         for leaf, part in zip(leaves, parts, strict=True):
             floats.append(leaf)
             cotangent = None if part is None else like(part, leaf, "custom_gradient", "cotangent")

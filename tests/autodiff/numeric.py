@@ -1,4 +1,5 @@
-"""Derivatives by finite differences, and graphs as functions of arrays: the oracles of these tests."""
+"""Derivatives by finite differences, and graphs as functions of arrays: the oracles of these tests.
+"""
 
 import numpy as np
 
@@ -11,7 +12,9 @@ def run(outputs, known):
 
 
 def slope(function, step=0.02, orders=7):
-    """The derivative of `function(t)` at 0: central differences, extrapolated to step 0 (Ridders 1982)."""
+    """The derivative of `function(t)` at 0: central differences, extrapolated to step 0 (Ridders
+    1982).
+    """
     best, error = None, np.inf
     previous: list[float] = []
     for order in range(orders):

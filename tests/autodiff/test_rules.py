@@ -1,4 +1,6 @@
-"""Every primitive's derivative against finite differences, first and second order, both modes; and its batches."""
+"""Every primitive's derivative against finite differences, first and second order, both modes; and
+its batches.
+"""
 
 import numpy as np
 import pytest
@@ -18,7 +20,9 @@ NAMES = {"ids": lambda row: row.name}
 
 
 class Projected:
-    """u . f(x) for one row: a scalar function along the direction v, with u and v random and constant."""
+    """u . f(x) for one row: a scalar function along the direction v, with u and v random and
+    constant.
+    """
 
     def __init__(self, row, seed=0):
         self.row, self.random = row, np.random.default_rng(seed)
