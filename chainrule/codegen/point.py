@@ -117,6 +117,10 @@ class Point:
 
     # ---- Memory ----
 
+    def read_back(self, store: Store) -> Value:
+        """What was stored at this point before."""
+        return self._load(Expr("load", (), store.place.dtype, Load(store.place, store.index)))
+
     def _load(self, expr: Expr) -> Value:
         load = expr.data
         scalar = storage_type(load.place.dtype)

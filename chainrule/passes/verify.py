@@ -24,7 +24,7 @@ def _verify_items(name: str, block: Any, written: set[Buffer]) -> None:
         if isinstance(item, Barrier):
             continue
         reads, writes = touched(item)
-        for buffer in reads:
+        for buffer in filter(lambda buffer: buffer.nbytes, reads):
             known = buffer.kind != "temporary" or buffer in written or buffer in writes
             _require(known, name, f"{buffer} is read before it is written", item)
         written |= writes
@@ -73,7 +73,7 @@ def _inside(index: Index, size: int) -> bool:
 
 def _verify_memory(block: Any, arena_bytes: int) -> None:
     for buffer in block.temporaries:
-        inside = buffer.offset >= 0 and buffer.offset + buffer.nbytes <= arena_bytes
+        inside = 0 <= buffer.offset <= arena_bytes - buffer.nbytes or not buffer.nbytes
         _require(inside, "memory", f"{buffer} has no place in the arena", block)
     for item in block.items:
         for inner in bodies(item):
