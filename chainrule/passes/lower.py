@@ -57,9 +57,9 @@ class Lowered(Inliner):
         self.temporaries.append(buffer)
         return Place(buffer, node.shape)
 
-    def deliver(self, node: Node, target: Place) -> None:
-        """Write the value of a node to a place given from outside."""
-        self._map(node, target)
+    def deliver(self, node: Node, target: Place, lasting: bool = True) -> None:
+        """Write the value of a node to a place given from outside; readers may use it there if it lasts."""
+        self._map(node, target, lasting)
 
     def place(self, node: Node) -> Place:
         """Where the whole value of a node lies, stored first if it is not in memory yet."""
@@ -91,7 +91,7 @@ class Lowered(Inliner):
         kernel.origin = node.origin
         self.items.append(kernel)
 
-    def _map(self, node: Node, target: Place) -> None:
+    def _map(self, node: Node, target: Place, lasting: bool = True) -> None:
         """One point of the result for each point of the loops."""
         computed_elsewhere = node in self.places
         if node.size:
@@ -99,7 +99,7 @@ class Lowered(Inliner):
             value = self.value(node, indices, own=not computed_elsewhere)
             store = Store(target, ix.flat(indices, node.shape), value)
             self._emit(Kernel(_axes(indices), statements=[store]), node)
-        if not computed_elsewhere:
+        if lasting and not computed_elsewhere:
             self.places[node] = target
 
     def _reduction(self, node: Node) -> None:
@@ -281,7 +281,7 @@ def _carry(outer: Lowered, initial: Iterable[Node]) -> list[Place]:
     carried = []
     for node in initial:
         target = outer.temporary(node, f"carry{len(outer.temporaries)}")
-        outer.deliver(node, target)
+        outer.deliver(node, target, lasting=False)
         carried.append(target)
     return carried
 
