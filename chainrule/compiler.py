@@ -42,8 +42,8 @@ def _compiler_version() -> str:
     """A hash of the compiler itself: an object made by other code is never used."""
     digest = hashlib.sha256()
     root = Path(__file__).parent
-    for path in sorted(root.glob("*/*.py")):
-        if path.parent.name in ("ir", "passes", "codegen"):
+    for stage in ("ir", "passes", "codegen"):
+        for path in sorted((root / stage).rglob("*.py")):
             digest.update(path.read_bytes())
     return digest.hexdigest()
 
