@@ -16,9 +16,8 @@ def simplify(outputs: list[Node]) -> list[Node]:
     After it no identity but `after` and no `checkpoint` is left, and a second call changes nothing.
     """
     rewriter = Rewriter(RULES)
-    outputs = rewriter(outputs)
     while True:
-        consolidated = consolidate(outputs)
-        if consolidated == outputs:
-            return outputs
-        outputs = rewriter(consolidated)
+        simpler = rewriter(consolidate(outputs))
+        if simpler == outputs:
+            return simpler
+        outputs = simpler

@@ -55,6 +55,10 @@ def _contract(sizes: tuple[int, ...], output: Iterable[int], left: Operand, righ
 @rules("contract")
 def canonical_letters(node: Node) -> Node | None:
     spec = node.attributes["spec"]
+    terms = [term for dimension in spec.left + spec.right for term in dimension.terms]
+    order = dict.fromkeys([*spec.output, *[letter for letter, _ in terms]])
+    if [*order] == [*range(len(spec.sizes))]:
+        return None
     return _contract(spec.sizes, spec.output, *_operands(node))
 
 

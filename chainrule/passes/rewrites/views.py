@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import math
 
 from chainrule.ir.node import Node, broadcast_to, constant, make, permute, reshape
@@ -10,6 +11,7 @@ from chainrule.ir.rewrite import Rules
 from chainrule.passes.rewrites.values import reshape_groups, scalar, stretched
 
 rules = Rules()
+MANY = 64  # More terms or parts stay nested: to collect them again and again takes quadratic time.
 COMPUTED = ("elementwise", "movement", "reduction", "contraction", "indexing", "random")
 
 
@@ -212,18 +214,53 @@ def _same(a: bool | int | float, b: bool | int | float, node: Node) -> bool:
 
 @rules("add")
 def pads_side_by_side(node: Node) -> Node | None:
-    """Zero pads of neighbouring slices add up to one pad: the gradient of a split is a concat."""
-    x, y = node.inputs
-    if any(pad.op.name != "pad" or pad.attributes["value"] != 0 for pad in (x, y)):
+    """Zero pads that do not overlap: neighbours are one. So the gradient of a split is a concat."""
+    pads = _zero_pads(node)
+    if pads is None or (axis := _only_axis_apart(pads)) is None:
         return None
-    x, y = sorted((x, y), key=lambda pad: pad.attributes["low"])
-    a, b, low, other = x.inputs[0], y.inputs[0], x.attributes["low"], y.attributes["low"]
-    axes = [axis for axis in range(node.rank)
-            if low[axis] != other[axis] or a.shape[axis] != b.shape[axis]]
-    if len(axes) != 1 or low[axes[0]] + a.shape[axes[0]] != other[axes[0]]:
+    merged = pads[:1]
+    for pad in pads[1:]:
+        if _end(merged[-1], axis) == pad.attributes["low"][axis]:
+            merged[-1] = _beside(merged[-1], pad, axis)
+        else:
+            merged.append(pad)
+    return functools.reduce(Node.__add__, merged) if len(merged) < len(pads) else None
+
+
+def _zero_pads(node: Node) -> list[Node] | None:
+    """The terms of a sum of a few zero pads, in the order of their places."""
+    pads, stack = [], [node]
+    while stack:
+        x = stack.pop()
+        if x.op.name == "add":
+            stack.extend(x.inputs)
+        elif x.op.name == "pad" and x.attributes["value"] == 0:
+            pads.append(x)
+        else:
+            return None
+        if len(pads) + len(stack) > MANY:
+            return None
+    return sorted(pads, key=lambda pad: pad.attributes["low"])
+
+
+def _only_axis_apart(pads: list[Node]) -> int | None:
+    """The axis along which these pads, in order, do not overlap, if they agree in all others."""
+    places = [[*zip(pad.attributes["low"], pad.inputs[0].shape, strict=True)] for pad in pads]
+    axes = [axis for axis, here in enumerate(zip(*places, strict=True)) if len(set(here)) > 1]
+    if len(axes) != 1:
         return None
-    both = make("concat", a, b, axis=axes[0])
-    high = tuple(n - size - m for n, size, m in zip(node.shape, both.shape, low, strict=True))
+    pairs = zip(pads, pads[1:], strict=False)
+    apart = all(_end(a, axes[0]) <= b.attributes["low"][axes[0]] for a, b in pairs)
+    return axes[0] if apart else None
+
+
+def _end(pad: Node, axis: int) -> int:
+    return pad.attributes["low"][axis] + pad.inputs[0].shape[axis]
+
+
+def _beside(x: Node, y: Node, axis: int) -> Node:
+    both, low = make("concat", x.inputs[0], y.inputs[0], axis=axis), x.attributes["low"]
+    high = tuple(n - size - m for n, size, m in zip(x.shape, both.shape, low, strict=True))
     return make("pad", both, low=low, high=high, value=x.attributes["value"])
 
 
@@ -255,6 +292,7 @@ def concat_parts(node: Node) -> Node | None:
     axis, parts = node.attributes["axis"], []
     for part in node.inputs:
         nested = part.op.name == "concat" and part.attributes["axis"] == axis
+        nested = nested and len(part.inputs) < MANY
         for piece in part.inputs if nested else (part,):
             if not piece.shape[axis]:
                 continue

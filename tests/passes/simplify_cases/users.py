@@ -19,6 +19,26 @@ def _():
     return [make("exp", permute(product(), (1, 0))), permute(product(), (1, 0))]
 
 
+@case("merge_scans", left=(
+    "scan{add(p0, p1), multiply(p0, p1), p0}(a, b).0, "
+    "scan{add(p0, p1), multiply(p0, p1), p0}(a, b).1, "
+    "scan{add(p0, p1), multiply(p0, p1), p0}(a, b).2, "
+    "scan{add(p0, p1), multiply(p0, p1), p0}(a, b).1"
+))
+def _():
+    operands = [var(2), var(3, 2)]
+    return [*scan(lambda c, x: [c + x, c * x], operands, 0, 1, 3)[:1],
+            *scan(lambda c, x: [c + x, c * x, c, c * x], operands, 0, 1, 3)[1:]]
+
+
+@case(left="scan{add(p0, p1)}(a, b).0, scan{multiply(p0, p1)}(a, b).0, scan{add(p0, p1)}(a, b)'.0")
+def scans_that_carry_other_values_stay():
+    operands = [var(2), var(3, 2)]
+    summed, multiplied = (lambda c, x: [c + x]), (lambda c, x: [c * x])
+    turns = [(summed, False), (multiplied, False), (summed, True)]
+    return [scan(body, operands, 0, 1, 3, reverse)[0] for body, reverse in turns]
+
+
 @case(left="permute(contract(a, b)), contract(a, b)")
 def a_result_with_another_user_stays():
     result = product()

@@ -134,7 +134,13 @@ def pads_of_other_values_stay():
 @case("pads_side_by_side", left="concat(a, b, c)", signed_zero=False)
 def _():
     a, b, c = var(2, 2), var(2, 3), var(2, 1)
-    return [pad(b, (0, 2), (0, 1)) + pad(a, (0, 0), (0, 4)) + pad(c, (0, 5), (0, 0))]
+    return [pad(a, (0, 0), (0, 4)) + pad(c, (0, 5), (0, 0)) + pad(b, (0, 2), (0, 1))]
+
+
+@case("pads_side_by_side", left="add(pad(concat(a, b)), pad(c))", signed_zero=False)
+def _():
+    a, b, c = var(2), var(2), var(1)
+    return [pad(a, (0,), (6,)) + (pad(c, (6,), (1,)) + pad(b, (2,), (4,)))]
 
 
 @case(left="add(pad(a), pad(b)), add(pad(a), pad(c)), add(pad(b), pad(a))")
