@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from chainrule import tree
+from chainrule import dtypes, tree
 from chainrule.compiler import Compiled, Traced
 from chainrule.config import config
 from chainrule.errors import ArgumentError
@@ -225,7 +225,7 @@ def _standing(leaf: Any, inputs: list[Node]) -> Any:
     if not _is_dynamic(leaf):
         return leaf
     array = _array(leaf)
-    node = variable(Spec(array.shape, lift(array).dtype), "")
+    node = variable(Spec(array.shape, dtypes.of(array.dtype)), "")
     inputs.append(node)
     return Tensor(None, node)
 

@@ -81,7 +81,7 @@ def _surprise(
 
 
 def _class_weights(given: Any, z: Tensor) -> Tensor:
-    weights = lift(given, "cross_entropy")
+    weights = lift(given, "cross_entropy", wide=True)
     if weights.shape != z.shape[-1:]:
         raise ShapeError(
             "cross_entropy",
@@ -269,7 +269,7 @@ def _check_smoothing(loss: str, smoothing: float) -> None:
 
 
 def _weights(loss: str, given: Any, like: Tensor) -> Tensor:
-    weights = lift(given, loss)
+    weights = lift(given, loss, wide=True)
     if weights.shape != like.shape:
         raise ShapeError(
             loss,

@@ -113,8 +113,8 @@ def test_parameter_of_integers():
 def test_parameter_is_not_replaced_by_a_tensor():
     model = Net()
     assert message(lambda: setattr(model.hidden, "bias", model.hidden.bias * 2)) == (
-        "[Linear.bias] a Parameter would be replaced by a Tensor; optimizers and compiled functions "
-        "would go on with the old one; write .bias.assign(value), or set it to a new nn.Parameter"
+        "[Linear.bias] a Parameter would be replaced by a Tensor; optimizers and compiled "
+        "functions would go on with the old one; write .bias.assign(value), or set it to a new nn.Parameter"
     )
     model.hidden.bias = None
     model.hidden.bias = nn.Parameter(cr.zeros(256))
@@ -179,7 +179,8 @@ def test_captured_module_under_jit_is_named():
     model = Net()
     text = message(lambda: cr.jit(lambda x: model(x))(cr.ones((2, 784))), cr.ChainruleError)
     assert text.startswith(
-        "[jit] Parameter Net.hidden.weight is used in a compiled function but was not passed to it; "
+        "[jit] Parameter Net.hidden.weight is used in a compiled function but was not passed "
+        "to it; "
     )
 
 
@@ -227,8 +228,8 @@ def test_load_state_dict_is_strict():
 def test_load_state_dict_of_other_shapes():
     model = nn.Linear(2, 3, bias=False)
     assert message(lambda: model.load_state_dict({"weight": np.ones((3, 2), np.float32)})) == (
-        "[Linear.load_state_dict] weight is float32[2, 3], the state has float32[3, 2]; weights are "
-        "(in, out) here and (out, in) in PyTorch; transpose the array"
+        "[Linear.load_state_dict] weight is float32[2, 3], the state has float32[3, 2]; weights "
+        "are (in, out) here and (out, in) in PyTorch; transpose the array"
     )
     assert message(lambda: model.load_state_dict({"weight": np.ones((2, 3), int)})) == (
         "[Linear.load_state_dict] weight is float32[2, 3], the state has int64[2, 3]; a box keeps "

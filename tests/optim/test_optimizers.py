@@ -1,0 +1,292 @@
+"""Optimizers against their formulas in NumPy, what they hold, and what their errors say."""
+
+import math
+
+import numpy as np
+import pytest
+
+import chainrule as cr
+from chainrule import nn, optim
+
+R = np.random.default_rng(0)
+START = {"a": R.normal(size=(3, 2)), "b": R.normal(size=2)}
+GRADS = [{path: R.normal(size=x.shape) for path, x in START.items()} for _ in range(20)]
+
+
+def parameters(dtype="float64"):
+    return {path: nn.Parameter(cr.asarray(x, dtype=dtype)) for path, x in START.items()}
+
+
+def tensors(grads, dtype="float64"):
+    return {path: cr.asarray(g, dtype=dtype) for path, g in grads.items()}
+
+
+def sgd(x, g, state, t, rate=0.1, momentum=0.0, nesterov=False, decay=0.0):
+    g = g + decay * x
+    if momentum:
+        state["m"] = momentum * state.get("m", 0) + g
+        g = g + momentum * state["m"] if nesterov else state["m"]
+    return x - rate * g
+
+
+def adam(x, g, state, t, rate=0.1, b1=0.9, b2=0.999, eps=1e-8, decay=0.0, decoupled=0.0):
+    g = g + decay * x
+    x = x - rate * decoupled * x
+    state["m"] = b1 * state.get("m", 0) + (1 - b1) * g
+    state["v"] = b2 * state.get("v", 0) + (1 - b2) * g**2
+    m, v = state["m"] / (1 - b1**t), state["v"] / (1 - b2**t)
+    return x - rate * m / (np.sqrt(v) + eps)
+
+
+CASES = [
+    (lambda p: optim.SGD(p, 0.1), sgd, {}),
+    (lambda p: optim.SGD(p, 0.1, weight_decay=0.2), sgd, {"decay": 0.2}),
+    (lambda p: optim.SGD(p, 0.1, 0.9), sgd, {"momentum": 0.9}),
+    (
+        lambda p: optim.SGD(p, 0.1, 0.9, nesterov=True, weight_decay=0.01),
+        sgd,
+        {"momentum": 0.9, "nesterov": True, "decay": 0.01},
+    ),
+    (lambda p: optim.Adam(p), adam, {"rate": 1e-3}),
+    (
+        lambda p: optim.Adam(p, 0.1, (0.5, 0.9), 1e-3, 0.2),
+        adam,
+        {"b1": 0.5, "b2": 0.9, "eps": 1e-3, "decay": 0.2},
+    ),
+    (lambda p: optim.AdamW(p, 0.1), adam, {"decoupled": 0.01}),
+    (lambda p: optim.AdamW(p, 0.1, weight_decay=0.3), adam, {"decoupled": 0.3}),
+]
+
+
+@pytest.mark.parametrize("compiled", [False, True], ids=["eager", "jit"])
+@pytest.mark.parametrize(("make", "formula", "options"), CASES)
+def test_formula(make, formula, options, compiled):
+    held = parameters()
+    optimizer = make(held)
+    step = cr.jit(lambda optimizer, grads: optimizer.update(grads)) if compiled else None
+    expected = dict(START)
+    states = {path: {} for path in START}
+    for t, grads in enumerate(GRADS, 1):
+        if compiled:
+            step(optimizer, tensors(grads))
+        else:
+            optimizer.update(tensors(grads))
+        for path, g in grads.items():
+            expected[path] = formula(expected[path], g, states[path], t, **options)
+            np.testing.assert_allclose(held[path].numpy(), expected[path], rtol=1e-12)
+    assert optimizer.steps.item() == len(GRADS)
+
+
+def test_float32_keeps_its_digits():
+    """1 - b2**t in float32 would be wrong in the fourth digit at the start."""
+    held = parameters("float32")
+    optimizer, expected, states = optim.Adam(held, 0.1), dict(START), {"a": {}, "b": {}}
+    for t, grads in enumerate(GRADS, 1):
+        optimizer.update(tensors(grads, "float32"))
+        for path, g in grads.items():
+            expected[path] = adam(expected[path], g, states[path], t)
+            np.testing.assert_allclose(held[path].numpy(), expected[path], rtol=2e-6, atol=2e-6)
+    assert all(x.dtype is cr.float32 for x in held.values())
+
+
+def test_decay_where():
+    held = parameters()
+    optimizer = optim.AdamW(held, 0.1, weight_decay=0.5, decay_where=lambda path, x: x.ndim > 1)
+    optimizer.update(tensors({path: np.zeros_like(x) for path, x in START.items()}))
+    np.testing.assert_allclose(held["a"].numpy(), START["a"] * 0.95, rtol=1e-14)
+    np.testing.assert_array_equal(held["b"].numpy(), START["b"])
+
+
+# ---- What it may be given ----
+
+
+def test_module_dict_and_list():
+    for make in (lambda m: m, lambda m: {"net": m}, lambda m: list(m.parameters().values())):
+        cr.random.seed(0)
+        model = nn.Linear(3, 2)
+        given = make(model)
+        optimizer = optim.SGD(given, 1.0)
+        before = model.weight.numpy().copy()
+        gradient = cr.grad(lambda given, m=model: cr.sum(m(cr.ones((1, 3)))))(given)
+        optimizer.update(gradient)
+        np.testing.assert_allclose(model.weight.numpy(), before - 1, rtol=1e-6)
+
+
+def test_missing_gradients_leave_parameters_alone():
+    held = parameters()
+    optimizer = optim.Adam(held, 0.1)
+    optimizer.update({"b": cr.asarray(START["b"], dtype="float64"), "a": None})
+    np.testing.assert_array_equal(held["a"].numpy(), START["a"])
+    assert (held["b"].numpy() != START["b"]).all()
+
+
+def test_frozen_parameters_have_no_state():
+    model = nn.Sequential(nn.Linear(3, 3), nn.Linear(3, 1))
+    model.freeze("layers.0")
+    assert list(optim.Adam(model).m) == ["layers.1.weight", "layers.1.bias"]
+
+
+def test_freezing_later_stops_a_parameter():
+    model = nn.Linear(3, 1)
+    optimizer = optim.Adam(model, 0.1)
+    model.bias.trainable = False
+    before = model.bias.item()
+    optimizer.update(cr.grad(lambda m: cr.sum(m(cr.ones((2, 3)))))(model))
+    assert model.bias.item() == before
+
+
+# ---- Learning rates ----
+
+
+def test_learning_rate_may_be_set_without_a_new_program():
+    model = nn.Linear(3, 1)
+    optimizer = optim.SGD(model, 0.5)
+
+    @cr.jit
+    def step(model, optimizer, x):
+        optimizer.update(cr.grad(lambda m: cr.sum(m(x)))(model))
+
+    x = cr.ones((1, 3))
+    start = model.bias.item()
+    step(model, optimizer, x)
+    assert optimizer.learning_rate.item() == 0.5
+    optimizer.learning_rate *= 0.5
+    step(model, optimizer, x)
+    assert model.bias.item() == pytest.approx(start - 0.75)
+    assert len(step.compiled) == 1
+
+
+@pytest.mark.parametrize("compiled", [False, True], ids=["eager", "jit"])
+def test_schedule_counts_steps_from_0(compiled):
+    held = {"a": nn.Parameter(cr.asarray(0.0, dtype="float64"))}
+    schedule = optim.schedules.Cosine(1.0, steps=4, end=0.1)
+    optimizer = optim.SGD(held, schedule)
+    update = optim.SGD.update
+    update = cr.jit(update) if compiled else update
+    moved = 0.0
+    for step in range(6):
+        assert optimizer.learning_rate.item() == pytest.approx(schedule(step), rel=1e-15)
+        update(optimizer, {"a": cr.asarray(1.0, dtype="float64")})
+        moved -= 0.1 + 0.45 * (1 + math.cos(math.pi * min(step / 4, 1)))
+        assert held["a"].item() == pytest.approx(moved, rel=1e-12)
+
+
+def test_own_schedule():
+    held = {"a": nn.Parameter(0.0)}
+    optimizer = optim.SGD(held, lambda step: 1 / (1 + step))
+    step = cr.jit(lambda optimizer: optimizer.update({"a": cr.ones(())}))
+    for _ in range(4):
+        step(optimizer)
+    assert held["a"].item() == pytest.approx(-(1 + 1 / 2 + 1 / 3 + 1 / 4))
+
+
+# ---- Saving ----
+
+
+def test_resuming_continues_exactly():
+    first, second = parameters(), parameters()
+    one, two = optim.AdamW(first, 0.1), optim.AdamW(second, 0.3)
+    for grads in GRADS[:5]:
+        one.update(tensors(grads))
+    state = one.state_dict()
+    assert list(state) == ["steps", "rate", "m.a", "m.b", "v.a", "v.b"]
+    two.load_state_dict(state)
+    for path, x in first.items():
+        second[path].assign(x + 0)
+    for grads in GRADS[5:]:
+        one.update(tensors(grads))
+        two.update(tensors(grads))
+    for path, x in first.items():
+        np.testing.assert_array_equal(x.numpy(), second[path].numpy())
+
+
+def test_parameters_keep_the_names_of_their_module():
+    model = nn.Sequential(nn.Linear(2, 2))
+    optimizer = optim.Adam(model)
+    optimizer.named_boxes()
+    assert model[0].weight.describe() == "Parameter Sequential.layers.0.weight"
+    assert optimizer.m["layers.0.weight"].describe() == "Buffer Adam.m.layers.0.weight"
+
+
+# ---- Clipping ----
+
+
+@pytest.mark.parametrize("most", [0.5, 1e9])
+def test_clip_by_global_norm(most):
+    norm = math.sqrt(sum((g**2).sum() for g in GRADS[0].values()))
+    clipped, found = optim.clip_by_global_norm(tensors(GRADS[0]), most)
+    assert found.item() == pytest.approx(norm, rel=1e-14)
+    scale = min(1, most / (norm + 1e-6))
+    for path, g in GRADS[0].items():
+        np.testing.assert_allclose(clipped[path].numpy(), g * scale, rtol=1e-14)
+
+
+def test_clip_to_nothing():
+    with pytest.raises(cr.ChainruleError) as caught:
+        optim.clip_by_global_norm(tensors(GRADS[0]), 0)
+    assert str(caught.value) == (
+        "[clip_by_global_norm] max_norm is 0; no gradient could be as short; choose max_norm > 0"
+    )
+
+
+# ---- Errors ----
+
+
+def frozen():
+    model = nn.Linear(2, 2)
+    model.freeze()
+    return model
+
+
+@pytest.mark.parametrize(
+    ("call", "text"),
+    [
+        (
+            lambda: optim.Adam(frozen()),
+            "[Adam] there is no parameter to train; all are frozen, or the module holds none; "
+            "unfreeze some, and hold modules and nn.Parameter in attributes",
+        ),
+        (
+            lambda: optim.Adam({"w": cr.ones(2)}),
+            "[Adam] w is a Tensor; an optimizer assigns new values; "
+            "pass a module, or a dict or list of nn.Parameter",
+        ),
+        (
+            lambda: optim.SGD(parameters(), -0.1),
+            "[SGD] learning_rate is -0.1; it scales each step; "
+            "choose a number that is not negative",
+        ),
+        (
+            lambda: optim.SGD(parameters(), nesterov=True),
+            "[SGD] nesterov=True without momentum; it looks ahead along the momentum; "
+            "choose momentum=0.9",
+        ),
+        (
+            lambda: optim.SGD(parameters()).update({"c": cr.ones(2)}),
+            "[SGD.update] got a gradient for c; this optimizer has a, b; pass the second result of "
+            "value_and_grad; after unfreezing, make a new one",
+        ),
+        (
+            lambda: optim.SGD(parameters()).update((cr.ones(()), tensors(GRADS[0]))),
+            "[SGD.update] got a gradient for 0; this optimizer has a, b; pass the second result of "
+            "value_and_grad; after unfreezing, make a new one",
+        ),
+        (
+            lambda: optim.SGD(parameters()).update({"a": "g"}),
+            "[SGD.update] got a str; gradients are tensors by path; "
+            "pass what cr.grad returns for the parameters",
+        ),
+        (
+            lambda: optim.SGD(parameters()).update({"b": cr.ones(3)}),
+            "[SGD.update] the gradient of b has shape [3]; the parameter has [2]",
+        ),
+        (
+            lambda: optim.schedules.Cosine(0.1, 0),
+            "[Cosine] steps is 0; it is where the rate ends; choose steps >= 1",
+        ),
+    ],
+)
+def test_errors(call, text):
+    with pytest.raises(cr.ChainruleError) as caught:
+        call()
+    assert str(caught.value) == text
