@@ -3,6 +3,7 @@
 from math import e, inf, nan, pi
 
 from chainrule import dtypes
+from chainrule.compiler import set_threads
 from chainrule.config import config
 from chainrule.control import cond, scan, while_loop
 from chainrule.dtypes import (

@@ -10,6 +10,7 @@ from chainrule.codegen.builder import Function, Module
 from chainrule.codegen.contract import emit_contraction
 from chainrule.codegen.emit import emit_loops, signature
 from chainrule.codegen.special import emit_special
+from chainrule.codegen.transpose import emit_transposition, turned
 from chainrule.codegen.values import I64, PTR, Type, Value, constant
 from chainrule.ir.plan import Barrier, Block, Branch, Kernel, Loop, Place, Program, Turn, While
 
@@ -18,6 +19,18 @@ def emit_program(program: Program, vector_bytes: int) -> str:
     """The LLVM IR of a program."""
     module = Module(vector_bytes * 8)
     return str(_Emitter(program, module, vector_bytes).module)
+
+
+def emit_kernel(kernel: Kernel, name: str, vector_bytes: int) -> tuple[Function, int]:
+    """(a kernel's function, its number of units), by the emitter that its kind needs."""
+    if kernel.special is not None:
+        return emit_special(kernel, name, vector_bytes)
+    if kernel.hero is not None:
+        return emit_contraction(kernel, name, vector_bytes)
+    tiles = turned(kernel, vector_bytes)
+    if tiles is not None:
+        return emit_transposition(kernel, tiles, name, vector_bytes)
+    return emit_loops(kernel, name, vector_bytes)
 
 
 class _Emitter:
@@ -137,8 +150,7 @@ class _Emitter:
     def _function(self, kernel: Kernel) -> tuple[str, int]:
         """(the kernel's function, its units); kernels with the same text share a function."""
         name = f"kernel{len(self.kernels)}"
-        emit = emit_special if kernel.special else emit_contraction if kernel.hero else emit_loops
-        function, units = emit(kernel, name, self.vector_bytes)
+        function, units = emit_kernel(kernel, name, self.vector_bytes)
         text = function.text("").replace(f"@{name}", "@kernel")
         if text not in self.kernels:
             self.kernels[text] = name
