@@ -24,7 +24,7 @@ def vmap(f: Callable, in_axes: Axes = 0, out_axes: Axes = 0) -> Callable:
     """The function that applies `f` to each slice of its arguments along `in_axes`, in one go.
 
     An axis of None passes an argument to every call as it is. The results are stacked along
-    `out_axes`.
+    `out_axes`. One draw from the global random stream serves all slices: map over keys instead.
 
     >>> cr.vmap(lambda x, y: cr.sum(x * y))(cr.ones((3, 2)), cr.ones((3, 2)))
     Tensor([2., 2., 2.], dtype=float32)
