@@ -6,7 +6,7 @@ import math
 from typing import Any
 
 from chainrule import dtypes, tree
-from chainrule.dtypes import default_float
+from chainrule.dtypes import default_float, int64
 from chainrule.errors import ArgumentError, DTypeError, IndexingError
 from chainrule.frontend.functions.creation import iota
 from chainrule.frontend.functions.elementary import erf, exp, log, log1p, tanh
@@ -160,7 +160,7 @@ def one_hot(labels: Operand, /, num_classes: int, *, axis: int = -1, dtype: Any 
     classes = reshape_to(
         iota(num_classes), tuple(num_classes if i == along else 1 for i in range(labels.ndim + 1))
     )
-    places = reshape_to(labels, labels.shape[:along] + (1,) + labels.shape[along:])
+    places = reshape_to(cast(labels, int64), labels.shape[:along] + (1,) + labels.shape[along:])
     return cast(places == classes, default_float() if dtype is None else dtypes.of(dtype))
 
 

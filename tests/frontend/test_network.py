@@ -1,0 +1,157 @@
+"""Network functions: values and derivatives against SciPy, in both tails and at the kinks."""
+
+import numpy as np
+import pytest
+import scipy.special as special
+
+import chainrule as cr
+from chainrule.errors import ArgumentError, DTypeError, IndexingError, ShapeError
+
+X = np.array([-1e4, -88.0, -20.0, -1.0, -1e-3, -0.0, 0.0, 1e-3, 0.5, 1.0, 20.0, 88.0, 1e4])
+
+
+def density(x):
+    return np.exp(-x * x / 2) / np.sqrt(2 * np.pi)
+
+
+def falling(x):
+    """The derivative of the sigmoid."""
+    return special.expit(x) * special.expit(-x)
+
+
+# name: (function, value, derivative), the last two in double precision
+ROWS = {
+    "relu": (cr.relu, lambda x: np.maximum(x, 0), lambda x: (x > 0) * 1.0),
+    "leaky_relu": (
+        lambda x: cr.leaky_relu(x, 0.1),
+        lambda x: np.where(x > 0, x, 0.1 * x),
+        lambda x: np.where(x > 0, 1, 0.1),
+    ),
+    "sigmoid": (cr.sigmoid, special.expit, falling),
+    "tanh": (cr.tanh, np.tanh, lambda x: 1 / np.cosh(x) ** 2),
+    "erf": (cr.erf, special.erf, lambda x: 2 * density(x * np.sqrt(2)) * np.sqrt(2)),
+    "gelu": (cr.gelu, lambda x: x * special.ndtr(x), lambda x: special.ndtr(x) + x * density(x)),
+    "silu": (cr.silu, lambda x: x * special.expit(x), lambda x: special.expit(x) + x * falling(x)),
+    "softplus": (cr.softplus, lambda x: np.logaddexp(x, 0), special.expit),
+    "log_sigmoid": (cr.log_sigmoid, special.log_expit, lambda x: special.expit(-x)),
+    "logaddexp": (lambda x: cr.logaddexp(x, 0.5), lambda x: np.logaddexp(x, 0.5),
+                  lambda x: special.expit(x - 0.5)),
+    "atan": (cr.atan, np.arctan, lambda x: 1 / (1 + x * x)),
+    "asinh": (cr.asinh, np.arcsinh, lambda x: 1 / np.sqrt(1 + x * x)),
+    "square": (lambda x: x**2, np.square, lambda x: 2 * x),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+@pytest.mark.parametrize(("function", "value", "derivative"), ROWS.values(), ids=ROWS)
+def test_value_and_derivative(function, value, derivative, dtype):
+    x = cr.asarray(X, dtype=dtype)
+    # erf(x) + 1 loses the left tail of gelu: its error is one of 1, not of the result.
+    tolerance = {"rtol": 20 * np.finfo(dtype).eps, "atol": 20 * np.finfo(dtype).eps}
+    with np.errstate(over="ignore"):
+        np.testing.assert_allclose(np.asarray(function(x)), value(X), **tolerance)
+        slope = cr.grad(lambda x: cr.sum(function(x)))(x)
+        np.testing.assert_allclose(np.asarray(slope), derivative(X), **tolerance)
+
+
+@pytest.mark.parametrize("name", ["sigmoid", "log_sigmoid", "softplus"])
+def test_tails_keep_relative_precision(name):
+    x = np.linspace(-80, 80, 33, dtype=np.float32)
+    want = {"sigmoid": special.expit, "log_sigmoid": special.log_expit,
+            "softplus": lambda x: np.logaddexp(x, 0)}[name](x.astype(float))  # fmt: skip
+    np.testing.assert_allclose(np.asarray(getattr(cr, name)(cr.asarray(x))), want, rtol=1e-6)
+
+
+def test_gelu_approximation():
+    x = np.linspace(-5, 5, 21)
+    want = 0.5 * x * (1 + np.tanh(np.sqrt(2 / np.pi) * (x + 0.044715 * x**3)))
+    got = cr.gelu(cr.asarray(x, dtype="float64"), approximate="tanh")
+    np.testing.assert_allclose(np.asarray(got), want, rtol=1e-12, atol=1e-16)
+
+
+@pytest.mark.parametrize(
+    "function", [cr.relu, cr.leaky_relu, cr.sigmoid, cr.silu, cr.gelu, cr.softplus]
+)
+def test_nan_stays(function):
+    assert np.isnan(function(cr.asarray([cr.nan])).numpy()).all()
+
+
+LOGITS = np.array([[1e4, -1e4, 0.0], [0.1, 0.2, 0.3], [-1e4, -1e4, -1e4]])
+
+
+@pytest.mark.parametrize("axis", [0, 1, -1, (0, 1)])
+@pytest.mark.parametrize("name", ["softmax", "log_softmax", "logsumexp"])
+def test_softmax(name, axis):
+    got = getattr(cr, name)(cr.asarray(LOGITS, dtype="float64"), axis=axis)
+    np.testing.assert_allclose(
+        np.asarray(got), getattr(special, name)(LOGITS, axis=axis), rtol=1e-12
+    )
+
+
+def test_logsumexp_of_infinities():
+    x = np.array([[-np.inf, -np.inf], [np.inf, 1.0], [-np.inf, 3.0]])
+    got = cr.logsumexp(cr.asarray(x, dtype="float32"), axis=1, keepdims=True)
+    assert np.asarray(got).tolist() == [[-np.inf], [np.inf], [3.0]]
+
+
+@pytest.mark.parametrize("shift", [-1e4, 0.0, 1e4])
+def test_softmax_derivatives_do_not_depend_on_the_shift(shift):
+    x = np.array([0.5, -1.0, 2.0])
+    given = cr.asarray(x + shift, dtype="float64")
+    share = special.softmax(x)
+    loss = cr.grad(lambda x: -cr.log_softmax(x)[0])(given)
+    np.testing.assert_allclose(np.asarray(loss), share - [1, 0, 0], rtol=1e-9)
+    total = cr.grad(lambda x: cr.logsumexp(x))(given)
+    np.testing.assert_allclose(np.asarray(total), share, rtol=1e-9)
+    first = cr.grad(lambda x: cr.softmax(x)[0])(given)
+    np.testing.assert_allclose(np.asarray(first), share[0] * ([1, 0, 0] - share), rtol=1e-9)
+
+
+def test_masked_softmax_has_clean_derivatives():
+    slope = cr.grad(lambda x: cr.softmax(x)[0])(cr.asarray([1.0, -cr.inf, 0.0])).numpy()
+    np.testing.assert_allclose(slope, [0.19661193, 0, -0.19661193], rtol=1e-6)
+
+
+def test_second_derivatives_at_zero():
+    for function, want in [
+        (cr.sigmoid, 0),
+        (cr.softplus, 0.25),
+        (cr.silu, 0.5),
+        (cr.gelu, 2 * density(0)),
+    ]:
+        got = cr.grad(lambda y, f=function: cr.grad(f)(y))(cr.asarray(0.0, dtype="float64"))
+        np.testing.assert_allclose(got.item(), want, atol=1e-15)
+
+
+def test_roots_at_zero_have_derivative_zero():
+    zeros = cr.zeros(2)
+    assert cr.grad(lambda x: cr.std(x))(zeros + 3).tolist() == [0, 0]
+    assert cr.grad(lambda x: cr.sum(cr.hypot(x, cr.zeros(2))))(zeros).tolist() == [0, 0]
+
+
+def test_one_hot():
+    np.testing.assert_array_equal(np.asarray(cr.one_hot(cr.asarray([2, 0]), 3)), np.eye(3)[[2, 0]])
+    assert cr.one_hot(cr.asarray([[1], [0]]), 4, axis=0, dtype=cr.int32).shape == (4, 2, 1)
+    np.testing.assert_array_equal(
+        np.asarray(cr.one_hot(cr.asarray([255, 1], dtype=cr.uint8), 300)), np.eye(300)[[255, 1]]
+    )
+
+
+ERRORS = [
+    (lambda: cr.one_hot(cr.asarray([0, 3]), 3), IndexingError,
+     "[one_hot] labels run from 0 to 3; 3 classes are numbered 0 to 2; check the labels, or the "
+     "number of outputs of the last layer"),
+    (lambda: cr.one_hot(cr.asarray([0.0]), 3), DTypeError,
+     "[one_hot] labels are float32; they count classes; cast them to an integer"),
+    (lambda: cr.gelu(1.0, approximate="erf"), ArgumentError,
+     "[gelu] approximate='erf'; only \"none\" and \"tanh\" exist"),
+    (lambda: cr.softmax(cr.zeros((2, 0))), ShapeError,
+     "[softmax] of no elements ([2, 0], axis -1); it has no maximum"),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("call", "kind", "message"), ERRORS)
+def test_errors(call, kind, message):
+    with pytest.raises(kind) as caught:
+        call()
+    assert str(caught.value) == message
