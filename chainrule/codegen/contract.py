@@ -66,21 +66,24 @@ def tiling(kernel: Kernel, vector_bytes: int) -> Tiling:
     lanes = vector_bytes // hero.dtype.itemsize
     while lanes // 2 >= across.size:
         lanes //= 2
-    vectors = 2 if across.size > lanes else 1
-    # 32 registers with AVX-512 and NEON, 16 with AVX2; operands need a few of them.
-    most = (14 if vectors == 2 else 16) if vector_bytes != 32 else (5 if vectors == 2 else 10)
-    rows = _rows(down.size, most) if down else 1
+    rows, vectors = _tile(down.size if down else 1, -(-across.size // lanes), vector_bytes)
     summed = math.prod(axis.size for axis in hero.summed)
     column_bytes = summed * across.size * hero.dtype.itemsize
     return Tiling(across, down, outer, lanes, rows, vectors, column_bytes <= L2_BYTES)
 
 
-def _rows(size: int, most: int) -> int:
-    """The height of a tile: as high as registers allow, with the least work wasted in the last one."""
-    if size <= most:
-        return size
-    even = [rows for rows in range(max(4, most // 2), most + 1) if size % rows == 0]
-    return max(even) if even else most
+def _tile(height: int, width: int, vector_bytes: int) -> tuple[int, int]:
+    """(rows, vectors) of a tile: as many accumulators as registers allow, with little waste at the edges.
+
+    There are 32 registers with AVX-512 and NEON, 16 with AVX2; operands need a few of them. Few rows take wider tiles.
+    """
+    registers = 10 if vector_bytes == 32 else 28
+    vectors = min(width, 8 if height == 1 else 4 if height <= 4 else 2)
+    most = min(registers // vectors, 16)
+    if height <= most:
+        return height, vectors
+    even = [rows for rows in range(max(4, most // 2), most + 1) if height % rows == 0]
+    return max(even, default=most), vectors
 
 
 def emit_contraction(kernel: Kernel, name: str, vector_bytes: int) -> tuple[Function, int]:

@@ -192,9 +192,9 @@ class Lowered(Inliner):
         if None in steps or (steps[0] != 0) == (steps[1] != 0):
             return None
         rows, columns = (left, right) if steps[1] else (right, left)
-        if not any(axis in rows.index.axes() for axis in axes[:-1]):
-            return None
         if max(steps) != 1:
+            if not any(axis in rows.index.axes() for axis in axes[:-1]):
+                return None  # A single row: dot products along memory need no copy.
             columns = self._packed(node, columns, last)
         return Hero(node.attributes["spec"], axes, summed, rows, columns, node.dtype)
 
