@@ -12,6 +12,8 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from chainrule.config import config
+from chainrule.ir.describe import block_text, program_text
+from chainrule.ir.listing import graph_text
 from chainrule.ir.node import Graph, Node, topological
 from chainrule.ir.plan import Buffer, Place, Program
 from chainrule.ir.verify import verify
@@ -106,6 +108,5 @@ def _check(name: str, work: Any) -> None:
 def describe(work: Any) -> str:
     """A stage of the compiler as text."""
     if isinstance(work, Job):
-        return "\n".join(map(repr, topological([*work.outputs, *work.updates.values()])))
-    block = work.block if isinstance(work, Program) else work
-    return "\n".join(map(repr, block.items))
+        return graph_text([*work.outputs, *work.updates.values()])
+    return program_text(work) if isinstance(work, Program) else block_text(work)
