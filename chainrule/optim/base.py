@@ -55,6 +55,7 @@ class Optimizer(Stateful):
 
         Raises ArgumentError for a gradient of an unknown parameter, ShapeError for another shape.
         """
+        self.walk()  # Boxes have their names now, should one of them be part of an error.
         given = dict(_paths(grads))
         self._check(given)
         rate = asarray(self.learning_rate, dtype=float64)

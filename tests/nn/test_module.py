@@ -2,6 +2,7 @@
 
 import copy
 import pickle
+import sys
 
 import numpy as np
 import pytest
@@ -114,7 +115,8 @@ def test_parameter_is_not_replaced_by_a_tensor():
     model = Net()
     assert message(lambda: setattr(model.hidden, "bias", model.hidden.bias * 2)) == (
         "[Linear.bias] a Parameter would be replaced by a Tensor; optimizers and compiled "
-        "functions would go on with the old one; write .bias.assign(value), or set it to a new nn.Parameter"
+        "functions would go on with the old one; write .bias.assign(value), or set it to "
+        "a new nn.Parameter"
     )
     model.hidden.bias = None
     model.hidden.bias = nn.Parameter(cr.zeros(256))
@@ -198,6 +200,15 @@ def test_state_dict_round_trip(tmp_path):
     for path, array in first.state_dict().items():
         np.testing.assert_array_equal(array, second.state_dict()[path])
         np.testing.assert_array_equal(array, third.state_dict()[path])
+
+
+def test_weights_without_safetensors(monkeypatch, tmp_path):
+    monkeypatch.setitem(sys.modules, "safetensors", None)
+    monkeypatch.delitem(sys.modules, "safetensors.numpy", raising=False)
+    assert message(lambda: nn.Linear(2, 2).save_weights(tmp_path / "model")) == (
+        "[weights] the package safetensors is not installed; it writes and reads the files; "
+        "pip install 'chainrule[all]', or use state_dict() with np.savez"
+    )
 
 
 def test_state_dict_is_a_copy():

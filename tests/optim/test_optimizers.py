@@ -208,6 +208,15 @@ def test_parameters_keep_the_names_of_their_module():
     assert optimizer.m["layers.0.weight"].describe() == "Buffer Adam.m.layers.0.weight"
 
 
+def test_captured_optimizer_under_jit_is_named():
+    optimizer = optim.Adam(parameters())
+    with pytest.raises(cr.ChainruleError) as caught:
+        cr.jit(lambda grads: optimizer.update(grads))(tensors(GRADS[0]))
+    assert str(caught.value).startswith(
+        "[jit] Buffer Adam.rate is used in a compiled function but was not passed to it; "
+    )
+
+
 # ---- Clipping ----
 
 
