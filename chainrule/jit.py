@@ -100,7 +100,8 @@ class Jitted:
         self, quick: tuple, leaves: list, structure: tree.Structure
     ) -> tuple[Call, list[Box]]:
         """The program for these arguments and their boxes: one compiled before for others of the kind, or a new one."""
-        kind = (structure, trace.state.training, config.float64, *[_kind(leaf) for leaf in leaves])
+        whole = structure, _sharing(leaves)
+        kind = (whole, trace.state.training, config.float64, *[_kind(leaf) for leaf in leaves])
         compiled = self.compiled.get(kind)
         if compiled is None:
             if self.compiled:
@@ -151,15 +152,26 @@ def _setting(leaf: Any, name: str) -> Any:
     return leaf
 
 
-def _boxes(leaves: list) -> list[Box]:
-    """All boxes that the arguments bring, each once."""
-    found: dict[Box, None] = {}
+def _every_box(leaves: list) -> list[Box]:
+    """All boxes that the arguments bring; a shared one occurs more than once."""
+    found: list[Box] = []
     for leaf in leaves:
         if isinstance(leaf, Stateful):
-            found.update(dict.fromkeys(leaf.named_boxes().values()))
+            found += leaf.named_boxes().values()
         elif isinstance(leaf, Box):
-            found[leaf] = None
-    return list(found)
+            found.append(leaf)
+    return found
+
+
+def _boxes(leaves: list) -> list[Box]:
+    """All boxes that the arguments bring, each once."""
+    return list(dict.fromkeys(_every_box(leaves)))
+
+
+def _sharing(leaves: list) -> tuple[int, ...]:
+    """Which of these boxes are the same: an optimizer may hold the parameters of the module, or others."""
+    numbers: dict[Box, int] = {}
+    return tuple([numbers.setdefault(box, len(numbers)) for box in _every_box(leaves)])
 
 
 def _kind(leaf: Any) -> Any:

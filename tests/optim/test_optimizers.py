@@ -217,6 +217,23 @@ def test_captured_optimizer_under_jit_is_named():
     )
 
 
+def test_optimizer_of_another_module_is_another_program():
+    def step(model, optimizer):
+        optimizer.update(cr.grad(lambda m: cr.sum(m(cr.ones((1, 2)))))(model))
+
+    compiled = cr.jit(step)
+    first, second = nn.Linear(2, 1), nn.Linear(2, 1)
+    optimizer = optim.SGD(first, 1.0)
+    start, other = first.bias.item(), second.bias.item()
+    compiled(first, optimizer)
+    compiled(second, optimizer)
+    assert first.bias.item() == pytest.approx(start - 2)
+    assert second.bias.item() == other
+    compiled(second, optim.SGD(second, 1.0))
+    assert second.bias.item() == pytest.approx(other - 1)
+    assert len(compiled.compiled) == 2
+
+
 # ---- Clipping ----
 
 
