@@ -20,6 +20,7 @@ from passes.simplify_cases import (
 )
 
 from chainrule.dtypes import bool_, float32, int32
+from chainrule.ir.contraction import Dimension, plain
 from chainrule.ir.interpret import evaluate
 from chainrule.ir.node import (
     Origin,
@@ -79,8 +80,8 @@ def test_every_rule_has_a_case():
 UNARY = ("negative", "abs", "sign", "floor")
 MOVEMENT = ("permute", "reshape", "stretch", "slice", "pad", "flip", "concat")
 BINARY = ("add", "subtract", "multiply", "maximum", "minimum", "divide")
-# Dyadic, so that every order of a sum is exact.
-SCALARS = (0.0, 1.0, -1.0, 2.0, 0.5, -4.0)
+# Dyadic, so that every order of a sum is exact. Not 0.0: x + 0.0 is taken as x.
+SCALARS = (-0.0, 1.0, -1.0, 2.0, 0.5, -4.0)
 
 
 def movement(draw, x):
@@ -140,11 +141,92 @@ def graphs(draw):
     return x
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150, deadline=None, derandomize=True)
 @given(graphs())
 def test_random_graphs_keep_their_values(output):
     once = simplify([output])
     check_same([output], once, exact=False, repeats=1)
+    assert simplify(once) == once
+
+
+@st.composite
+def operands(draw, sizes):
+    """An operand, perhaps seen through a permute, a broadcast or constant, and its letters."""
+    letters = draw(st.lists(st.sampled_from(sorted(sizes)), min_size=1, max_size=3))
+    shape = [sizes[letter] for letter in letters]
+    kind = draw(st.sampled_from(["plain", "permuted", "stretched", "constant"]))
+    if kind == "constant":
+        return constant(draw(st.sampled_from(SCALARS)), float32, tuple(shape)), letters
+    if kind == "stretched":
+        kept = draw(st.lists(st.booleans(), min_size=len(shape), max_size=len(shape)))
+        x = var(*[n if keep else 1 for n, keep in zip(shape, kept)])
+        return broadcast_to(x, shape), letters
+    if kind == "permuted":
+        axes = draw(st.permutations(range(len(shape))))
+        return permute(var(*[shape[axes.index(axis)] for axis in range(len(shape))]), axes), letters
+    return var(*shape), letters
+
+
+@st.composite
+def products(draw):
+    """A contraction, with some dimensions read through windows."""
+    sizes = {letter: draw(st.integers(1, 3)) for letter in range(4)}
+    (x, left), (y, right) = draw(operands(sizes)), draw(operands(sizes))
+    present = sorted({*left, *right})
+    output = draw(st.lists(st.sampled_from(present), unique=True))
+    spec = plain(sizes, tuple(left), tuple(right), tuple(output))
+    if draw(st.booleans()):
+        spec = spec._replace(left=tuple(draw(windows(d, len(spec.sizes))) for d in spec.left))
+    return make("contract", x, y, spec=spec)
+
+
+@st.composite
+def windows(draw, dimension, letters):
+    """The dimension with a stride, an offset, a divisor, or a second letter."""
+    if draw(st.booleans()):
+        return dimension
+    other, step = draw(st.integers(0, letters - 1)), draw(st.integers(1, 2))
+    terms = dimension.terms + (((other, step),) if other != dimension.terms[0][0] else ())
+    return Dimension(terms, draw(st.integers(-1, 1)), draw(st.integers(1, 2)))
+
+
+@settings(max_examples=150, deadline=None, derandomize=True)
+@given(products())
+def test_random_contractions_keep_their_values(output):
+    once = simplify([output])
+    check_same([output], once, exact=False, repeats=1)
+    assert simplify(once) == once
+
+
+@st.composite
+def loops(draw):
+            name = draw(st.sampled_from(["add", "multiply", "maximum"]))
+            values.append(make(name, x, y))
+    constants, carried, sliced = (draw(st.integers(0, 3)) for _ in range(3))
+    length = draw(st.integers(0, 3))
+    pool = [var(2), var(2), constant(2, float32, (2,)), constant(0, float32, (2,))]
+    fixed = [draw(st.sampled_from(pool)) for _ in range(constants + carried)]
+    arrays = [var(length, 2), broadcast_to(var(1, 2), (length, 2))]
+    slices = [draw(st.sampled_from(arrays)) for _ in range(sliced)]
+
+    def body(*parameters):
+        values = [*parameters, constant(1, float32, (2,))]
+        for _ in range(draw(st.integers(0, 4))):
+            x, y = draw(st.sampled_from(values)), draw(st.sampled_from(values))
+            values.append(make(draw(st.sampled_from(["add", "multiply", "maximum"])), x, y))
+        results = st.sampled_from(values)
+        return [draw(results) for _ in range(carried + draw(st.integers(0, 3)))]
+
+    operands, reverse = [*fixed, *slices], draw(st.booleans())
+    results = control.scan(body, operands, constants, carried, length, reverse)
+    return [x for x in results if draw(st.booleans())]
+
+
+@settings(max_examples=150, deadline=None, derandomize=True)
+@given(loops())
+def test_random_loops_keep_their_values(outputs):
+    once = simplify(outputs)
+    check_same(outputs, once, signed_zero=False, repeats=1)
     assert simplify(once) == once
 
 
