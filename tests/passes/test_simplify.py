@@ -200,8 +200,7 @@ def test_random_contractions_keep_their_values(output):
 
 @st.composite
 def loops(draw):
-            name = draw(st.sampled_from(["add", "multiply", "maximum"]))
-            values.append(make(name, x, y))
+    """A scan whose operands repeat, are constant or unused, and some results of it."""
     constants, carried, sliced = (draw(st.integers(0, 3)) for _ in range(3))
     length = draw(st.integers(0, 3))
     pool = [var(2), var(2), constant(2, float32, (2,)), constant(0, float32, (2,))]
