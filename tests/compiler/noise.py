@@ -1,0 +1,131 @@
+"""How far a compiled result may lie from the interpreter's.
+
+The compiler rounds as the definitions do, except in what is listed here: sums and products of many terms are taken in
+another order, and elementary functions have errors of their own. So the graph is interpreted again with random errors
+of that size put into just these operations, within loops too. The spread of the results is what rounding can do to
+this graph with this data, however ill-conditioned it is: no tolerance has to be guessed, and a graph without such
+operations must agree exactly. Where the errors tip a decision (a comparison, an index, a NaN) anything may come out,
+and the element is not compared.
+"""
+
+import contextlib
+import math
+
+import numpy as np
+
+from chainrule.ir import interpret
+from chainrule.ir.contraction import contract_numpy
+
+RUNS = 6
+FACTOR = 8  # The spread of a few runs estimates the largest deviation from below.
+FUNCTIONS = {"exp", "expm1", "log", "log1p", "sin", "cos", "tanh", "erf", "atan2", "power"}
+# The sign of a zero is left open here: a sum starts from 0.0, and x + 0.0 counts as x.
+ZEROS = {"add", "subtract", "sum", "contract", "cumulative", "scatter_add", "max", "min", "maximum", "minimum"}
+FUNCTION_ULPS = 4  # Ours are within 2 units in the last place, NumPy's in float32 within 4.
+
+
+def deviation(name, arrays, attributes, result):
+    """The largest error, element by element, of a primitive's result in units of the dtype's epsilon; None: exact."""
+    if name in FUNCTIONS:
+        return FUNCTION_ULPS * np.abs(result)
+    if name == "sum":
+        return _of_terms(np.sum(np.abs(arrays[0]), attributes["axes"]), arrays[0].size, result.size)
+    if name == "prod":
+        return np.abs(result) * (arrays[0].size / max(result.size, 1))
+    if name == "contract":
+        spec = attributes["spec"]
+        terms = math.prod(spec.sizes) / max(result.size, 1)
+        return _of_terms(contract_numpy(np.abs(arrays[0]), np.abs(arrays[1]), spec), terms, 1)
+    if name == "cumulative" and attributes["kind"] == "prod":
+        return np.abs(result) * result.shape[-1]
+    if name == "cumulative" and attributes["kind"] == "sum":
+        return _of_terms(np.cumsum(np.abs(arrays[0]), -1), result.shape[-1], 1)
+    if name == "scatter_add":
+        return _of_terms(interpret.OPS[name].numpy(np.abs(arrays[0]), arrays[1], np.abs(arrays[2])), 2, 1)
+    return None
+
+
+def _of_terms(magnitude, terms, results):
+    return magnitude * (2 + math.sqrt(terms / max(results, 1)))
+
+
+@contextlib.contextmanager
+def errors(seed):
+    """Within it, the interpreter commits random errors of the allowed size."""
+    random, exact = np.random.default_rng(seed), interpret.compute
+
+    def compute(op, arrays, attributes):
+        arrays = list(arrays)
+        result = exact(op, arrays, attributes)
+        if not isinstance(result, np.ndarray) or result.dtype.kind != "f":
+            return result
+        with np.errstate(all="ignore"):
+            if op.name in ZEROS:
+                result = np.where(result == 0, np.copysign(result, random.normal(size=result.shape)), result)
+            size = deviation(op.name, arrays, attributes, result)
+            if size is None:
+                return result
+            # Errors of full size make the spread, and tip decisions, most reliably.
+            signs = random.choice([-1.0, 1.0], result.shape) * random.uniform(0.5, 1.0, result.shape)
+            noise = signs * size * np.finfo(result.dtype).eps
+            return np.where(size > 0, result + noise, result).astype(result.dtype)
+
+    interpret.compute = compute
+    try:
+        yield
+    finally:
+        interpret.compute = exact
+
+
+class Spread:
+    """The interpreter's results with what rounding may do to them."""
+
+    def __init__(self, evaluate, runs=RUNS):
+        """`evaluate()` interprets the graph and returns a list of arrays."""
+        self.wanted = evaluate()
+        noisy = []
+        for seed in range(runs):
+            with errors(seed):
+                noisy.append(evaluate())
+        pairs = [_bounds(want, [run[n] for run in noisy]) for n, want in enumerate(self.wanted)]
+        self.allowed = [allowed for allowed, _ in pairs]
+        self.decided = [decided for _, decided in pairs]
+
+    def problems(self, results):
+        """One line for each result that is off."""
+        return [line for n, result in enumerate(results) if (line := self._problem(n, result))]
+
+    def _problem(self, n, got):
+        want, decided = self.wanted[n], self.decided[n]
+        if got.shape != want.shape or got.dtype != want.dtype:
+            return f"{n}: {got.dtype}{got.shape} instead of {want.dtype}{want.shape}"
+        with np.errstate(all="ignore"):
+            near = (got == want) | (np.isnan(got) & np.isnan(want))
+            if want.dtype.kind == "f":
+                near |= np.abs(got - want) <= self.allowed[n]
+        bad = decided & ~near
+        if not bad.any():
+            return None
+        place = tuple(int(i) for i in np.argwhere(bad)[0])
+        return (f"{n}: {int(bad.sum())} of {bad.size} elements are off, at {place}: {got[place]!r} "
+                f"instead of {want[place]!r}, allowed {self.allowed[n][place]:.3g}")
+
+
+def _bounds(want, noisy):
+    """(how far off each element may be, whether it is decided at all)."""
+    decided = np.ones(want.shape, bool)
+    allowed = np.zeros(want.shape)
+    with np.errstate(all="ignore"):
+        for run in noisy:
+            if want.dtype.kind == "f":
+                distance = np.where(run == want, 0.0, np.abs(run.astype(float) - want))
+                decided &= np.isfinite(run) & np.isfinite(want) | (run == want) | (np.isnan(run) & np.isnan(want))
+                allowed = np.fmax(allowed, FACTOR * distance)
+            else:
+                decided &= run == want
+        if want.dtype.kind == "f":
+            # An error of its own below the smallest normal number has no relative size.
+            allowed = np.where(allowed > 0, allowed + np.finfo(want.dtype).tiny, 0.0)
+            # A jump between runs is a decision that was tipped.
+            decided &= ~(allowed > FACTOR * 0.05 * np.abs(want) + 0.05)
+    return allowed, decided
