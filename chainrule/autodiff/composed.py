@@ -9,7 +9,7 @@ from collections.abc import Callable
 
 from chainrule.autodiff.forward import tangents
 from chainrule.autodiff.reverse import gradients
-from chainrule.autodiff.rules import TABLE, Cotangents, Rule, cut, keep_axes, zeros
+from chainrule.autodiff.rules import TABLE, Cotangents, Joint, Rule, cut, keep_axes, zeros
 from chainrule.dtypes import int64
 from chainrule.ir.node import Node, broadcast_to, cast, constant, make, permute, reduce_sum, reshape
 
@@ -101,7 +101,7 @@ def _cumulative_pull(node: Node, cotangents: Cotangents, needed: list[bool]) -> 
     ]
 
 
-def _cumulative_push(node: Node, given: Cotangents) -> Cotangents:
+def _cumulative_push(node: Node, given: Cotangents) -> Cotangents | Joint:
     if node.attributes["kind"] != "sum":
         return _CUMULATIVE.push(node, given)
     return [make("cumulative", given[0], kind="sum")]

@@ -11,20 +11,37 @@ linear map, and both functions follow. The rows of composed and of control primi
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
 from chainrule.autodiff.contraction import contraction_cotangent
-from chainrule.ir.node import Node, broadcast_to, cast, constant, make, permute, reduce_sum, reshape
+from chainrule.ir.node import (
+    Node,
+    broadcast_to,
+    cast,
+    constant,
+    make,
+    permute,
+    reduce_sum,
+    reshape,
+    variable,
+)
 
 Cotangents = list[Node | None]
 # A partial derivative: a node to multiply with, a bool node to mask with, or a number.
 Partial = Node | float
 
 
+class Joint(NamedTuple):
+    """The results of a primitive together with their tangents, where one node computes both."""
+
+    values: list[Node]
+    tangents: Cotangents
+
+
 class Rule(NamedTuple):
     pull: Callable[[Node, Cotangents, list[bool]], Cotangents]
-    push: Callable[[Node, Cotangents], Cotangents]
+    push: Callable[[Node, Cotangents], Cotangents | Joint]
 
 
 def zeros(like: Any) -> Node:
@@ -34,6 +51,16 @@ def zeros(like: Any) -> Node:
 
 def or_zeros(value: Node | None, like: Any) -> Node:
     return value if value is not None else zeros(like)
+
+
+def fresh(nodes: Sequence[Node], name: str) -> list[Node]:
+    """A variable with the spec of each node."""
+    return [variable(node.spec, name) for node in nodes]
+
+
+def only(nodes: Sequence[Any], flags: Sequence[bool]) -> list[Any]:
+    """The nodes with a flag."""
+    return [node for node, flag in zip(nodes, flags, strict=True) if flag]
 
 
 def total(a: Node | None, b: Node | None) -> Node | None:

@@ -10,7 +10,7 @@ from functools import wraps
 from typing import Any
 
 from chainrule import tree
-from chainrule.autodiff.forward import tangents
+from chainrule.autodiff.forward import pushforward
 from chainrule.autodiff.reverse import gradients
 from chainrule.autodiff.rules import or_zeros
 from chainrule.errors import ArgumentError, DTypeError, ShapeError, TraceError
@@ -254,13 +254,11 @@ def jvp(f: Callable, primals: Sequence[Any], directions: Sequence[Any]) -> tuple
                     )
                 )
             outputs, structure = flat_nodes(f(*inputs.arguments), "jvp")
-            found = [
-                or_zeros(node, output)
-                for node, output in zip(tangents(outputs, seeds), outputs, strict=True)
-            ]
-            leaves = tensors([*outputs, *found])
-        values, derivatives = leaves[: len(outputs)], leaves[len(outputs) :]
-        return tree.unflatten(structure, values), tree.unflatten(structure, derivatives)
+            values, found = pushforward(outputs, seeds)
+            found = [or_zeros(slope, value) for slope, value in zip(found, values, strict=True)]
+            leaves = tensors([*values, *found])
+        count = len(outputs)
+        return tree.unflatten(structure, leaves[:count]), tree.unflatten(structure, leaves[count:])
 
     return outermost(record)
 

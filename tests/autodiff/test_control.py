@@ -212,6 +212,28 @@ def test_backward_scan_keeps_no_more_than_it_needs():
     assert len(forward.outputs) == 3  # the last h, each h before, each h after
 
 
+def recorded(f, *shapes):
+    """The results of `f` as nodes, recorded as under jit."""
+    with cr.frontend.trace.level("jit"):
+        specs = [cr.ir.node.Spec(shape, cr.float64) for shape in shapes]
+        return [x._node for x in f(*[cr.Tensor(None, cr.ir.node.variable(s)) for s in specs])]
+
+
+def loops(nodes, op):
+    return [node for node in cr.ir.node.topological(nodes) if node.op.name == op]
+
+
+def test_forward_mode_runs_each_loop_once():
+    """The loop that computes tangents computes the values too, and nothing else computes them."""
+    scanning = recorded(lambda w, x: cr.jvp(lambda w: scanned(w, w, x), (w,), (w,)), (2,), (4, 2))
+    assert len(loops(scanning, "scan")) == 1
+    doubled = lambda x: cr.while_loop(lambda v: cr.sum(v) < 9, lambda v: v + v, x)  # noqa: E731
+    assert len(loops(recorded(lambda x: cr.jvp(doubled, (x,), (x,)), (2,)), "while")) == 1
+    nested = lambda x: cr.scan(lambda c, _: (doubled(c), None), x, length=2)[0]  # noqa: E731
+    (outer,) = loops(recorded(lambda x: cr.jvp(nested, (x,), (x,)), (2,)), "scan")
+    assert len(loops(outer.attributes["body"].outputs, "while")) == 1
+
+
 @pytest.mark.parametrize(
     ("call", "error", "message"),
     [

@@ -8,8 +8,12 @@ import pytest
 import chainrule as cr
 
 MODULES = [
-    "chainrule.control", "chainrule.transforms.checking", "chainrule.transforms.derivatives",
-    "chainrule.transforms.jacobians", "chainrule.transforms.mapping", "chainrule.transforms.wrappers",
+    "chainrule.control",
+    "chainrule.transforms.checking",
+    "chainrule.transforms.derivatives",
+    "chainrule.transforms.jacobians",
+    "chainrule.transforms.mapping",
+    "chainrule.transforms.wrappers",
 ]
 
 
