@@ -12,7 +12,10 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
+import numpy as np
+
 from chainrule.codegen import llvm
+from chainrule.codegen.measure import mark_ir, peak_flops, peak_ir
 from chainrule.codegen.program import emit_program
 from chainrule.codegen.threads import barrier_ir, pool_ir
 from chainrule.ir.fingerprint import fingerprint
@@ -91,33 +94,30 @@ class Traced:
 
 
 class Compiled:
-    """A traced function with its program."""
+    """A traced function with its program, which is compiled for the first run."""
 
     def __init__(self, traced: Traced) -> None:
-        self.traced = traced
+        self.traced, self.seconds = traced, 0.0
         job = traced.job()
-        start = time.perf_counter()
-        text = fingerprint(job.parameters, [*job.outputs, *job.updates.values()]) + repr(
-            sorted(job.updates)
-        )
-        code, facts = _object(key("program", text), self._emit, self._facts)
-        native = llvm.LoadedObject(code)
-        self.seconds = time.perf_counter() - start
-        slots = [_slot(traced.kind(n), node) for n, node in enumerate(job.parameters)]
-        slots += [_slot("constant", node) for node in job.constants]
-        slots += [_slot("output", node) for node in job.outputs]
-        constants = [node.attributes["data"].value for node in job.constants]
-        limit = 1 if facts["serial"] else None
-        self.run = Executable(
-            lambda pointers: engine.launcher(native, pointers, limit),
-            slots,
-            constants,
-            facts["arena_bytes"],
-        )
+        self.slots = [_slot(traced.kind(n), node) for n, node in enumerate(job.parameters)]
+        self.slots += [_slot("constant", node) for node in job.constants]
+        self.slots += [_slot("output", node) for node in job.outputs]
+        self.constants = [node.attributes["data"].value for node in job.constants]
 
     @functools.cached_property
     def program(self) -> Program:
         return plan(self.traced.job())
+
+    @functools.cached_property
+    def run(self) -> Executable:
+        start = time.perf_counter()
+        job = self.traced.job()
+        text = fingerprint(job.parameters, [*job.outputs, *job.updates.values()])
+        name = key("program", text + repr(sorted(job.updates)))
+        code, facts = _object(name, self._emit, self._facts)
+        run = _loaded(code, self.slots, self.constants, facts["arena_bytes"], facts["serial"])
+        self.seconds = time.perf_counter() - start
+        return run
 
     def _emit(self) -> str:
         return emit_program(self.program, llvm.vector_bytes()) + barrier_ir()
@@ -128,3 +128,33 @@ class Compiled:
 
 def _slot(kind: str, node: Node) -> Slot:
     return Slot(kind, node.shape, node.dtype.numpy)
+
+
+def _loaded(
+    code: bytes, slots: list[Slot], constants: list, arena_bytes: int, serial: bool
+) -> Executable:
+    """Object code bound to memory of its own."""
+    native = llvm.LoadedObject(code)
+    limit = 1 if serial else None
+    return Executable(
+        lambda pointers: engine.launcher(native, pointers, limit), slots, constants, arena_bytes
+    )
+
+
+# ---- Measurements ----
+
+
+def measuring(program: Program, slots: list[Slot], constants: list) -> Executable:
+    """A planned program that may hold Marks, compiled past the disk cache."""
+    text = emit_program(program, llvm.vector_bytes()) + barrier_ir() + mark_ir()
+    code = llvm.compile_ir(text)
+    return _loaded(code, slots, constants, program.arena_bytes, program.block.serial)
+
+
+def arithmetic(serial: bool) -> tuple[Executable, int]:
+    """A program of multiply-adds on float32 alone, and how many operations all its threads do."""
+    threads = 1 if serial else engine.threads
+    lanes = llvm.vector_bytes() // 4
+    out = Slot("output", (threads * lanes,), np.dtype(np.float32))
+    run = _loaded(llvm.compile_ir(peak_ir(llvm.vector_bytes())), [out], [], 0, serial)
+    return run, threads * peak_flops(llvm.vector_bytes())

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import inspect
 import logging
 from collections.abc import Callable, Sequence
 from typing import Any
@@ -29,8 +30,13 @@ class Call:
     def __init__(
         self, program: Compiled, implicit: list[Box], structure: tree.Structure, fixed: list
     ) -> None:
-        self.program, self.run, self.implicit = program, program.run, implicit
+        self.program, self.implicit = program, implicit
         self.structure, self.fixed = structure, fixed
+
+    @functools.cached_property
+    def run(self) -> Callable:
+        """Compiles the program when it is first asked for."""
+        return self.program.run
 
     def rebuild(self, values: list[np.ndarray]) -> Any:
         """The function's result from the program's outputs."""
@@ -207,7 +213,9 @@ def _trace(function: Callable, leaves: list, structure: tree.Structure) -> Call:
         for box in _boxes(leaves):
             level.admit(box, variable(box.spec, box.name))
         inputs: list[Node] = []
-        args, kwargs = tree.unflatten(structure, [_standing(leaf, inputs) for leaf in leaves])
+        names = _names(function, structure)
+        stand = [_standing(leaf, name, inputs) for leaf, name in zip(leaves, names, strict=True)]
+        args, kwargs = tree.unflatten(structure, stand)
         fixed, result = tree.flatten(function(*args, **kwargs), stop=Stateful)
         outputs: list[Node] = []
         for number, leaf in enumerate(fixed):
@@ -232,12 +240,28 @@ def _returned_state(leaf: Any) -> ArgumentError:
     )
 
 
-def _standing(leaf: Any, inputs: list[Node]) -> Any:
+def _names(function: Callable, structure: tree.Structure) -> list[str]:
+    """What each argument leaf is called: `x`, or `pair.1` for the second leaf of a container."""
+    positional, named = structure.children
+    try:
+        parameters = list(inspect.signature(function).parameters)
+    except ValueError:  # It is written in C.
+        parameters = []
+    parameters += len(positional.children) * ["argument"]
+    names = [*parameters[: len(positional.children)], *named.context]
+    return [
+        f"{name}.{number}" if part.kind is not None else name
+        for name, part in zip(names, positional.children + named.children, strict=True)
+        for number in range(part.leaves)
+    ]
+
+
+def _standing(leaf: Any, name: str, inputs: list[Node]) -> Any:
     """What the traced function receives in place of an argument leaf."""
     if not _is_dynamic(leaf):
         return leaf
     array = _array(leaf)
-    node = variable(Spec(array.shape, dtypes.of(array.dtype)), "")
+    node = variable(Spec(array.shape, dtypes.of(array.dtype)), name)
     inputs.append(node)
     return Tensor(None, node)
 

@@ -12,7 +12,18 @@ from chainrule.codegen.emit import emit_loops, signature
 from chainrule.codegen.special import emit_special
 from chainrule.codegen.transpose import emit_transposition, turned
 from chainrule.codegen.values import I64, PTR, Type, Value, constant
-from chainrule.ir.plan import Barrier, Block, Branch, Kernel, Loop, Place, Program, Turn, While
+from chainrule.ir.plan import (
+    Barrier,
+    Block,
+    Branch,
+    Kernel,
+    Loop,
+    Mark,
+    Place,
+    Program,
+    Turn,
+    While,
+)
 
 
 def emit_program(program: Program, vector_bytes: int) -> str:
@@ -72,6 +83,10 @@ class _Emitter:
                 self.f.call_void("barrier", self.barrier, self.threads)
             elif isinstance(item, Kernel):
                 self._kernel(item, alone)
+            elif isinstance(item, Mark):
+                row = self.f.mul(self.thread, item.place.shape[-1])
+                row = self.f.gep(self._pointer(item.place), row, "i64")
+                self.f.call_void("mark", row, constant(I64, item.number))
             elif isinstance(item, Loop):
                 self._alone_or_all(
                     item.body.serial, alone, lambda inner, item=item: self._loop(item, inner)

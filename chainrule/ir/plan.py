@@ -224,7 +224,15 @@ class Barrier:
     """All threads meet."""
 
 
-Item = Kernel | Loop | While | Branch | Barrier
+@dataclass(eq=False)
+class Mark:
+    """Each thread adds the time since its last mark to entry `number` of its own row of `place`."""
+
+    place: Place
+    number: int
+
+
+Item = Kernel | Loop | While | Branch | Barrier | Mark
 
 
 @dataclass(eq=False)

@@ -1,0 +1,85 @@
+"""What a kernel costs: operations on floats, and bytes of memory. `explain` reads it."""
+
+from __future__ import annotations
+
+import math
+from collections import Counter
+from collections.abc import Iterable
+
+from chainrule.ir.index import Axis, Index
+from chainrule.ir.plan import Expr, Kernel, Place, Reduce, walk
+from chainrule.ir.stages import Stages, indices
+
+# Moving, choosing and converting numbers is no arithmetic.
+_FREE = {"load", "constant", "index", "within", "hero", "reduced", "where", "cast", "bitcast"}
+
+
+def flops(kernel: Kernel) -> int:
+    """Operations on floats in one run: a multiply-add counts two, a function such as exp one."""
+    if kernel.special is not None:
+        return _special_flops(kernel)
+    points = _points(kernel.axes)
+    rows = _points(axis for axis in kernel.axes if axis not in kernel.inner)
+    inner = Stages(kernel).inner
+    total = sum(
+        points if inner[id(expr)] else rows
+        for expr in kernel.expressions()
+        if expr.op not in _FREE and (expr.dtype.is_float or expr.args[0].dtype.is_float)
+    )
+    total += points * sum(_adds(statement) for statement in kernel.statements)
+    if kernel.hero is not None and kernel.hero.dtype.is_float:
+        total += 2 * points * _points(kernel.hero.summed)
+    return total
+
+
+def _adds(statement: object) -> bool:
+    return isinstance(statement, Reduce) and statement.value.dtype.is_float
+
+
+def _special_flops(kernel: Kernel) -> int:
+    """An addition for each element that is accumulated; sorting does no arithmetic."""
+    special = kernel.special
+    if special.op == "argsort" or not special.operands[0].dtype.is_float:
+        return 0
+    return math.prod(special.operands[-1].shape)
+
+
+def bytes_moved(kernel: Kernel) -> int:
+    """Bytes of all elements that one run reads, and of those that it writes, each element once."""
+    read: Counter[Place] = Counter()
+    written: Counter[Place] = Counter()
+    if kernel.special is not None:
+        read.update({place: math.prod(place.shape) for place in kernel.special.operands})
+        written.update({place: math.prod(place.shape) for place in kernel.special.results})
+    for place, index, axes in {_access(expr) for expr in kernel.loads()}:
+        read[place] += _elements(index, axes)
+    if kernel.hero is not None:
+        for operand in (kernel.hero.left, kernel.hero.right):
+            read[operand.place] += _elements(operand.index, frozenset(operand.index.axes()))
+    for store in kernel.stores:
+        written[store.place] += _elements(store.index, frozenset(store.index.axes()))
+    return _bytes(read) + _bytes(written)
+
+
+def _access(load: Expr) -> tuple[Place, Index, frozenset[Axis]]:
+    """(place, index, all axes that the address depends on) of a load."""
+    axes = {axis for expr in walk(load) for index in indices(expr) for axis in index.axes()}
+    return load.data.place, load.data.index, frozenset(axes)
+
+
+def _elements(index: Index, axes: frozenset[Axis]) -> int:
+    """How many elements an index reaches, at most."""
+    if axes > index.axes():  # Rows found in memory: their number is known, not their place.
+        return _points(axes)
+    low, high = index.bounds()
+    return min(_points(axes), high - low + 1)
+
+
+def _points(axes: Iterable[Axis]) -> int:
+    return math.prod(axis.size for axis in axes)
+
+
+def _bytes(counts: Counter[Place]) -> int:
+    return sum(
+        min(count, math.prod(place.shape)) * place.dtype.itemsize for place, count in counts.items()
+    )
