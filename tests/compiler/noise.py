@@ -61,13 +61,15 @@ def errors(seed):
             return result
         with np.errstate(all="ignore"):
             if op.name in ZEROS:
-                result = np.where(result == 0, np.copysign(result, random.normal(size=result.shape)), result)
+                sides = random.choice([-1, 1], result.shape).astype(result.dtype)
+                result = np.where(result == 0, np.copysign(result, sides), result)
             size = deviation(op.name, arrays, attributes, result)
             if size is None:
                 return result
             # Errors of full size make the spread, and tip decisions, most reliably.
             signs = random.choice([-1.0, 1.0], result.shape) * random.uniform(0.5, 1.0, result.shape)
-            noise = signs * size * np.finfo(result.dtype).eps
+            info = np.finfo(result.dtype)
+            noise = signs * np.maximum(size * info.eps, 2 * float(info.smallest_subnormal))
             return np.where(size > 0, result + noise, result).astype(result.dtype)
 
     interpret.compute = compute
