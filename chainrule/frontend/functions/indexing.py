@@ -107,7 +107,8 @@ def _unmasked(entries: list[Any], shape: tuple[int, ...]) -> list[Any]:
     for item in entries:
         if isinstance(item, _Mask):
             covered = shape[axis : axis + item.value.ndim]
-            if covered != item.value.shape:
+            # The standard also lets an empty mask select nothing from any axis.
+            if not all(m in (n, 0) for m, n in zip(item.value.shape, covered, strict=True)):
                 raise IndexingError(
                     "index",
                     f"a mask of shape {list(item.value.shape)} on axes {list(covered)} of "
