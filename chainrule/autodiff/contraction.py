@@ -114,7 +114,10 @@ def _contract(
     """The contraction with these letters; wanted letters that no operand has are broadcast
     afterwards.
     """
-    (left, first), (right, second) = operands
+    (left, first), (right, second) = (
+        (node, [_window(d, n, sizes) for d, n in zip(dimensions, node.shape, strict=True)])
+        for node, dimensions in operands
+    )
     seen = dict.fromkeys(letter for dimension in first + second for letter, _ in dimension.terms)
     output = [letter for letter in wanted if letter in seen]
     order = list(dict.fromkeys((*output, *seen)))
@@ -128,6 +131,17 @@ def _contract(
     product = make("contract", left, right, spec=spec)
     shape = [sizes[letter] if letter in seen else 1 for letter in wanted]
     return broadcast_to(reshape(product, shape), [sizes[letter] for letter in wanted])
+
+
+def _window(dimension: Dimension, extent: int, sizes: dict[int, int]) -> Dimension:
+    """A letter alone that runs further than the operand: a letter of extent 1 beside it makes it a
+    window.
+    """
+    if dimension.letter is None or sizes[dimension.letter] == extent:
+        return dimension
+    unit = len(sizes)
+    sizes[unit] = 1
+    return dimension._replace(terms=(*dimension.terms, (unit, 1)))
 
 
 def _renumbered(dimensions: Iterable[Dimension], number: dict[int, int]) -> tuple[Dimension, ...]:
