@@ -390,8 +390,6 @@ class Maker:
             if letter not in [known for known, _ in terms]:
                 terms.append((letter, self.random.choice((1, 1, 2, 3, -1, -2))))
         offset, divisor = self.random.choice((0, 0, -1, 1, 2)), self.random.choice((1, 1, 1, 2, 3))
-        if math.gcd(*[coefficient for _, coefficient in terms], offset, divisor) > 1:
-            divisor = 1
         window = Dimension(tuple(terms), offset, divisor)
         # A letter alone must fit; one place further it is a window.
         return window if window.letter is None or sizes[window.letter] == extent else window._replace(offset=1)

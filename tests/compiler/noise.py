@@ -126,8 +126,10 @@ def _bounds(want, noisy):
             else:
                 decided &= run == want
         if want.dtype.kind == "f":
-            # An error of its own below the smallest normal number has no relative size.
-            allowed = np.where(allowed > 0, allowed + np.finfo(want.dtype).tiny, 0.0)
+            if allowed.any():
+                # Errors may have been rounded away by chance in all runs, or below the normal numbers.
+                info = np.finfo(want.dtype)
+                allowed = allowed + FACTOR * info.eps * np.abs(want, where=np.isfinite(want), out=np.zeros(want.shape)) + info.tiny
             # A jump between runs is a decision that was tipped.
             decided &= ~(allowed > FACTOR * 0.05 * np.abs(want) + 0.05)
     return allowed, decided
