@@ -39,6 +39,18 @@ def _direct(function: Callable) -> Emit:
     return lambda f, args, expr: function(f, *args)
 
 
+def _outlined(function: Callable) -> Emit:
+    """A long function of that kind: one copy a program, which all kernels call."""
+
+    def emit(f: Function, args: list[Value], expr: Expr) -> Value:
+        types = [value.type for value in args]
+        name = f"{function.__name__}.{types[0].scalar}.{types[0].lanes}"
+        f.needs[name] = function, types
+        return f.call(name, types[0], *args)
+
+    return emit
+
+
 def _intrinsic(name: str) -> Emit:
     return lambda f, args, expr: f.intrinsic(name, args[0].type, *args)
 
@@ -151,10 +163,13 @@ def _remainder(f: Function, args: list[Value], expr: Expr) -> Value:
     return f.select(f.icmp("eq", b, 0), constant(a.type, 0), f.sub(a, f.mul(quotient, b)))
 
 
+_float_power = _outlined(math.power)
+
+
 def _power(f: Function, args: list[Value], expr: Expr) -> Value:
     a, b = args
     if expr.dtype.is_float:
-        return math.power(f, a, b)
+        return _float_power(f, args, expr)
     result, bits = constant(a.type, 1), b
     for _ in range(expr.dtype.bits):
         odd = f.icmp("ne", f.and_(bits, 1), 0)
@@ -235,7 +250,7 @@ EMIT: dict[str, Emit] = {
     "power": _power,
     "maximum": _extreme("max"),
     "minimum": _extreme("min"),
-    "atan2": _direct(trigonometry.atan2),
+    "atan2": _outlined(trigonometry.atan2),
     "negative": _negative,
     "abs": _abs,
     "sign": _sign,
@@ -246,8 +261,8 @@ EMIT: dict[str, Emit] = {
     "expm1": _direct(math.expm1),
     "log": _direct(math.log),
     "log1p": _direct(math.log1p),
-    "sin": _direct(trigonometry.sin),
-    "cos": _direct(trigonometry.cos),
+    "sin": _outlined(trigonometry.sin),
+    "cos": _outlined(trigonometry.cos),
     "tanh": _direct(math.tanh),
     "erf": _direct(math.erf),
     "invert": lambda f, args, expr: f.xor(args[0], -1),

@@ -6,6 +6,8 @@ Receives a planned Program, hands on LLVM IR text. The entry is
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from chainrule.codegen.builder import Function, Module
 from chainrule.codegen.contract import emit_contraction
 from chainrule.codegen.emit import emit_loops, signature
@@ -48,6 +50,7 @@ class _Emitter:
     def __init__(self, program: Program, module: Module, vector_bytes: int) -> None:
         self.program, self.module, self.vector_bytes = program, module, vector_bytes
         self.kernels: dict[str, str] = {}  # text of a kernel -> its name
+        self.helpers: set[str] = set()
         self.f = Function(
             "program",
             [
@@ -170,7 +173,19 @@ class _Emitter:
         if text not in self.kernels:
             self.kernels[text] = name
             self.module.add(function)
+            for needed, (emit, types) in function.needs.items():
+                self._helper(needed, emit, types)
         return self.kernels[text], units
+
+    def _helper(self, name: str, emit: Callable, types: list[Type]) -> None:
+        """A function that kernels call, once a program."""
+        if name in self.helpers:
+            return
+        self.helpers.add(name)
+        parameters = [(type, f"x{number}", "") for number, type in enumerate(types)]
+        f = Function(name, parameters, types[0], prefix="internal", attributes="noinline")
+        f.ret(emit(f, *f.parameters))
+        self.module.add(f)
 
     def _pointer(self, place: Place) -> Value:
         """The address of a place at the present turn of the loops."""

@@ -18,7 +18,7 @@ from chainrule.ir.stages import Stages, rewrite
 from chainrule.passes.lower import Lowered
 from chainrule.passes.materialize import CHEAP, COST
 
-STATEMENTS = 48  # A kernel grows no further: registers and compile time are finite.
+EXPRESSIONS = 400  # A kernel grows no further: registers and compile time are finite.
 PARALLEL = 64  # Fusion must leave that many independent points to large kernels.
 
 
@@ -32,6 +32,10 @@ def fuse(block: Lowered) -> Lowered:
         if isinstance(item, Kernel) and item.special is None:
             _join(graph, number)
     block.items = graph.ordered()
+    for item in block.items:
+        if isinstance(item, Kernel):
+            # Equal expressions of the kernels that came together become one.
+            item.statements = rewrite(item.statements, lambda expr: None)
     _drop_dead_stores(block)
     return block
 
@@ -69,16 +73,20 @@ class Dependencies:
     def __init__(self, items: Iterable) -> None:
         self.items: list = list(items)
         self.direct: list[set[int]] = []
+        self.users: list[set[int]] = [set() for _ in self.items]
         self.ancestors: list[int] = []
         writers: dict[Buffer, list[int]] = defaultdict(list)
         readers: dict[Buffer, list[int]] = defaultdict(list)
         self.touched = [touched(item) for item in self.items]
+        self.sizes = [_size(item) if isinstance(item, Kernel) else 0 for item in self.items]
         for number, (reads, writes) in enumerate(self.touched):
             needs = {before for buffer in reads | writes for before in writers[buffer]}
             needs |= {before for buffer in writes for before in readers[buffer]}
             needs.discard(number)
             self.direct.append(needs)
             self.ancestors.append(self._closure(needs))
+            for before in needs:
+                self.users[before].add(number)
             for buffer in reads:
                 readers[buffer].append(number)
             for buffer in writes:
@@ -97,6 +105,7 @@ class Dependencies:
     def add_edge(self, earlier: int, later: int) -> None:
         """`earlier` must run before `later`; the caller knows that this closes no circle."""
         self.direct[later].add(earlier)
+        self.users[earlier].add(later)
         bits = self.ancestors[earlier] | (1 << earlier)
         for number, ancestors in enumerate(self.ancestors):
             if number == later or ancestors >> later & 1:
@@ -111,22 +120,28 @@ class Dependencies:
     def absorb(self, target: int, number: int, merged: Kernel) -> None:
         """`target` becomes `merged`; `number` disappears, and who needed it needs `target`."""
         self.items[target], self.items[number] = merged, None
-        self.touched[target] = touched(merged)
+        self.touched[target] = tuple(
+            a | b for a, b in zip(self.touched[target], self.touched[number], strict=True)
+        )
+        self.sizes[target] += self.sizes[number]
         needs = self.direct[number] - {target}
         self.direct[target] |= needs
-        self.direct[number], old = set(), number
-        for direct in self.direct:
-            if old in direct:
-                direct.discard(old)
-                direct.add(target)
-        bits = self._closure(needs)
-        self.ancestors[target] |= bits
+        for before in self.direct[number]:
+            self.users[before].discard(number)
+            if before != target:
+                self.users[before].add(target)
+        for later in self.users[number]:
+            self.direct[later].discard(number)
+            self.direct[later].add(target)
+        self.users[target] |= self.users[number]
+        self.direct[number], self.users[number] = set(), set()
+        self.ancestors[target] |= self._closure(needs)
+        bits, either = self.ancestors[target] | (1 << target), (1 << target) | (1 << number)
         for other, ancestors in enumerate(self.ancestors):
-            if ancestors >> target & 1 or ancestors >> old & 1:
-                self.ancestors[other] |= self.ancestors[target] | (1 << target)
-        for readers in self.readers.values():
-            if old in readers:
-                readers.append(target)
+            if ancestors & either:
+                self.ancestors[other] |= bits
+        for buffer in self.touched[number][0]:
+            self.readers[buffer].append(target)
 
     def ordered(self) -> list:
         """The items that are left, each after all that it needs, otherwise in their old order."""
@@ -155,7 +170,8 @@ def _join(graph: Dependencies, number: int) -> None:
         relatives |= {other for other in graph.readers[buffer] if other < number}
     for target in sorted(relatives, reverse=True):
         other = graph.items[target]
-        if isinstance(other, Kernel) and other.special is None and graph.may_absorb(target, number):
+        fits = graph.sizes[target] + graph.sizes[number] <= EXPRESSIONS
+        if fits and isinstance(other, Kernel) and graph.may_absorb(target, number):
             merged = merge(other, kernel)
             if merged is not None:
                 graph.absorb(target, number, merged)
@@ -165,12 +181,12 @@ def _join(graph: Dependencies, number: int) -> None:
 def merge(first: Kernel, second: Kernel) -> Kernel | None:
     """One kernel that does the work of both, or None if their loops or their data do not fit."""
     matched = _match(first, second)
-    if matched is None or len(first.statements) + len(second.statements) > STATEMENTS:
+    if matched is None:
         return None
     axes, inner, rename_first, rename_second = matched
-    head = rewrite(
-        first.statements, lambda expr: None, lambda index: index.substitute(rename_first)
-    )
+    head = first.statements
+    if rename_first:
+        head = rewrite(head, lambda expr: None, lambda index: index.substitute(rename_first))
     stored = {statement.place: statement for statement in head if isinstance(statement, Store)}
     if any(place in stored for place in second.after):
         return None
@@ -180,18 +196,22 @@ def merge(first: Kernel, second: Kernel) -> Kernel | None:
         lambda expr: _renumbered(expr, offset),
         lambda index: index.substitute(rename_second),
     )
-    tail = [s if isinstance(s, Store) else s._replace(number=s.number + offset) for s in tail]
     if not _aligned(tail, stored):
         return None
-    statements = rewrite([*head, *tail], lambda expr: _forwarded(expr, stored))
+    tail = [s if isinstance(s, Store) else s._replace(number=s.number + offset) for s in tail]
+    statements = [*head, *rewrite(tail, lambda expr: _forwarded(expr, stored))]
     return Kernel(
         axes, inner, statements, first.hero, None, first.after + second.after, first.origin
     )
 
 
+def _size(kernel: Kernel) -> int:
+    return sum(1 for _ in kernel.expressions())
+
+
 def _match(first: Kernel, second: Kernel) -> tuple | None:
     """(axes, inner axes, renaming of the first's axes, renaming of the second's), if their loops can be one."""
-    if second.hero is not None:
+    if second.hero is not None or first.special is not None:
         return None
     sizes, other = ([axis.size for axis in kernel.axes] for kernel in (first, second))
     outer, other_outer = _outer(first), _outer(second)
