@@ -7,8 +7,10 @@ from typing import NamedTuple
 import numpy as np
 
 from chainrule import dtypes
+from chainrule.autodiff.reverse import gradients
 from chainrule.dtypes import bool_, float32, float64, int32, int64, uint32
-from chainrule.ir.contraction import Contraction, Dimension
+from chainrule.errors import TraceError
+from chainrule.ir.contraction import Contraction, Dimension, plain
 from chainrule.ir.node import (
     Array,
     Graph,
@@ -46,6 +48,30 @@ def case(seed, steps=None) -> Case:
     maker.grow(steps or maker.random.randint(2, 18))
     outputs = maker.results()
     return Case(maker.parameters, maker.arrays, outputs, maker.updates())
+
+
+def trained(case: Case, seed) -> Case:
+    """The same graph with its gradients: given back, or put into updates of the parameters, with momentum or not."""
+    choose = random.Random(seed)
+    results = [node for node in case.outputs if node.dtype.is_float]
+    places = [n for n, node in enumerate(case.parameters) if node.dtype.is_float]
+    try:
+        ones = [constant(1, node.dtype, node.shape) for node in results]
+        slopes = gradients(results, ones, [case.parameters[n] for n in places])
+    except TraceError:  # Reverse mode does not run through while loops.
+        return case
+    parameters, arrays, outputs, updates = list(case.parameters), list(case.arrays), list(case.outputs), dict(case.updates)
+    for place, slope in zip(places, slopes, strict=True):
+        if slope is None or choose.random() < 0.5:
+            outputs += [slope] if slope is not None else []
+            continue
+        parameter = parameters[place]
+        if choose.random() < 0.5:
+            parameters.append(variable(parameter.spec))
+            arrays.append(np.cos(arrays[place]))
+            slope = updates[len(parameters) - 1] = parameters[-1] * 0.9 + slope
+        updates[place] = parameter - slope * 0.1
+    return Case(parameters, arrays, outputs, updates)
 
 
 class Maker:
@@ -394,6 +420,20 @@ class Maker:
         # A letter alone must fit; one place further it is a window.
         return window if window.letter is None or sizes[window.letter] == extent else window._replace(offset=1)
 
+    def layer(self):
+        """A matrix product, a bias, an activation."""
+        x = self.recent(lambda node: node.rank == 2 and node.dtype.is_float)
+        x = self.large_matrix(float32) if x is None or self.random.random() < 0.3 else x
+        width = self.random.choice((1, 4, 10, 16, 32, 40))
+        w, b = self.leaf((x.shape[1], width), x.dtype), self.leaf((width,), x.dtype)
+        spec = plain({0: x.shape[0], 1: x.shape[1], 2: width}, (0, 1), (1, 2), (0, 2))
+        h = make("contract", x, w, spec=spec) + broadcast_to(b, (x.shape[0], width))
+        h = make("tanh", h) if self.random.random() < 0.5 else make("maximum", h, h * 0.1)
+        if self.random.random() < 0.2:
+            bits = make("random_bits", self.leaf((4,), uint32), shape=h.shape)
+            h = make("where", make("less", bits, constant(1 << 31, uint32, h.shape)), h * 2.0, h * 0.0)
+        return h
+
     # ---- Indexing, randomness ----
 
     def indices(self, rows, shape):
@@ -526,6 +566,6 @@ class Maker:
 STEPS = {
     "unary": 8, "function": 5, "binary": 16, "compare": 3, "where": 4, "convert": 3, "reshaped": 6, "permuted": 4,
     "broadcast": 4, "sliced": 5, "padded": 4, "flipped": 3, "concatenated": 4, "reduction": 9, "argument": 2,
-    "softmax": 4, "contraction": 9, "gather": 3, "scatter_add": 2, "ordered": 3, "random_bits": 1, "iota": 1,
+    "softmax": 4, "contraction": 7, "layer": 6, "gather": 3, "scatter_add": 2, "ordered": 3, "random_bits": 1, "iota": 1,
     "identity": 2, "scan": 3, "while_loop": 2, "cond": 2, "checkpoint": 1, "custom_gradient": 1,
 }  # fmt: skip
