@@ -99,9 +99,10 @@ def lift(value: Any, where: str = "asarray", wide: bool = False) -> Tensor:
         return scalar(value, natural_dtype(value), where)
     if isinstance(value, (np.ndarray, np.generic)):
         return Tensor(from_numpy(value, wide=wide))
+    kind = type(value)
     raise DTypeError(
         where,
-        f"got a {type(value).__name__}",
+        f"got a {'' if kind.__module__ == 'builtins' else kind.__module__ + '.'}{kind.__name__}",
         "it takes tensors, NumPy arrays and Python scalars",
         "convert it with cr.asarray first",
     )

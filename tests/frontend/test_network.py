@@ -123,6 +123,23 @@ def test_second_derivatives_at_zero():
         np.testing.assert_allclose(got.item(), want, atol=1e-15)
 
 
+INVERSES = {
+    "erfinv": lambda x: np.sqrt(np.pi) / 2 * np.exp(special.erfinv(x) ** 2),
+    "logit": lambda x: 1 / (x * (1 - x)),
+    "log2": lambda x: 1 / (x * np.log(2)),
+    "asin": lambda x: 1 / np.sqrt(1 - x * x),
+    "acos": lambda x: -1 / np.sqrt(1 - x * x),
+    "atanh": lambda x: 1 / (1 - x * x),
+}
+
+
+@pytest.mark.parametrize(("name", "derivative"), INVERSES.items(), ids=INVERSES)
+def test_derivatives_of_inverses(name, derivative):
+    x = np.array([0.01, 0.3, 0.5, 0.7, 0.99])
+    slope = cr.grad(lambda x: cr.sum(getattr(cr, name)(x)))(cr.asarray(x, dtype="float64"))
+    np.testing.assert_allclose(np.asarray(slope), derivative(x), rtol=1e-12)
+
+
 def test_roots_at_zero_have_derivative_zero():
     zeros = cr.zeros(2)
     assert cr.grad(lambda x: cr.std(x))(zeros + 3).tolist() == [0, 0]

@@ -283,11 +283,12 @@ def eye(
     """
     check_device(device)
     kind = default_float() if dtype is None else dtypes.of(dtype)
-    return cast(_diagonals(n_rows, n_rows if n_cols is None else n_cols, k) == 0, kind)
+    return cast(_diagonals((n_rows, n_rows if n_cols is None else n_cols), k) == 0, kind)
 
 
-def _diagonals(rows: int, columns: int, k: int) -> Tensor:
+def _diagonals(shape: tuple[int, ...], k: int) -> Tensor:
     """For each place of a matrix the number of its diagonal, counted from diagonal k."""
+    rows, columns = shape
     k = max(-rows, min(k, columns))
     return reshape_to(iota(columns), (1, columns)) - reshape_to(iota(rows), (rows, 1)) - k
 
@@ -300,7 +301,7 @@ def tril(x: Operand, /, *, k: int = 0) -> Tensor:
             [1., 1.]], dtype=float32)
     """
     x = _matrix(x, "tril")
-    return where(_diagonals(*x.shape[-2:], k) <= 0, x, zeros_like(x))
+    return where(_diagonals(x.shape[-2:], k) <= 0, x, zeros_like(x))
 
 
 def triu(x: Operand, /, *, k: int = 0) -> Tensor:
@@ -311,7 +312,7 @@ def triu(x: Operand, /, *, k: int = 0) -> Tensor:
             [0., 1.]], dtype=float32)
     """
     x = _matrix(x, "triu")
-    return where(_diagonals(*x.shape[-2:], k) >= 0, x, zeros_like(x))
+    return where(_diagonals(x.shape[-2:], k) >= 0, x, zeros_like(x))
 
 
 def _matrix(x: Operand, name: str) -> Tensor:

@@ -137,10 +137,11 @@ def erfinv(x: Operand, /) -> Tensor:
         _polynomial(where(centre, w, 0) - 2.5, _ERFINV_CENTRE),
         _polynomial(apply("sqrt", tail) - 3, _ERFINV_TAIL),
     )
-    guess = where(abs(x) == 1, 0, factor * x)
+    edge = abs(x) == 1
+    guess = where(edge, 0, factor * x)
     for _ in range(2 if x.dtype is float64 else 0):
         guess = guess - (erf(guess) - x) * exp(guess * guess) * (math.sqrt(math.pi) / 2)
-    return where(abs(x) == 1, x * math.inf, guess)
+    return where(edge, where(x > 0, math.inf, -math.inf), guess)
 
 
 def _polynomial(x: Tensor, coefficients: tuple[float, ...]) -> Tensor:

@@ -66,7 +66,8 @@ def _entries(shape: tuple[int, ...], index: Any) -> list[Any]:
         )
     place = dots[0] if dots else len(entries)
     # An ellipsis that stands for no axis still keeps the index arrays on its sides apart.
-    entries[place : place + len(dots)] = [slice(None)] * (len(shape) - taken) or [...] * len(dots)
+    whole: list[Any] = [slice(None)] * (len(shape) - taken)
+    entries[place : place + len(dots)] = whole or [...] * len(dots)
     return _unmasked(entries, shape)
 
 
