@@ -1,4 +1,5 @@
-"""The compiler's wiring: a traced function becomes an executable. Receives graphs from `jit`; calls every stage.
+"""The compiler's wiring: a traced function becomes an executable. Receives graphs from `jit`; calls
+every stage.
 
 Objects come from the disk cache where the same graph has been compiled before on such a machine.
 """
@@ -36,8 +37,9 @@ engine = Engine(_load_pool)
 
 
 def set_threads(count: int) -> None:
-    """Let compiled programs use `count` threads from now on; at first it is `CHAINRULE_THREADS`, or the cores that this
-    process may use. Results have the same bits for any number. Raises ArgumentError below 1.
+    """Let compiled programs use `count` threads from now on; at first it is `CHAINRULE_THREADS`, or
+    the cores that this process may use. Results have the same bits for any number. Raises
+    ArgumentError below 1.
 
     >>> import chainrule as cr
     >>> cr.set_threads(2)
@@ -76,7 +78,9 @@ def _object(
 
 @dataclass
 class Traced:
-    """A function as a graph: the first `boxes` parameters are boxes, those in `updates` get new content."""
+    """A function as a graph: the first `boxes` parameters are boxes, those in `updates` get new
+    content.
+    """
 
     boxes: int
     parameters: list[Node]
@@ -144,17 +148,21 @@ def _loaded(
 # ---- Measurements ----
 
 
-def measuring(program: Program, slots: list[Slot], constants: list) -> Executable:
-    """A planned program that may hold Marks, compiled past the disk cache."""
+def measuring(program: Program, boxes: int, constants: list) -> Executable:
+    """A planned program with Marks, compiled past the disk cache; its first slots are `boxes`."""
+    slots = [Slot(buffer.kind, buffer.shape, buffer.dtype.numpy) for buffer in program.slots]
+    slots[:boxes] = [s._replace(kind=s.kind.replace("input", "box")) for s in slots[:boxes]]
     text = emit_program(program, llvm.vector_bytes()) + barrier_ir() + mark_ir()
     code = llvm.compile_ir(text)
     return _loaded(code, slots, constants, program.arena_bytes, program.block.serial)
 
 
-def arithmetic(serial: bool) -> tuple[Executable, int]:
-    """A program of multiply-adds on float32 alone, and how many operations all its threads do."""
-    threads = 1 if serial else engine.threads
-    lanes = llvm.vector_bytes() // 4
-    out = Slot("output", (threads * lanes,), np.dtype(np.float32))
-    run = _loaded(llvm.compile_ir(peak_ir(llvm.vector_bytes())), [out], [], 0, serial)
-    return run, threads * peak_flops(llvm.vector_bytes())
+def arithmetic(marks: np.ndarray, serial: bool) -> tuple[Executable, int]:
+    """A program of multiply-adds on float32, and how many operations each thread does."""
+    size = llvm.vector_bytes()
+    slots = [
+        Slot("constant", marks.shape, marks.dtype),
+        Slot("output", (len(marks) * size // 4,), np.dtype(np.float32)),
+    ]
+    run = _loaded(llvm.compile_ir(peak_ir(size) + mark_ir()), slots, [marks], 0, serial)
+    return run, peak_flops(size)

@@ -1,4 +1,6 @@
-"""`jit`: functions that are compiled for the arguments they meet. Traces them; `compiler` makes the programs."""
+"""`jit`: functions that are compiled for the arguments they meet. Traces them; `compiler` makes the
+programs.
+"""
 
 from __future__ import annotations
 
@@ -10,10 +12,11 @@ from typing import Any
 
 import numpy as np
 
-from chainrule import dtypes, tree
+from chainrule import dtypes, explain, tree
 from chainrule.compiler import Compiled, Traced
 from chainrule.config import config
 from chainrule.errors import ArgumentError
+from chainrule.explain import Explanation, Plan
 from chainrule.frontend import trace
 from chainrule.frontend.lift import from_numpy, lift
 from chainrule.frontend.stateful import Stateful
@@ -25,7 +28,9 @@ REMEMBERED = 256  # Calls of one function whose keys are remembered by identity.
 
 
 class Call:
-    """The program for one kind of arguments, the hidden state it uses, and how its results are put together."""
+    """The program for one kind of arguments, the hidden state it uses, and how its results are put
+    together.
+    """
 
     def __init__(
         self, program: Compiled, implicit: list[Box], structure: tree.Structure, fixed: list
@@ -78,10 +83,42 @@ class Jitted:
         compiled, boxes = bound
         return compiled.rebuild(compiled.run(boxes, inputs))
 
+    def plan(self, *args: Any, **kwargs: Any) -> Plan:
+        """The memory that a call with such arguments needs, without compiling or running it.
+
+        >>> import chainrule as cr
+        >>> print(cr.jit(lambda x, y: cr.sum(x @ y)).plan(cr.ones((4, 8)), cr.ones((8, 4))))
+        <lambda>: bytes
+          inputs                 256  x float32[4, 8], y float32[8, 4]
+          state                    0
+          outputs                  4  out0 float32[]
+          constants                0
+          temporaries             64  t0 float32[4, 4]
+          peak                   324
+        """
+        return explain.plan(self.__name__, self._bound(args, kwargs)[0].program)
+
+    def explain(self, *args: Any, **kwargs: Any) -> Explanation:
+        """What a call with these arguments does: each kernel as loops, with its work and its time.
+
+        Times are measured on copies of all state, so that nothing changes.
+        `print(step.explain(model, opt, x, y))`.
+        """
+        call, boxes, inputs = self._bound(args, kwargs)
+        return explain.explain(self.__name__, call.program, boxes, inputs)
+
+    def _bound(self, args: tuple, kwargs: dict) -> tuple[Call, list[Box], list]:
+        """The program for these arguments, their boxes, and the arrays to pass."""
+        leaves, structure = tree.flatten((args, kwargs), stop=Stateful)
+        inputs: list = []
+        return *self._bind(self._quick(leaves, structure, inputs), leaves, structure), inputs
+
     def _quick(
         self, leaves: Sequence, structure: tree.Structure | None, inputs: list
     ) -> tuple | None:
-        """A key by identity and shape, and the arrays to pass; None if a leaf turns out to be a container."""
+        """A key by identity and shape, and the arrays to pass; None if a leaf turns out to be a
+        container.
+        """
         parts: list = [structure, Stateful.changes, trace.state.training, config.float64]
         for leaf in leaves:
             kind = type(leaf)
@@ -105,7 +142,9 @@ class Jitted:
     def _bind(
         self, quick: tuple, leaves: list, structure: tree.Structure
     ) -> tuple[Call, list[Box]]:
-        """The program for these arguments and their boxes: one compiled before for others of the kind, or a new one."""
+        """The program for these arguments and their boxes: one compiled before for others of the
+        kind, or a new one.
+        """
         whole = structure, _sharing(leaves)
         kind = (whole, trace.state.training, config.float64, *[_kind(leaf) for leaf in leaves])
         compiled = self.compiled.get(kind)
@@ -175,7 +214,9 @@ def _boxes(leaves: list) -> list[Box]:
 
 
 def _sharing(leaves: list) -> tuple[int, ...]:
-    """Which of these boxes are the same: an optimizer may hold the parameters of the module, or others."""
+    """Which of these boxes are the same: an optimizer may hold the parameters of the module, or
+    others.
+    """
     numbers: dict[Box, int] = {}
     return tuple([numbers.setdefault(box, len(numbers)) for box in _every_box(leaves)])
 
@@ -267,12 +308,14 @@ def _standing(leaf: Any, name: str, inputs: list[Node]) -> Any:
 
 
 def jit(function: Callable) -> Jitted:
-    """Compile a function whole: the first call with each kind of arguments traces it into one native program.
+    """Compile a function whole: the first call with each kind of arguments traces it into one
+    native program.
 
-    Arguments may be tensors, NumPy arrays, numbers, modules and optimizers, and containers of these; everything
-    else must be hashable and is fixed in the program. Modules and optimizers go in by reference: what the function
-    assigns is written back. A new shape, dtype or setting compiles anew, with a notice that says what changed.
-    Inside another transform the function is simply called.
+    Arguments may be tensors, NumPy arrays, numbers, modules and optimizers, and containers of
+    these; everything else must be hashable and is fixed in the program. Modules and optimizers go
+    in by reference: what the function assigns is written back. A new shape, dtype or setting
+    compiles anew, with a notice that says what changed. Inside another transform the function is
+    simply called.
 
     Raises TraceError where Python asks for a traced value, and for a module captured by closure.
 

@@ -7,10 +7,10 @@ import sys
 from functools import reduce
 
 from chainrule.codegen.builder import Function, Module
-from chainrule.codegen.values import I64, PTR, Type, constant
+from chainrule.codegen.values import I64, PTR, Type, Value, constant
 
 CHAINS = 12  # Independent sums: enough to hide the latency, and all in registers.
-TURNS = 200_000
+TURNS = 20_000
 
 _CLOCK_MONOTONIC = 6 if sys.platform == "darwin" else 1
 
@@ -50,18 +50,22 @@ def mark_ir() -> str:
 
 
 def peak_ir(vector_bytes: int) -> str:
-    """A program in which each thread does `peak_flops` operations in registers alone."""
+    """A program in which each thread does `peak_flops` operations in registers, between two marks.
+
+    Its slots are the rows of marks, 8 entries each, and a vector of results for each thread.
+    """
     lanes = vector_bytes // 4
     type = Type("float", lanes)
-    f = Function(
-        "program",
-        [(I64, "thread", ""), (I64, "threads", ""), (PTR, "slots", ""), (PTR, "barrier", "")],
-    )
+    names = [(I64, "thread"), (I64, "threads"), (PTR, "slots"), (PTR, "barrier")]
+    f = Function("program", [(kind, name, "") for kind, name in names])
     thread, _, slots, _ = f.parameters
+    marks, out = (f.load(f.gep(slots, slot, "ptr"), PTR, 8) for slot in range(2))
+    row = f.gep(marks, f.mul(thread, 8), "i64")
+    f.call_void("mark", row, constant(I64, 1))
     with f.loop(0, TURNS, 1, [constant(type, number) for number in range(CHAINS)]) as loop:
         loop.carry(*[f.fma(chain, 0.5, 0.25) for chain in loop.carried])
-    out = f.load(f.gep(slots, 0, "ptr"), PTR, 8)
-    total = reduce(f.fadd, loop.carried)
+    f.call_void("mark", row, constant(I64, 3))
+    total: Value = reduce(f.fadd, loop.carried[1:], loop.carried[0])
     f.store(total, f.gep(out, f.mul(thread, lanes), "float"), 4)
     f.ret()
     module = Module(vector_bytes * 8)

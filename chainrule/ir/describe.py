@@ -72,13 +72,14 @@ def _head(number: int, kernel: Kernel) -> str:
 def program_text(program: Program) -> str:
     """A planned program: its loops, and where each temporary lies."""
     arena = f"{program.arena_bytes} bytes for temporaries"
-    places = [f"{b} at {b.offset}" for b in _temporaries(program.block)]
+    places = [f"{b} at {b.offset}" for b in temporaries(program.block)]
     return "\n".join([block_text(program.block), arena, *indented(places)])
 
 
-def _temporaries(block: Any) -> list[Buffer]:
+def temporaries(block: Any) -> list[Buffer]:
+    """All temporary arrays of a block, those of inner blocks too."""
     inner = [body for item in block.items for body in bodies(item)]
-    return [*block.temporaries, *[buffer for body in inner for buffer in _temporaries(body)]]
+    return [*block.temporaries, *[buffer for body in inner for buffer in temporaries(body)]]
 
 
 def block_text(block: Any, head: Callable[[int, Kernel], str] = _head) -> str:

@@ -1,0 +1,245 @@
+"""What a compiled function needs and does: its memory, its kernels as loops, measured times.
+
+Receives compiled functions, and the state and inputs of a call, from `jit`; hands back reports.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+
+from chainrule.compiler import Compiled, engine, measuring
+from chainrule.ir.count import bytes_moved, flops
+from chainrule.ir.describe import block_text, bodies, kernels, temporaries
+from chainrule.ir.listing import origin_text
+from chainrule.ir.plan import (
+    Barrier,
+    Block,
+    Branch,
+    Buffer,
+    Kernel,
+    Loop,
+)
+from chainrule.limits import bytes_per_second, flops_per_second
+from chainrule.marks import State, marked, measured, table
+
+RUNS, PATIENCE = 7, 0.2  # Measured are at least so many runs, and so many seconds.
+
+
+# ---- Memory ----
+
+
+@dataclass
+class Plan:
+    """What `step.plan(...)` returns: the memory of a call, known before it runs. Print or read it.
+
+    State is updated in its own memory; temporaries that never live together share theirs.
+    """
+
+    name: str
+    inputs: list[Buffer]
+    state: list[Buffer]
+    outputs: list[Buffer]
+    constants: list[Buffer]
+    temporaries: list[Buffer]
+    temporary_bytes: int
+
+    @property
+    def input_bytes(self) -> int:
+        return _bytes(self.inputs)
+
+    @property
+    def state_bytes(self) -> int:
+        return _bytes(self.state)
+
+    @property
+    def output_bytes(self) -> int:
+        return _bytes(self.outputs)
+
+    @property
+    def constant_bytes(self) -> int:
+        return _bytes(self.constants)
+
+    @property
+    def peak_bytes(self) -> int:
+        """All that a call needs at once, what the caller holds included."""
+        kept = self.input_bytes + self.state_bytes + self.output_bytes + self.constant_bytes
+        return kept + self.temporary_bytes
+
+    def __str__(self) -> str:
+        rows = [
+            ("inputs", self.input_bytes, self.inputs),
+            ("state", self.state_bytes, self.state),
+            ("outputs", self.output_bytes, self.outputs),
+            ("constants", self.constant_bytes, self.constants),
+            ("temporaries", self.temporary_bytes, self.temporaries),
+        ]
+        lines = [
+            f"  {kind:12}{size:>14,}  {_largest(found)}".rstrip() for kind, size, found in rows
+        ]
+        return "\n".join([f"{self.name}: bytes", *lines, f"  {'peak':12}{self.peak_bytes:>14,}"])
+
+
+def _bytes(buffers: Iterable[Buffer]) -> int:
+    return sum(buffer.nbytes for buffer in buffers)
+
+
+def _largest(buffers: list[Buffer], most: int = 3) -> str:
+    found = sorted(buffers, key=lambda buffer: -buffer.nbytes)
+    names = [f"{b.name} {b.dtype.name}{list(b.shape)}" for b in found[:most]]
+    return ", ".join(names) + (f" and {len(found) - most} more" if len(found) > most else "")
+
+
+def plan(name: str, compiled: Compiled) -> Plan:
+    """The memory of a program, which need not be compiled yet."""
+    program, boxes = compiled.program, compiled.traced.boxes
+    rest = program.slots[boxes:]
+    inputs, outputs, constants = (
+        [buffer for buffer in rest if buffer.kind == kind]
+        for kind in ("input", "output", "constant")
+    )
+    return Plan(
+        name, inputs, program.slots[:boxes], outputs, constants,
+        temporaries(program.block), program.arena_bytes,
+    )  # fmt: skip
+
+
+# ---- Time ----
+
+
+@dataclass
+class Cost:
+    """One kernel in one call: it runs `runs` times, with `flops`, `bytes` and `seconds` in all.
+
+    `limit` is the least number of seconds for this machine; `bound` says what makes it so.
+    """
+
+    where: str
+    runs: int
+    flops: int
+    bytes: int
+    seconds: float
+    limit: float
+    bound: str
+
+    @property
+    def share(self) -> float:
+        """How much of what the machine can do was reached, from 0 to 1."""
+        return self.limit / self.seconds if self.seconds else 0.0
+
+
+@dataclass
+class Explanation:
+    """What `step.explain(...)` returns: print it, or read the figures.
+
+    `seconds` is one call within the program, `waiting` the part in which a thread waits for others;
+    `compilation` is what planning and compiling take without a cache. Kernels stand in their order.
+    """
+
+    name: str
+    block: Block = field(repr=False)
+    threads: int
+    compilation: float
+    seconds: float
+    waiting: float
+    kernels: list[Cost]
+
+    @property
+    def barriers(self) -> int:
+        """How often all threads meet in one call, each branch and `while` counted once."""
+        return _barriers(self.block)
+
+    @property
+    def flops(self) -> int:
+        return sum(kernel.flops for kernel in self.kernels)
+
+    def __str__(self) -> str:
+        threads = f"{self.threads} thread{'s' if self.threads > 1 else ''}"
+        moved = sum(kernel.bytes for kernel in self.kernels)
+        lines = [
+            f"{self.name}: {len(self.kernels)} kernels, {self.barriers} barriers, {threads}; "
+            f"compiled in {_time(self.compilation)}",
+            f"a call takes {_time(self.seconds)}, {_time(self.waiting)} of it waiting, for "
+            f"{_short(self.flops)}flop and {_short(moved)}B",
+            "",
+            f"{'':10}{'runs':>6}{'time':>11}{'flop':>9}{'bytes':>9}{'GFLOP/s':>9}  of the limit",
+        ]
+        return "\n".join([*lines, block_text(self.block, self._head)])
+
+    def _head(self, number: int, kernel: Kernel) -> str:
+        cost = self.kernels[number]
+        speed = cost.flops / cost.seconds / 1e9 if cost.seconds else 0.0
+        return (
+            f"{f'kernel {number}':10}{cost.runs:>6}{_time(cost.seconds):>11}{_short(cost.flops):>9}"
+            f"{_short(cost.bytes):>9}{speed:>9.1f}{cost.share:>6.0%} {cost.bound:8}{cost.where}"
+        ).rstrip()
+
+
+def _time(seconds: float) -> str:
+    """With the unit in which three digits are enough."""
+    for unit, size in (("s", 1.0), ("ms", 1e-3)):
+        if seconds >= size:
+            return f"{seconds / size:.2f} {unit}"
+    return f"{seconds * 1e6:.2f} us"
+
+
+def _short(number: float) -> str:
+    for unit, size in (("G", 1e9), ("M", 1e6), ("k", 1e3)):
+        if number >= size:
+            return f"{number / size:.1f} {unit}"
+    return f"{number} "
+
+
+def _barriers(block: Block) -> int:
+    """Blocks on one thread have none; shared loops meet after each turn."""
+    if block.serial:
+        return 0
+    total = 0
+    for item in block.items:
+        meets = [_barriers(body) + (not body.serial) for body in bodies(item)]
+        if isinstance(item, Branch):
+            total += max(_barriers(body) for body in bodies(item))
+        else:
+            total += sum(meets) * (item.turn.length if isinstance(item, Loop) else 1)
+        total += isinstance(item, Barrier)
+    return total
+
+
+# ---- Measuring ----
+
+
+def explain(
+    name: str, compiled: Compiled, boxes: Iterable[Any], inputs: Sequence[np.ndarray]
+) -> Explanation:
+    """Measure each kernel within calls of the whole program, on copies of all state."""
+    start = time.perf_counter()
+    fresh = Compiled(compiled.traced)  # Planned anew, so that its time is known.
+    program, serial = fresh.program, fresh.program.block.serial
+    threads = 1 if serial else engine.threads
+    counted = list(kernels(program.block))
+    marks = table(threads, len(counted))
+    run = measuring(marked(program, marks), fresh.traced.boxes, [*fresh.constants, marks])
+    compilation = time.perf_counter() - start
+    copies = [State(box._value) for box in boxes]
+    times, runs = measured(lambda: run(copies, inputs), marks, RUNS, PATIENCE)
+    longest = np.median(times.max(1), 0)  # The slowest thread's time, of a usual run.
+    costs = [
+        _cost(kernel, int(runs[-1, number]), float(longest[number]), serial)
+        for number, kernel in enumerate(counted, 1)
+    ]
+    total, waiting = float(np.median(times[:, 0].sum(1))), float(np.median(times[:, 0, 0]))
+    return Explanation(name, program.block, threads, compilation, total, waiting, costs)
+
+
+def _cost(kernel: Kernel, runs: int, seconds: float, serial: bool) -> Cost:
+    bits = max([32, *[e.dtype.bits for e in kernel.expressions() if e.dtype.is_float]])
+    work, moved = flops(kernel), bytes_moved(kernel)
+    arithmetic = runs * work / flops_per_second(bits, serial)
+    memory = runs * moved / bytes_per_second(moved, serial)
+    bound = "flops" if arithmetic > memory else "memory"
+    limit = max(arithmetic, memory)
+    return Cost(origin_text(kernel.origin), runs, runs * work, runs * moved, seconds, limit, bound)
