@@ -1,4 +1,6 @@
-"""Base: the data types, their promotion, and their NumPy storage. Everything above receives `DType` from here."""
+"""Base: the data types, their promotion, and their NumPy storage. Everything above receives `DType`
+from here.
+"""
 
 from __future__ import annotations
 
@@ -11,7 +13,9 @@ from chainrule.errors import DTypeError
 
 
 class DType:
-    """A type of array elements: `kind` is "bool", "int", "uint" or "float"; `bits` its width in memory."""
+    """A type of array elements: `kind` is "bool", "int", "uint" or "float"; `bits` its width in
+    memory.
+    """
 
     __slots__ = ("name", "kind", "bits", "numpy")
 
@@ -58,7 +62,8 @@ def default_float() -> DType:
 def of(thing: object) -> DType:
     """The DType of a DType, a name, a NumPy dtype or a Python scalar type.
 
-    Python's `float` is the default float type, its `int` is int64. Raises DTypeError for anything without a counterpart.
+    Python's `float` is the default float type, its `int` is int64. Raises DTypeError for anything
+    without a counterpart.
     """
     if isinstance(thing, DType):
         return thing
@@ -72,7 +77,9 @@ def of(thing: object) -> DType:
             found = None
     if found is None:
         names = ", ".join(_BY_NAME)
-        raise DTypeError("dtype", f"{thing!r} is not a data type of chainrule", f"there are {names}")
+        raise DTypeError(
+            "dtype", f"{thing!r} is not a data type of chainrule", f"there are {names}"
+        )
     return found
 
 
@@ -91,27 +98,34 @@ def _promoted(a: DType, b: DType) -> DType:
         return signed
     if unsigned.bits == 64:
         raise DTypeError(
-            "result_type", f"{signed.name} and uint64 have no common integer type",
-            "no integer type holds both ranges", "cast one of them first",
+            "result_type",
+            f"{signed.name} and uint64 have no common integer type",
+            "no integer type holds both ranges",
+            "cast one of them first",
         )
     return _BY_NAME[f"int{2 * unsigned.bits}"]
 
 
 PROMOTION = {
     (a, b): _promoted(a, b)
-    for a in ALL for b in ALL
+    for a in ALL
+    for b in ALL
     if not (a.kind == "int" and b is uint64 or b.kind == "int" and a is uint64)
 }
 
 
 def promote(a: DType, b: DType) -> DType:
-    """The smallest type that holds both; integers of mixed sign widen, a float wins over any integer."""
+    """The smallest type that holds both; integers of mixed sign widen, a float wins over any
+    integer.
+    """
     found = PROMOTION.get((a, b))
     return found if found is not None else _promoted(a, b)
 
 
 def with_scalar(dtype: DType, scalar: bool | int | float) -> DType:
-    """The type of `array op scalar`: a Python scalar is weak and only changes the kind, never the width."""
+    """The type of `array op scalar`: a Python scalar is weak and only changes the kind, never the
+    width.
+    """
     if isinstance(scalar, bool) or dtype.is_float:
         return dtype
     if isinstance(scalar, int):
@@ -140,7 +154,12 @@ def finfo(thing: object) -> FloatInfo:
     dtype = of(thing)
     info = np.finfo(dtype.numpy)
     return FloatInfo(
-        dtype.bits, float(info.eps), float(info.max), float(info.min), float(info.smallest_normal), dtype
+        dtype.bits,
+        float(info.eps),
+        float(info.max),
+        float(info.min),
+        float(info.smallest_normal),
+        dtype,
     )
 
 

@@ -1,4 +1,6 @@
-"""Base: the exceptions of the library. Every message reads `[where] what happened; why; do this instead`."""
+"""Base: the exceptions of the library. Every message reads `[where] what happened; why; do this
+instead`.
+"""
 
 from __future__ import annotations
 
@@ -45,6 +47,10 @@ class GradientError(ChainruleError, AssertionError):
 
 class DataError(ChainruleError, ValueError):
     """A table, column or target that cannot be trained on."""
+
+
+class TrainingError(ChainruleError, ArithmeticError):
+    """Training that cannot go on: a loss that is not finite."""
 
 
 class VerificationError(ChainruleError, AssertionError):

@@ -1,4 +1,6 @@
-"""Base: trees of values. Flattens nested containers into a list of leaves and a structure, and back."""
+"""Base: trees of values. Flattens nested containers into a list of leaves and a structure, and
+back.
+"""
 
 from __future__ import annotations
 
@@ -26,7 +28,8 @@ class Structure:
         return self is other or (
             isinstance(other, Structure)
             and self._hash == other._hash
-            and (self.kind, self.context, self.children) == (other.kind, other.context, other.children)
+            and (self.kind, self.context, self.children)
+            == (other.kind, other.context, other.children)
         )
 
     def __repr__(self) -> str:
@@ -50,7 +53,9 @@ _registry: dict[type, tuple[Callable, Callable]] = {
 
 
 def register(kind: type, flatten: Callable, unflatten: Callable) -> None:
-    """Teach trees a container: `flatten(value) -> (children, context)`, `unflatten(context, children) -> value`."""
+    """Teach trees a container: `flatten(value) -> (children, context)`, `unflatten(context,
+    children) -> value`.
+    """
     _registry[kind] = (flatten, unflatten)
 
 
@@ -77,7 +82,9 @@ def is_container(value: Any) -> bool:
 
 
 def flatten(tree: Any, stop: type | tuple[type, ...] = ()) -> tuple[list, Structure]:
-    """The leaves of a tree in order, and its structure. `None` is an empty container; a `stop` type is a leaf."""
+    """The leaves of a tree in order, and its structure. `None` is an empty container; a `stop` type
+    is a leaf.
+    """
     leaves: list = []
     return leaves, _flatten(tree, leaves, stop)
 
@@ -88,7 +95,9 @@ def _flatten(tree: Any, leaves: list, stop: type | tuple[type, ...]) -> Structur
         leaves.append(tree)
         return LEAF
     children, context = handlers[0](tree)
-    return Structure(type(tree), context, tuple([_flatten(child, leaves, stop) for child in children]))
+    return Structure(
+        type(tree), context, tuple([_flatten(child, leaves, stop) for child in children])
+    )
 
 
 def unflatten(structure: Structure, leaves: Iterable) -> Any:
@@ -121,15 +130,19 @@ def map(function: Callable, tree: Any, *others: Any) -> Any:
         other_leaves, other_structure = flatten(other)
         if other_structure != structure:
             raise ArgumentError(
-                "tree.map", f"trees of different structure: {structure} and {other_structure}",
-                "each leaf needs its partner", "pass trees built in the same way",
+                "tree.map",
+                f"trees of different structure: {structure} and {other_structure}",
+                "each leaf needs its partner",
+                "pass trees built in the same way",
             )
         rest.append(other_leaves)
     return unflatten(structure, [function(*group) for group in zip(first, *rest, strict=True)])
 
 
 def replace(function: Callable, tree: Any) -> Any:
-    """Like `map`, but a container whose leaves all stay the same objects is kept itself: modules stay modules."""
+    """Like `map`, but a container whose leaves all stay the same objects is kept itself: modules
+    stay modules.
+    """
     handlers = _handlers(type(tree))
     if handlers is None:
         return function(tree)

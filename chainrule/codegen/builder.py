@@ -77,7 +77,8 @@ class Function:
         signature = ", ".join(f"{type} {extra} %{name}" for type, name, extra in parameters)
         self._head = f"define {prefix} {result} @{name}({signature})"
         self._attributes = attributes
-        # Functions that this one calls and that the module must have: name -> (emitter, operand types).
+        # Functions that this one calls and that the module must have: name -> (emitter, operand
+        # types).
         self.needs: dict[str, tuple[Callable, list[Type]]] = {}
         self._allocas: list[str] = []
         self._tables: list[str] = []

@@ -1,8 +1,9 @@
-"""Emission of contractions: register tiles over memory read in place, with everything fused behind them.
+"""Emission of contractions: register tiles over memory read in place, with everything fused behind
+them.
 
-A tile is `rows` x `vectors` accumulators. One loop over the summed letters multiplies a broadcast element of the row
-operand with vectors of the column operand; then the epilogue runs over the tile's rows, where the accumulated value
-is just another operand of the kernel's stores.
+A tile is `rows` x `vectors` accumulators. One loop over the summed letters multiplies a broadcast
+element of the row operand with vectors of the column operand; then the epilogue runs over the
+tile's rows, where the accumulated value is just another operand of the kernel's stores.
 """
 
 from __future__ import annotations
@@ -24,7 +25,7 @@ L2_BYTES = 1 << 18  # A column operand up to this size may be walked again for e
 
 @dataclass
 class Tiling:
-    """The shape of the tiles: `rows` of the axis `down` times `vectors` of `lanes` along `across`."""
+    """The shape of the tiles: `rows` along `down` times `vectors` of `lanes` along `across`."""
 
     across: Axis
     down: Axis | None
@@ -52,14 +53,16 @@ class Tiling:
 
 
 def tiling(kernel: Kernel, vector_bytes: int) -> Tiling:
-    """Tiles that fill the registers: enough accumulators to hide the latency of a fused multiply-add."""
+    """Tiles that fill the registers: enough accumulators to hide the latency of a fused
+    multiply-add.
+    """
     hero = kernel.hero
     assert hero is not None
     across = kernel.axes[-1]
     rows_of = [
         axis
         for axis in kernel.axes[:-1]
-        if axis in hero.left.index.axes() and axis not in hero.right.index.axes()
+        if hero.left.index.coefficient(axis) and axis not in hero.right.index.axes()
     ]
     down = max(rows_of, key=lambda axis: (axis.size, axis.number), default=None)
     outer = [axis for axis in kernel.axes[:-1] if axis != down]
@@ -73,9 +76,11 @@ def tiling(kernel: Kernel, vector_bytes: int) -> Tiling:
 
 
 def _tile(height: int, width: int, vector_bytes: int) -> tuple[int, int]:
-    """(rows, vectors) of a tile: as many accumulators as registers allow, with little waste at the edges.
+    """(rows, vectors) of a tile: as many accumulators as registers allow, with little waste at the
+    edges.
 
-    There are 32 registers with AVX-512 and NEON, 16 with AVX2; operands need a few of them. Few rows take wider tiles.
+    There are 32 registers with AVX-512 and NEON, 16 with AVX2; operands need a few of them. Few
+    rows take wider tiles.
     """
     registers = 10 if vector_bytes == 32 else 28
     vectors = min(width, 8 if height == 1 else 4 if height <= 4 else 2)
@@ -131,7 +136,7 @@ def _locate(f: Function, tiles: Tiling, unit: Value) -> tuple[dict[Axis, Value],
 
 
 def _each_case(f: Function, block: Value, blocks: int, whole: int, rest: int, body) -> None:
-    """`body(extent)` for whole blocks and, in a branch of its own, for a last one that is smaller."""
+    """`body(extent)` for whole blocks and, in a branch of its own, for a smaller last one."""
     if not rest:
         body(whole)
     elif blocks == 1:
@@ -165,7 +170,7 @@ class _Tile:
         lanes = tiles.lanes
         self.vectors = -(-width // lanes)
         rest = width % lanes
-        self.masks = [None] * self.vectors
+        self.masks: list[Value | None] = [None] * self.vectors
         if rest:
             self.masks[-1] = lanes_below(f, lanes, rest)
         self.dtype: DType = self.hero.dtype
@@ -187,7 +192,9 @@ class _Tile:
         self._epilogue(tile)
 
     def _accumulate(self, sums: list[list[Value]], stands: dict[Axis, Value]) -> None:
-        """One place of the summed letters: an outer product of a column of elements and a row of vectors."""
+        """One place of the summed letters: an outer product of a column of elements and a row of
+        vectors.
+        """
         f, size = self.f, self.dtype.itemsize
         columns = [self._vector(self.hero.right, stands, v) for v in range(self.vectors)]
         for r, row in enumerate(sums):

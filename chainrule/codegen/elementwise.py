@@ -1,4 +1,6 @@
-"""Emission of the elementwise primitives: one row each. Receives operand Values, hands back the result's Value."""
+"""Emission of the elementwise primitives: one row each. Receives operand Values, hands back the
+result's Value.
+"""
 
 from __future__ import annotations
 
@@ -77,7 +79,7 @@ def extreme(f: Function, kind: str, a: Value, b: Value, dtype: DType) -> Value:
 
 
 def _extreme(kind: str) -> Emit:
-    return lambda f, args, expr: extreme(f, kind, *args, expr.dtype)
+    return lambda f, args, expr: extreme(f, kind, args[0], args[1], expr.dtype)
 
 
 def _negative(f: Function, args: list[Value], expr: Expr) -> Value:
@@ -110,7 +112,9 @@ def _sign(f: Function, args: list[Value], expr: Expr) -> Value:
 
 
 def _divided(f: Function, a: Value, b: Value, signed: bool) -> tuple[Value, Value]:
-    """(truncated quotient, divisor made harmless); never traps: a zero divisor and -1 are replaced by 1."""
+    """(truncated quotient, divisor made harmless); never traps: a zero divisor and -1 are replaced
+    by 1.
+    """
     harmless = f.icmp("eq", b, 0)
     if signed:
         harmless = f.or_(harmless, f.icmp("eq", b, -1))

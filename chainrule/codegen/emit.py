@@ -1,7 +1,8 @@
-"""Emission of kernels: loops over points and row programs. Receives a planned Kernel, hands back an LLVM Function.
+"""Emission of kernels: loops over points and row programs. Receives a planned Kernel, hands back an
+LLVM Function.
 
-A kernel's function takes pointers to its places and a range of units, independent pieces of work; the program
-shares the units among the threads.
+A kernel's function takes pointers to its places and a range of units, independent pieces of work;
+the program shares the units among the threads.
 """
 
 from __future__ import annotations
@@ -16,7 +17,7 @@ from chainrule.codegen.reduce import Accumulator
 from chainrule.codegen.values import I64, PTR, Value, constant
 from chainrule.dtypes import bool_
 from chainrule.ir.index import Axis
-from chainrule.ir.plan import Expr, Kernel, Load, Place, Reduce, Store, walk
+from chainrule.ir.plan import Kernel, Place, Reduce, Store, walk
 from chainrule.ir.stages import Stages, indices
 
 
@@ -60,7 +61,9 @@ def vector_axis(kernel: Kernel) -> Axis | None:
 
 
 def lanes_for(kernel: Kernel, axis: Axis | None, vector_bytes: int) -> int:
-    """Lanes that fill a register with the kernel's widest float (or integer), but not more than the axis needs."""
+    """Lanes that fill a register with the kernel's widest float (or integer), but not more than the
+    axis needs.
+    """
     if axis is None:
         return 1
     dtypes = [expr.dtype for expr in kernel.expressions()]
@@ -74,7 +77,9 @@ def lanes_for(kernel: Kernel, axis: Axis | None, vector_bytes: int) -> int:
 
 
 class Units:
-    """How the independent points of a kernel are numbered: outer axes, then chunks of the vector axis if it is outer."""
+    """How the independent points of a kernel are numbered: outer axes, then chunks of the vector
+    axis if it is outer.
+    """
 
     def __init__(self, kernel: Kernel, vector: Axis | None, lanes: int) -> None:
         self.vector_outside = vector is not None and vector not in kernel.inner
@@ -121,7 +126,7 @@ def emit_loops(kernel: Kernel, name: str, vector_bytes: int) -> tuple[Function, 
 
 @contextmanager
 def _full_or_rest(f: Function, chunk: Value, chunks: int, rest: int) -> Iterator[Iterator[bool]]:
-    """The body once for whole chunks (False), and once more for a last one that is not full (True)."""
+    """The body once for whole chunks (False), once more for a last one that is not full (True)."""
     if not rest:
         yield iter([False])
     elif chunks == 1:
@@ -143,7 +148,9 @@ def _branches(f: Function, chunk: Value, chunks: int) -> Iterator[bool]:
 
 
 class _Row:
-    """The statements of a kernel at one place of its outer axes: stage after stage, each a loop over the inner axes."""
+    """The statements of a kernel at one place of its outer axes: stage after stage, each a loop
+    over the inner axes.
+    """
 
     def __init__(self, kernel: Kernel, point: Point) -> None:
         self.kernel, self.point, self.f = kernel, point, point.f
@@ -162,7 +169,8 @@ class _Row:
             self._emit_uniform(inner, stage)
             if inner:
                 self._emit_loop(inner, stage)
-            self.point.store_all([s for s in statements if s not in inner])
+            outer = [s for s in statements if isinstance(s, Store) and s not in inner]
+            self.point.store_all(outer)
             for statement in inner:
                 if isinstance(statement, Store):
                     self.stored[id(statement.value)] = statement

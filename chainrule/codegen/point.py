@@ -1,4 +1,6 @@
-"""Emission at one point of a kernel's loops: indices, loads, expressions, stores. Loops around it stand elsewhere."""
+"""Emission at one point of a kernel's loops: indices, loads, expressions, stores. Loops around it
+stand elsewhere.
+"""
 
 from __future__ import annotations
 
@@ -13,7 +15,8 @@ from chainrule.ir.plan import Condition, Expr, Load, Place, Store, walk
 
 
 class Point:
-    """The code for one point (or vector of points) of the loops: where the axes stand, and what is known there.
+    """The code for one point (or vector of points) of the loops: where the axes stand, and what is
+    known there.
 
     `vector` is the axis that lanes run along; `mask` says which lanes exist (None: all).
     """
@@ -188,7 +191,9 @@ class Point:
         return condition if self.mask is None else self.f.and_(condition, self.mask)
 
     def store_all(self, stores: list[Store]) -> None:
-        """Write several values. What their places held before (state) is read before the first is written."""
+        """Write several values. What their places held before (state) is read before the first is
+        written.
+        """
         places = {store.place for store in stores}
         for expr in walk(*[store.value for store in stores]):
             if expr.op == "load" and expr.data.place in places:

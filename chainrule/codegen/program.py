@@ -1,7 +1,8 @@
-"""Emission of a whole program: all kernels, and the function that runs them on every thread in their order.
+"""Emission of a whole program: all kernels, and the function that runs them on every thread in
+their order.
 
-Receives a planned Program, hands on LLVM IR text. The entry is
-`program(thread, threads, slots, barrier)`; `slots` holds the pointers of the program's buffers, the arena's last.
+Receives a planned Program, hands on LLVM IR text. The entry is `program(thread, threads, slots,
+barrier)`; `slots` holds the pointers of the program's buffers, the arena's last.
 """
 
 from __future__ import annotations

@@ -1,4 +1,6 @@
-"""Emission of primitives that are not loops over independent points: argsort, cumulative, scatter_add."""
+"""Emission of primitives that are not loops over independent points: argsort, cumulative,
+scatter_add.
+"""
 
 from __future__ import annotations
 
@@ -79,7 +81,9 @@ def _scatter_add(f: Function, kernel: Kernel, pointers: dict, first: Value, end:
 
 
 def _argsort(f: Function, kernel: Kernel, pointers: dict, first: Value, end: Value) -> int:
-    """Bottom-up merge sort of the places of each row: stable, by runs of 1, 2, 4, ..., between two arrays."""
+    """Bottom-up merge sort of the places of each row: stable, by runs of 1, 2, 4, ..., between two
+    arrays.
+    """
     x = kernel.special.operands[0]
     out, scratch = kernel.special.results
     rows, length = _rows(x)
@@ -105,7 +109,7 @@ class _Order:
         self.f, self.pointers, self.x, self.descending = f, pointers, x, descending
 
     def after(self, base: Value, a: Value, b: Value) -> Value:
-        """Whether element `a` must come after element `b`; NaN goes last, or first if descending."""
+        """Whether element `a` must come after `b`; NaN goes last, or first if descending."""
         f, dtype = self.f, self.x.dtype
         left, right = (_read(f, self.pointers, self.x, f.add(base, place)) for place in (a, b))
         if self.descending:
@@ -129,7 +133,9 @@ def _merge(
     run: int,
     length: int,
 ) -> None:
-    """Merge two neighbouring sorted runs: at each step take the left head unless the right one must come first."""
+    """Merge two neighbouring sorted runs: at each step take the left head unless the right one must
+    come first.
+    """
     source, target = arrays
     limit = constant(I64, length)
     middle = f.intrinsic("smin", I64, f.add(low, run), limit)

@@ -1,4 +1,5 @@
-"""Emission of copies that turn a matrix: square tiles are read along one axis, turned in registers, written along the other.
+"""Emission of copies that turn a matrix: square tiles are read along one axis, turned in registers,
+written along the other.
 
 A gather would read one element at a time; the weights of every layer are turned once a step.
 """
@@ -17,7 +18,9 @@ from chainrule.ir.plan import Kernel
 
 
 class Turned(NamedTuple):
-    """A copy contiguous along `read` in the source and along `written` in the target, in tiles of `side`."""
+    """A copy contiguous along `read` in the source and along `written` in the target, in tiles of
+    `side`.
+    """
 
     read: Axis
     written: Axis
@@ -83,7 +86,9 @@ def emit_transposition(
 
 
 def _turn(f: Function, rows: list[Value]) -> list[Value]:
-    """A square of vectors turned: in each round, blocks off the diagonal of twice the size change places."""
+    """A square of vectors turned: in each round, blocks off the diagonal of twice the size change
+    places.
+    """
     side, step = len(rows), 1
     while step < side:
         turned = list(rows)

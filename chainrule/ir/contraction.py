@@ -1,4 +1,6 @@
-"""The contraction's description: which letter indexes which operand dimension; its check and NumPy definition."""
+"""The contraction's description: which letter indexes which operand dimension; its check and NumPy
+definition.
+"""
 
 from __future__ import annotations
 
@@ -11,10 +13,12 @@ from chainrule.errors import ShapeError
 
 
 class Dimension(NamedTuple):
-    """How the letters index one dimension of an operand: (sum of coefficient * letter + offset) / divisor.
+    """How the letters index one dimension of an operand: (sum of coefficient * letter + offset) /
+    divisor.
 
-    Places that fall outside the operand, or where the division leaves a rest, count as zero. That covers windows:
-    a convolution reads `h * stride + k * dilation - padding`, its gradient `(i + padding - k * dilation) / stride`.
+    Places that fall outside the operand, or where the division leaves a rest, count as zero. That
+    covers windows: a convolution reads `h * stride + k * dilation - padding`, its gradient `(i +
+    padding - k * dilation) / stride`.
     """
 
     terms: tuple[tuple[int, int], ...]  # (letter, coefficient)
@@ -24,12 +28,18 @@ class Dimension(NamedTuple):
     @property
     def letter(self) -> int | None:
         """The letter, if it alone indexes this dimension."""
-        plain = len(self.terms) == 1 and self.terms[0][1] == 1 and self.offset == 0 and self.divisor == 1
+        plain = (
+            len(self.terms) == 1
+            and self.terms[0][1] == 1
+            and self.offset == 0
+            and self.divisor == 1
+        )
         return self.terms[0][0] if plain else None
 
 
 class Contraction(NamedTuple):
-    """out[output letters] = sum over the other letters of left[left dimensions] * right[right dimensions].
+    """out[output letters] = sum over the other letters of left[left dimensions] * right[right
+    dimensions].
 
     Letters are the numbers 0 .. len(sizes) - 1, with their extents in `sizes`.
     """
@@ -52,16 +62,24 @@ class Contraction(NamedTuple):
         """Raise ShapeError where an operand's extents contradict the letters."""
         for name, dimensions, shape in (("left", self.left, left), ("right", self.right, right)):
             if len(dimensions) != len(shape):
-                raise ShapeError("contract", f"the {name} operand has shape {list(shape)}",
-                                 f"{len(dimensions)} dimensions are described")
+                raise ShapeError(
+                    "contract",
+                    f"the {name} operand has shape {list(shape)}",
+                    f"{len(dimensions)} dimensions are described",
+                )
             for axis, (dimension, extent) in enumerate(zip(dimensions, shape, strict=True)):
                 letter = dimension.letter
                 if letter is not None and self.sizes[letter] != extent:
-                    raise ShapeError("contract", f"axis {axis} of the {name} operand {list(shape)} has "
-                                     f"{extent} elements", f"its partner has {self.sizes[letter]}")
+                    raise ShapeError(
+                        "contract",
+                        f"axis {axis} of the {name} operand {list(shape)} has {extent} elements",
+                        f"its partner has {self.sizes[letter]}",
+                    )
 
 
-def plain(sizes: dict[int, int], left: tuple[int, ...], right: tuple[int, ...], output: tuple[int, ...]) -> Contraction:
+def plain(
+    sizes: dict[int, int], left: tuple[int, ...], right: tuple[int, ...], output: tuple[int, ...]
+) -> Contraction:
     """A contraction without windows, its letters renumbered in order of appearance."""
     order = list(dict.fromkeys((*output, *left, *right)))
     number = {letter: place for place, letter in enumerate(order)}
@@ -73,7 +91,9 @@ def plain(sizes: dict[int, int], left: tuple[int, ...], right: tuple[int, ...], 
     )
 
 
-def _spread(x: np.ndarray, dimensions: tuple[Dimension, ...], sizes: tuple[int, ...]) -> tuple[np.ndarray, list[int]]:
+def _spread(
+    x: np.ndarray, dimensions: tuple[Dimension, ...], sizes: tuple[int, ...]
+) -> tuple[np.ndarray, list[int]]:
     """An operand with one axis a letter, windows gathered, and the letters of its axes."""
     letters = sorted({letter for dimension in dimensions for letter, _ in dimension.terms})
     place = {letter: axis for axis, letter in enumerate(letters)}
@@ -95,8 +115,14 @@ def _spread(x: np.ndarray, dimensions: tuple[Dimension, ...], sizes: tuple[int, 
 
 def contract_numpy(left: np.ndarray, right: np.ndarray, spec: Contraction) -> np.ndarray:
     """The definition: spread both operands over their letters, then a batched matrix product."""
-    a, letters_a = _spread(left, spec.left, spec.sizes) if not spec.is_plain else _diagonal(left, spec.left)
-    b, letters_b = _spread(right, spec.right, spec.sizes) if not spec.is_plain else _diagonal(right, spec.right)
+    a, letters_a = (
+        _spread(left, spec.left, spec.sizes) if not spec.is_plain else _diagonal(left, spec.left)
+    )
+    b, letters_b = (
+        _spread(right, spec.right, spec.sizes)
+        if not spec.is_plain
+        else _diagonal(right, spec.right)
+    )
     output = set(spec.output)
     a, letters_a = _sum_alone(a, letters_a, output | set(letters_b))
     b, letters_b = _sum_alone(b, letters_b, output | set(letters_a))
@@ -108,14 +134,20 @@ def contract_numpy(left: np.ndarray, right: np.ndarray, spec: Contraction) -> np
 
     def arrange(x: np.ndarray, letters: list[int], *groups: list[int]) -> np.ndarray:
         order = [letters.index(letter) for group in groups for letter in group]
-        return x.transpose(order).reshape([math.prod(spec.sizes[i] for i in group) for group in groups])
+        return x.transpose(order).reshape(
+            [math.prod(spec.sizes[i] for i in group) for group in groups]
+        )
 
-    product = arrange(a, letters_a, batch, rows, summed) @ arrange(b, letters_b, batch, summed, columns)
+    product = arrange(a, letters_a, batch, rows, summed) @ arrange(
+        b, letters_b, batch, summed, columns
+    )
     have = batch + rows + columns
     missing = [letter for letter in spec.output if letter not in have]
     product = product.reshape([spec.sizes[letter] for letter in have] + [1] * len(missing))
     out = product.transpose([(have + missing).index(letter) for letter in spec.output])
-    return np.asarray(np.broadcast_to(out, [spec.sizes[letter] for letter in spec.output]), order="C")
+    return np.asarray(
+        np.broadcast_to(out, [spec.sizes[letter] for letter in spec.output]), order="C"
+    )
 
 
 def _diagonal(x: np.ndarray, dimensions: tuple[Dimension, ...]) -> tuple[np.ndarray, list[int]]:

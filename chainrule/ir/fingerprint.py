@@ -1,4 +1,6 @@
-"""A graph as canonical text: equal functions give equal text in every process. `jit` addresses the disk cache with it."""
+"""A graph as canonical text: equal functions give equal text in every process. `jit` addresses the
+disk cache with it.
+"""
 
 from __future__ import annotations
 
@@ -19,8 +21,11 @@ def fingerprint(parameters: Iterable[Node], outputs: Iterable[Node]) -> str:
     lines = [_result(node) for node in parameters]
     for node in topological(outputs, skip=number.__contains__):
         operands = ",".join(str(number[child]) for child in node.inputs)
-        attributes = ";".join(f"{name}={_text(value)}" for name, value in sorted(node.attributes.items())
-                              if name not in _LOCAL)
+        attributes = ";".join(
+            f"{name}={_text(value)}"
+            for name, value in sorted(node.attributes.items())
+            if name not in _LOCAL
+        )
         number[node] = len(lines)
         lines.append(f"{node.op.name}({operands}){attributes}{_result(node)}")
     lines.append(",".join(str(number[node]) for node in outputs))

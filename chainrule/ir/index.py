@@ -1,4 +1,6 @@
-"""Index arithmetic: places in memory as linear forms over loop axes. Receives axes from lowering; codegen emits them."""
+"""Index arithmetic: places in memory as linear forms over loop axes. Receives axes from lowering;
+codegen emits them.
+"""
 
 from __future__ import annotations
 
@@ -14,12 +16,13 @@ class Axis(NamedTuple):
 
 
 class Quotient(NamedTuple):
-    """`index // divisor`, or `index % divisor` if `rest`: what a reshape leaves when it is not linear.
+    """`index // divisor`, or `index % divisor` if `rest`: what a reshape leaves when it is not
+    linear.
 
     The index is never negative, so that unsigned division computes it.
     """
 
-    index: Index
+    index: Index  # type: ignore[assignment]
     divisor: int
     rest: bool
 
@@ -30,11 +33,15 @@ def _order(term: tuple[Axis | Quotient, int]) -> tuple:
 
 
 class Index:
-    """A sum of coefficient * atom plus a constant, where an atom is an Axis or a Quotient. Immutable, comparable."""
+    """A sum of coefficient * atom plus a constant, where an atom is an Axis or a Quotient.
+    Immutable, comparable.
+    """
 
     __slots__ = ("terms", "constant", "_hash")
 
-    def __init__(self, terms: Iterable[tuple[Axis | Quotient, int]] = (), constant: int = 0) -> None:
+    def __init__(
+        self, terms: Iterable[tuple[Axis | Quotient, int]] = (), constant: int = 0
+    ) -> None:
         self.terms = tuple(sorted(terms, key=_order))
         self.constant = constant
         self._hash = hash((self.terms, constant))
@@ -71,14 +78,21 @@ class Index:
             return self
         if factor == 0:
             return ZERO
-        return Index([(atom, coefficient * factor) for atom, coefficient in self.terms], self.constant * factor)
+        return Index(
+            [(atom, coefficient * factor) for atom, coefficient in self.terms],
+            self.constant * factor,
+        )
 
     def bounds(self) -> tuple[int, int]:
         """The least and greatest value over all places of the axes."""
         low = high = self.constant
         for atom, coefficient in self.terms:
             top = _extent(atom) - 1
-            low, high = (low, high + coefficient * top) if coefficient > 0 else (low + coefficient * top, high)
+            low, high = (
+                (low, high + coefficient * top)
+                if coefficient > 0
+                else (low + coefficient * top, high)
+            )
         return low, high
 
     def _split(self, divisor: int) -> tuple[Index, Index]:
@@ -92,7 +106,9 @@ class Index:
         if divisor == 1:
             return self
         whole, left = self._split(divisor)
-        quotient = Index([(atom, c // divisor) for atom, c in whole.terms], whole.constant // divisor)
+        quotient = Index(
+            [(atom, c // divisor) for atom, c in whole.terms], whole.constant // divisor
+        )
         low, high = left.bounds()
         below = low // divisor
         if below == high // divisor:

@@ -1,4 +1,6 @@
-"""The interpreter: evaluates a graph with the primitives' NumPy definitions. It is the oracle for the compiler."""
+"""The interpreter: evaluates a graph with the primitives' NumPy definitions. It is the oracle for
+the compiler.
+"""
 
 from __future__ import annotations
 
@@ -22,7 +24,8 @@ def compute(op: Op, arrays: Iterable[Any], attributes: Mapping[str, Any]) -> Any
 
 
 def evaluate(outputs: Iterable[Node], known: Mapping[Node, Any] | None = None) -> list[Any]:
-    """The values of `outputs`, given the values of some nodes. Values are dropped after their last use.
+    """The values of `outputs`, given the values of some nodes. Values are dropped after their last
+    use.
 
     Raises TraceError where a variable without a value is reached.
     """
@@ -34,7 +37,11 @@ def evaluate(outputs: Iterable[Node], known: Mapping[Node, Any] | None = None) -
     values: dict[Node, Any] = {}
     for node in order:
         if node.op.numpy is None:
-            raise TraceError("evaluate", f"the value of {node} is not known yet", "it is an input of a traced function")
+            raise TraceError(
+                "evaluate",
+                f"the value of {node} is not known yet",
+                "it is an input of a traced function",
+            )
         arrays = []
         for child in node.inputs:
             arrays.append(values[child] if child in values else known[child])
@@ -51,7 +58,9 @@ def call(graph: Graph, arguments: Iterable[Any]) -> list[Any]:
     return evaluate(graph.outputs, dict(zip(graph.parameters, arguments, strict=True)))
 
 
-def _scan(*operands: Any, body: Graph, constants: int, carried: int, length: int, reverse: bool) -> tuple:
+def _scan(
+    *operands: Any, body: Graph, constants: int, carried: int, length: int, reverse: bool
+) -> tuple:
     fixed, carry = list(operands[:constants]), list(operands[constants : constants + carried])
     slices = operands[constants + carried :]
     specs = [node.spec for node in body.outputs[carried:]]
@@ -75,7 +84,8 @@ def _cond(predicate: Any, *operands: Any, then: Graph, otherwise: Graph) -> tupl
     return tuple(call(then if predicate else otherwise, operands))
 
 
-# The control primitives run their bodies here, so their definitions are added here to the table of `ir.ops`.
+# The control primitives run their bodies here, so their definitions are added here to the table of
+# `ir.ops`.
 OPS["scan"].numpy = _scan
 OPS["while"].numpy = _while
 OPS["cond"].numpy = _cond

@@ -1,4 +1,6 @@
-"""The graph: immutable, hash-consed nodes. Receives primitives from `ir.ops`; every stage reads and makes nodes."""
+"""The graph: immutable, hash-consed nodes. Receives primitives from `ir.ops`; every stage reads and
+makes nodes.
+"""
 
 from __future__ import annotations
 
@@ -22,8 +24,9 @@ class Spec(NamedTuple):
 class Op:
     """A primitive: its name, family, shape rule and NumPy definition.
 
-    `infer(*specs, **attributes)` returns the Spec of the result, or a tuple of Specs for several results;
-    `numpy(*arrays, **attributes)` is the specification that everything else is tested against.
+    `infer(*specs, **attributes)` returns the Spec of the result, or a tuple of Specs for several
+    results; `numpy(*arrays, **attributes)` is the specification that everything else is tested
+    against.
     """
 
     __slots__ = ("name", "family", "infer", "numpy")
@@ -39,7 +42,9 @@ OPS: dict[str, Op] = {}
 
 
 class Origin(NamedTuple):
-    """Where the user asked for a node: source file, line, and the path of the module that was running."""
+    """Where the user asked for a node: source file, line, and the path of the module that was
+    running.
+    """
 
     file: str
     line: int
@@ -60,11 +65,20 @@ current = _Current()
 class Node:
     """One operation on earlier nodes. Equal operations on the same inputs are the same object.
 
-    A node with several results has `shape` and `dtype` None and their Specs in `outputs`; `pick` selects one.
+    A node with several results has `shape` and `dtype` None and their Specs in `outputs`; `pick`
+    selects one.
     """
 
     __slots__ = (
-        "op", "inputs", "attributes", "shape", "dtype", "outputs", "origin", "number", "__weakref__",
+        "op",
+        "inputs",
+        "attributes",
+        "shape",
+        "dtype",
+        "outputs",
+        "origin",
+        "number",
+        "__weakref__",
     )
 
     op: Op
@@ -92,11 +106,16 @@ class Node:
         return size
 
     def __repr__(self) -> str:
-        extent = "x".join(map(str, self.shape)) if self.shape is not None else f"{len(self.outputs)} results"
+        extent = (
+            "x".join(map(str, self.shape))
+            if self.shape is not None
+            else f"{len(self.outputs)} results"
+        )
         kind = self.dtype.name if self.dtype is not None else "tuple"
         return f"<{self.op.name} {kind}[{extent}]>"
 
-    # Operators make the tables of derivatives readable; Python scalars are lifted to the node's shape and dtype.
+    # Operators make the tables of derivatives readable; Python scalars are lifted to the node's
+    # shape and dtype.
     def __add__(self, other: Node | float) -> Node:
         return make("add", self, lift(other, self))
 
@@ -155,7 +174,9 @@ def _key(value: Any) -> Any:
 
 
 def make(op: str, *inputs: Node, **attributes: Any) -> Node:
-    """The node of this operation: checked by the primitive's shape rule, shared if it exists already."""
+    """The node of this operation: checked by the primitive's shape rule, shared if it exists
+    already.
+    """
     primitive = OPS[op]
     key = (op, *map(id, inputs), *[(name, _key(attributes[name])) for name in sorted(attributes)])
     node = _interned.get(key)
@@ -163,7 +184,12 @@ def make(op: str, *inputs: Node, **attributes: Any) -> Node:
         return node
     specs = primitive.infer(*inputs, **attributes)
     node = Node()
-    node.op, node.inputs, node.attributes, node.origin = primitive, inputs, attributes, current.origin
+    node.op, node.inputs, node.attributes, node.origin = (
+        primitive,
+        inputs,
+        attributes,
+        current.origin,
+    )
     node.number = unique()
     if isinstance(specs, Spec):
         node.outputs, node.shape, node.dtype = (specs,), specs.shape, specs.dtype
@@ -189,7 +215,9 @@ _serial = iter(range(1 << 62))
 
 
 def unique() -> int:
-    """A number never given before in this process: it keeps a node from being merged with its equals."""
+    """A number never given before in this process: it keeps a node from being merged with its
+    equals.
+    """
     return next(_serial)
 
 
@@ -199,7 +227,9 @@ def variable(spec: Spec, name: str = "") -> Node:
 
 
 def mark(x: Node) -> Node:
-    """`x` under an identity of its own, so that derivatives can be taken with respect to this use alone."""
+    """`x` under an identity of its own, so that derivatives can be taken with respect to this use
+    alone.
+    """
     return make("mark", x, serial=unique())
 
 
@@ -214,7 +244,7 @@ def reshape(x: Node, shape: Iterable[int]) -> Node:
 
 
 def broadcast_to(x: Node, shape: Iterable[int]) -> Node:
-    """`x` repeated to `shape` by the rules of NumPy: missing axes in front, extents of 1 stretched."""
+    """`x` repeated to `shape` as in NumPy: missing axes in front, extents of 1 stretched."""
     shape = tuple(shape)
     x = reshape(x, (1,) * (len(shape) - len(x.shape)) + x.shape)
     return x if x.shape == shape else make("broadcast", x, shape=shape)
@@ -240,7 +270,9 @@ def pick(node: Node, index: int) -> Node:
 
 
 def topological(outputs: Iterable[Node], skip: Callable[[Node], bool] | None = None) -> list[Node]:
-    """All nodes under `outputs`, inputs before users, without recursion; nodes that `skip` accepts are left out."""
+    """All nodes under `outputs`, inputs before users, without recursion; nodes that `skip` accepts
+    are left out.
+    """
     order: list[Node] = []
     seen: set[Node] = set()
     stack: list[tuple[Node, Iterator[Node]]] = []

@@ -1,4 +1,6 @@
-"""The primitives: shape rule and NumPy definition of each. Everything else in the library is composed from these."""
+"""The primitives: shape rule and NumPy definition of each. Everything else in the library is
+composed from these.
+"""
 
 from __future__ import annotations
 
@@ -24,7 +26,7 @@ def _describe(*specs: Spec | Node) -> str:
     return ", ".join(f"{spec.dtype.name}{list(spec.shape)}" for spec in specs)
 
 
-# ---- Elementwise: equal shapes in, the same shape out. Broadcasting and promotion happen before. ----
+# ---- Elementwise: equal shapes in, the same shape out; broadcasting happens before. ----
 
 
 def _elementwise(name: str, numpy: Callable, allowed: str, result: DType | None = None) -> None:
@@ -34,17 +36,27 @@ def _elementwise(name: str, numpy: Callable, allowed: str, result: DType | None 
         first = specs[0]
         for spec in specs[1:]:
             if spec.shape != first.shape or spec.dtype is not first.dtype:
-                raise ShapeError(name, f"got {_describe(*specs)}", "shapes and dtypes must be equal here",
-                                 "broadcast and cast the operands first")
+                raise ShapeError(
+                    name,
+                    f"got {_describe(*specs)}",
+                    "shapes and dtypes must be equal here",
+                    "broadcast and cast the operands first",
+                )
         if first.dtype.kind.replace("u", "")[0] not in allowed:
-            raise DTypeError(name, f"is not defined for {first.dtype.name}", "", "cast the operand first")
+            raise DTypeError(
+                name, f"is not defined for {first.dtype.name}", "", "cast the operand first"
+            )
         return Spec(first.shape, result or first.dtype)
 
     OPS[name] = Op(name, "elementwise", infer, numpy)
 
 
 def _floor_divide(x: np.ndarray, y: np.ndarray) -> np.ndarray:
-    return np.floor_divide(x, y) if x.dtype.kind == "f" else np.where(y == 0, 0, np.floor_divide(x, y)).astype(x.dtype)
+    return (
+        np.floor_divide(x, y)
+        if x.dtype.kind == "f"
+        else np.where(y == 0, 0, np.floor_divide(x, y)).astype(x.dtype)
+    )
 
 
 def _power(x: np.ndarray, y: np.ndarray) -> np.ndarray:
@@ -103,7 +115,12 @@ def _register(name: str, family: str, infer: Callable) -> Callable[[Callable], C
 
 def _infer_where(condition: Node, x: Node, y: Node) -> Spec:
     same = condition.shape == x.shape == y.shape and x.dtype is y.dtype and condition.dtype is bool_
-    _require(same, "where", f"got {_describe(condition, x, y)}", "it needs a bool condition and two equal operands")
+    _require(
+        same,
+        "where",
+        f"got {_describe(condition, x, y)}",
+        "it needs a bool condition and two equal operands",
+    )
     return x.spec
 
 
@@ -111,7 +128,9 @@ OPS["where"] = Op("where", "elementwise", _infer_where, np.where)
 
 
 def saturating_cast(x: np.ndarray, target: np.dtype) -> np.ndarray:
-    """Float to integer: truncated towards zero, clamped to the range, NaN to 0. (C leaves these undefined.)"""
+    """Float to integer: truncated towards zero, clamped to the range, NaN to 0. (C leaves these
+    undefined.)
+    """
     info = np.iinfo(target)
     whole = np.trunc(np.nan_to_num(x, nan=0.0, posinf=np.inf, neginf=-np.inf))
     above, below = whole >= float(info.max), whole <= float(info.min)
@@ -127,7 +146,12 @@ def _cast(x: np.ndarray, dtype: DType) -> np.ndarray:
 
 
 def _infer_bitcast(x: Node, dtype: DType) -> Spec:
-    _require(x.dtype.bits == dtype.bits, "bitcast", f"{x.dtype.name} to {dtype.name}", "the widths must be equal")
+    _require(
+        x.dtype.bits == dtype.bits,
+        "bitcast",
+        f"{x.dtype.name} to {dtype.name}",
+        "the widths must be equal",
+    )
     return Spec(x.shape, dtype)
 
 
@@ -161,24 +185,32 @@ def _iota(size: int, dtype: DType) -> np.ndarray:
 
 OPS["mark"] = Op("mark", "identity", lambda x, serial: x.spec, lambda x, serial: x)
 OPS["stop_gradient"] = Op("stop_gradient", "identity", lambda x: x.spec, lambda x: x)
-# `x` not before `token` is known: it keeps recomputation in the backward pass from being merged with the forward pass.
+# `x` not before `token` is known: it keeps recomputation in the backward pass from being merged
+# with the forward pass.
 OPS["after"] = Op("after", "identity", lambda x, token, serial: x.spec, lambda x, token, serial: x)
-# Inputs: `count` results, the arguments they were made from, then residuals. The graph `rule` takes the results'
-# cotangents and the residuals to the arguments' cotangents.
+# Inputs: `count` results, the arguments they were made from, then residuals. The graph `rule` takes
+# the results' cotangents and the residuals to the arguments' cotangents.
 OPS["custom_gradient"] = Op(
-    "custom_gradient", "identity",
+    "custom_gradient",
+    "identity",
     lambda *nodes, count, rule: tuple(node.spec for node in nodes[:count]),
     lambda *arrays, count, rule: arrays[:count],
 )
-OPS["pick"] = Op("pick", "identity", lambda node, index: node.outputs[index], lambda values, index: values[index])
+OPS["pick"] = Op(
+    "pick", "identity", lambda node, index: node.outputs[index], lambda values, index: values[index]
+)
 
 
 # ---- Movement: every element is an element of the input at another place (or a fill value). ----
 
 
 def _infer_reshape(x: Node, shape: tuple[int, ...]) -> Spec:
-    _require(math.prod(shape) == x.size, "reshape", f"{list(x.shape)} to {list(shape)}",
-             f"{x.size} elements do not fill {math.prod(shape)} places")
+    _require(
+        math.prod(shape) == x.size,
+        "reshape",
+        f"{list(x.shape)} to {list(shape)}",
+        f"{x.size} elements do not fill {math.prod(shape)} places",
+    )
     return Spec(shape, x.dtype)
 
 
@@ -186,8 +218,12 @@ OPS["reshape"] = Op("reshape", "movement", _infer_reshape, lambda x, shape: np.r
 
 
 def _infer_permute(x: Node, axes: tuple[int, ...]) -> Spec:
-    _require(sorted(axes) == list(range(len(x.shape))), "permute_dims", f"axes {axes} of {list(x.shape)}",
-             "each axis must be named once")
+    _require(
+        sorted(axes) == list(range(len(x.shape))),
+        "permute_dims",
+        f"axes {axes} of {list(x.shape)}",
+        "each axis must be named once",
+    )
     return Spec(tuple(x.shape[axis] for axis in axes), x.dtype)
 
 
@@ -195,19 +231,32 @@ OPS["permute"] = Op("permute", "movement", _infer_permute, lambda x, axes: np.tr
 
 
 def _infer_broadcast(x: Node, shape: tuple[int, ...]) -> Spec:
-    fits = len(shape) == len(x.shape) and all(a in (1, b) for a, b in zip(x.shape, shape, strict=True))
-    _require(fits, "broadcast_to", f"{list(x.shape)} to {list(shape)}", "only extents of 1 can be stretched")
+    fits = len(shape) == len(x.shape) and all(
+        a in (1, b) for a, b in zip(x.shape, shape, strict=True)
+    )
+    _require(
+        fits,
+        "broadcast_to",
+        f"{list(x.shape)} to {list(shape)}",
+        "only extents of 1 can be stretched",
+    )
     return Spec(shape, x.dtype)
 
 
-OPS["broadcast"] = Op("broadcast", "movement", _infer_broadcast, lambda x, shape: np.broadcast_to(x, shape))
+OPS["broadcast"] = Op(
+    "broadcast", "movement", _infer_broadcast, lambda x, shape: np.broadcast_to(x, shape)
+)
 
 
 def _infer_slice(x: Node, start: tuple, stop: tuple, step: tuple) -> Spec:
     extents = []
     for size, a, b, s in zip(x.shape, start, stop, step, strict=True):
-        _require(0 <= a <= size and 0 <= b <= size and s > 0, "slice", f"{a}:{b}:{s} of an axis of {size}",
-                 "bounds must lie inside and the step be positive")
+        _require(
+            0 <= a <= size and 0 <= b <= size and s > 0,
+            "slice",
+            f"{a}:{b}:{s} of an axis of {size}",
+            "bounds must lie inside and the step be positive",
+        )
         extents.append(max(0, -(-(b - a) // s)))
     return Spec(tuple(extents), x.dtype)
 
@@ -218,7 +267,12 @@ def _slice(x: np.ndarray, start: tuple, stop: tuple, step: tuple) -> np.ndarray:
 
 
 def _infer_pad(x: Node, low: tuple, high: tuple, value: Any) -> Spec:
-    _require(min((*low, *high), default=0) >= 0, "pad", f"low {low}, high {high}", "amounts must not be negative")
+    _require(
+        min((*low, *high), default=0) >= 0,
+        "pad",
+        f"low {low}, high {high}",
+        "amounts must not be negative",
+    )
     return Spec(tuple(size + a + b for size, a, b in zip(x.shape, low, high, strict=True)), x.dtype)
 
 
@@ -233,14 +287,23 @@ OPS["flip"] = Op("flip", "movement", lambda x, axes: x.spec, lambda x, axes: np.
 def _infer_concat(*parts: Node, axis: int) -> Spec:
     first = parts[0]
     for part in parts[1:]:
-        same = part.shape[:axis] + part.shape[axis + 1 :] == first.shape[:axis] + first.shape[axis + 1 :]
-        _require(same and part.dtype is first.dtype, "concat", f"got {_describe(*parts)}",
-                 f"all extents but axis {axis} must be equal")
+        same = (
+            part.shape[:axis] + part.shape[axis + 1 :]
+            == first.shape[:axis] + first.shape[axis + 1 :]
+        )
+        _require(
+            same and part.dtype is first.dtype,
+            "concat",
+            f"got {_describe(*parts)}",
+            f"all extents but axis {axis} must be equal",
+        )
     extent = sum(part.shape[axis] for part in parts)
     return Spec(first.shape[:axis] + (extent,) + first.shape[axis + 1 :], first.dtype)
 
 
-OPS["concat"] = Op("concat", "movement", _infer_concat, lambda *parts, axis: np.concatenate(parts, axis))
+OPS["concat"] = Op(
+    "concat", "movement", _infer_concat, lambda *parts, axis: np.concatenate(parts, axis)
+)
 
 
 # ---- Reductions drop their axes. ----
@@ -249,10 +312,16 @@ OPS["concat"] = Op("concat", "movement", _infer_concat, lambda *parts, axis: np.
 def _reduction(name: str, numpy: Callable, allowed: str, has_identity: bool) -> None:
     def infer(x: Node, axes: tuple[int, ...]) -> Spec:
         if x.dtype.kind.replace("u", "")[0] not in allowed:
-            raise DTypeError(name, f"is not defined for {x.dtype.name}", "", "cast the operand first")
+            raise DTypeError(
+                name, f"is not defined for {x.dtype.name}", "", "cast the operand first"
+            )
         empty = any(x.shape[axis] == 0 for axis in axes)
-        _require(has_identity or not empty, name, f"of no elements (axes {axes} of {list(x.shape)})",
-                 "it has no value")
+        _require(
+            has_identity or not empty,
+            name,
+            f"of no elements (axes {axes} of {list(x.shape)})",
+            "it has no value",
+        )
         return Spec(tuple(n for axis, n in enumerate(x.shape) if axis not in axes), x.dtype)
 
     OPS[name] = Op(name, "reduction", infer, numpy)
@@ -265,21 +334,34 @@ _reduction("min", lambda x, axes: np.asarray(np.min(x, axis=axes)), "bif", False
 
 
 def _infer_argument(x: Node, axis: int) -> Spec:
-    _require(x.shape[axis] > 0, "argmax", f"of an empty axis {axis} of {list(x.shape)}", "it has no value")
+    _require(
+        x.shape[axis] > 0,
+        "argmax",
+        f"of an empty axis {axis} of {list(x.shape)}",
+        "it has no value",
+    )
     return Spec(x.shape[:axis] + x.shape[axis + 1 :], int64)
 
 
 # First place of the extreme value; a NaN counts as the extreme.
-OPS["argmax"] = Op("argmax", "reduction", _infer_argument, lambda x, axis: np.asarray(np.argmax(x, axis)))
-OPS["argmin"] = Op("argmin", "reduction", _infer_argument, lambda x, axis: np.asarray(np.argmin(x, axis)))
+OPS["argmax"] = Op(
+    "argmax", "reduction", _infer_argument, lambda x, axis: np.asarray(np.argmax(x, axis))
+)
+OPS["argmin"] = Op(
+    "argmin", "reduction", _infer_argument, lambda x, axis: np.asarray(np.argmin(x, axis))
+)
 
 
 # ---- The contraction ----
 
 
 def _infer_contract(left: Node, right: Node, spec: Contraction) -> Spec:
-    _require(left.dtype is right.dtype and left.dtype is not bool_, "contract", f"got {_describe(left, right)}",
-             "both operands need the same numeric dtype")
+    _require(
+        left.dtype is right.dtype and left.dtype is not bool_,
+        "contract",
+        f"got {_describe(left, right)}",
+        "both operands need the same numeric dtype",
+    )
     spec.check(left.shape, right.shape)
     return Spec(tuple(spec.sizes[letter] for letter in spec.output), left.dtype)
 
@@ -291,8 +373,12 @@ OPS["contract"] = Op("contract", "contraction", _infer_contract, contract_numpy)
 
 
 def _infer_gather(x: Node, indices: Node) -> Spec:
-    _require(len(x.shape) > 0 and (x.shape[0] > 0 or indices.size == 0), "take", f"from {_describe(x)}",
-             "there is nothing to take")
+    _require(
+        len(x.shape) > 0 and (x.shape[0] > 0 or indices.size == 0),
+        "take",
+        f"from {_describe(x)}",
+        "there is nothing to take",
+    )
     return Spec(indices.shape + x.shape[1:], x.dtype)
 
 
@@ -305,8 +391,12 @@ def _gather(x: np.ndarray, indices: np.ndarray) -> np.ndarray:
 
 def _infer_scatter_add(x: Node, indices: Node, updates: Node) -> Spec:
     fits = updates.shape == indices.shape + x.shape[1:] and updates.dtype is x.dtype
-    _require(fits, "scatter_add", f"got {_describe(x, indices, updates)}",
-             "updates must have the shape indices.shape + x.shape[1:]")
+    _require(
+        fits,
+        "scatter_add",
+        f"got {_describe(x, indices, updates)}",
+        "updates must have the shape indices.shape + x.shape[1:]",
+    )
     return x.spec
 
 
@@ -337,24 +427,34 @@ def _cumulative(x: np.ndarray, kind: str) -> np.ndarray:
     return CUMULATIVE[kind].accumulate(x, axis=-1, dtype=x.dtype)
 
 
-# ---- Randomness: Philox 4x32-10 (Salmon et al. 2011). Element i is word 0 of block (i, 0, c0, c1) under key (k0, k1). ----
+# ---- Randomness: Philox 4x32-10 (Salmon et al. 2011). ----
+# Element i is word 0 of block (i, 0, c0, c1) under key (k0, k1).
 
 
 def philox(counter: list[np.ndarray], key: list[np.ndarray]) -> list[np.ndarray]:
-    """Ten rounds on four counter words and two key words, all uint64 arrays holding 32-bit values."""
+    """Ten rounds on four counter words and two key words: uint64 arrays of 32-bit values."""
     mask = np.uint64(0xFFFFFFFF)
     c0, c1, c2, c3 = counter
     k0, k1 = key
     for _ in range(10):
         p0, p1 = c0 * np.uint64(0xD2511F53), c2 * np.uint64(0xCD9E8D57)
-        c0, c1, c2, c3 = (p1 >> np.uint64(32)) ^ c1 ^ k0, p1 & mask, (p0 >> np.uint64(32)) ^ c3 ^ k1, p0 & mask
+        c0, c1, c2, c3 = (
+            (p1 >> np.uint64(32)) ^ c1 ^ k0,
+            p1 & mask,
+            (p0 >> np.uint64(32)) ^ c3 ^ k1,
+            p0 & mask,
+        )
         k0, k1 = (k0 + np.uint64(0x9E3779B9)) & mask, (k1 + np.uint64(0xBB67AE85)) & mask
     return [c0, c1, c2, c3]
 
 
 def _infer_random_bits(state: Node, shape: tuple[int, ...]) -> Spec:
-    _require(state.shape == (4,) and state.dtype is uint32, "random_bits", f"state is {_describe(state)}",
-             "it is four uint32 words: key, key, counter, counter")
+    _require(
+        state.shape == (4,) and state.dtype is uint32,
+        "random_bits",
+        f"state is {_describe(state)}",
+        "it is four uint32 words: key, key, counter, counter",
+    )
     return Spec(shape, uint32)
 
 
@@ -363,28 +463,41 @@ def _random_bits(state: np.ndarray, shape: tuple[int, ...]) -> np.ndarray:
     k0, k1, c0, c1 = state.astype(np.uint64)
     index = np.arange(math.prod(shape), dtype=np.uint64)
     zero = np.zeros_like(index)
-    words = philox([index & np.uint64(0xFFFFFFFF), index >> np.uint64(32), zero + c0, zero + c1], [k0, k1])
+    words = philox(
+        [index & np.uint64(0xFFFFFFFF), index >> np.uint64(32), zero + c0, zero + c1], [k0, k1]
+    )
     return words[0].astype(np.uint32).reshape(shape)
 
 
-# ---- Control: operands are constants of the body, then carried values, then (scan) arrays sliced along axis 0. ----
+# ---- Control ----
+# Operands are constants of the body, then carried values, then (scan) arrays sliced along axis 0.
 # Their NumPy definitions run the body graphs and stand in `ir.interpret`.
 
 
 def _check_body(op: str, graph: Graph, specs: list[Spec]) -> None:
     expected = [parameter.spec for parameter in graph.parameters]
-    _require(expected == specs, op, f"the body takes {_describe(*expected)} but is given {_describe(*specs)}",
-             "shapes and dtypes must not change from one turn to the next")
+    _require(
+        expected == specs,
+        op,
+        f"the body takes {_describe(*expected)} but is given {_describe(*specs)}",
+        "shapes and dtypes must not change from one turn to the next",
+    )
 
 
-def _infer_scan(*operands: Node, body: Graph, constants: int, carried: int, length: int, reverse: bool) -> tuple:
+def _infer_scan(
+    *operands: Node, body: Graph, constants: int, carried: int, length: int, reverse: bool
+) -> tuple:
     fixed = [node.spec for node in operands[: constants + carried]]
     slices = [Spec(node.shape[1:], node.dtype) for node in operands[constants + carried :]]
     _check_body("scan", body, fixed + slices)
     results = [node.spec for node in body.outputs]
-    _require(results[:carried] == fixed[constants:], "scan",
-             f"the carried values come in as {_describe(*fixed[constants:])} and out as "
-             f"{_describe(*results[:carried])}", "shapes and dtypes must not change from one turn to the next")
+    _require(
+        results[:carried] == fixed[constants:],
+        "scan",
+        f"the carried values come in as {_describe(*fixed[constants:])} and out as "
+        f"{_describe(*results[:carried])}",
+        "shapes and dtypes must not change from one turn to the next",
+    )
     stacked = [Spec((length, *spec.shape), spec.dtype) for spec in results[carried:]]
     return (*results[:carried], *stacked)
 
@@ -394,9 +507,13 @@ def _infer_while(*operands: Node, condition: Graph, body: Graph, constants: int)
     _check_body("while_loop", condition, specs)
     _check_body("while_loop", body, specs)
     results = tuple(node.spec for node in body.outputs)
-    _require(list(results) == specs[constants:], "while_loop",
-             f"the carried values come in as {_describe(*specs[constants:])} and out as {_describe(*results)}",
-             "shapes and dtypes must not change from one turn to the next")
+    _require(
+        list(results) == specs[constants:],
+        "while_loop",
+        f"the carried values come in as {_describe(*specs[constants:])} "
+        f"and out as {_describe(*results)}",
+        "shapes and dtypes must not change from one turn to the next",
+    )
     return results
 
 
@@ -405,8 +522,12 @@ def _infer_cond(predicate: Node, *operands: Node, then: Graph, otherwise: Graph)
     _check_body("cond", then, specs)
     _check_body("cond", otherwise, specs)
     first, second = ([node.spec for node in graph.outputs] for graph in (then, otherwise))
-    _require(first == second and predicate.spec == Spec((), bool_), "cond",
-             f"the branches return {_describe(*first)} and {_describe(*second)}", "both must return the same")
+    _require(
+        first == second and predicate.spec == Spec((), bool_),
+        "cond",
+        f"the branches return {_describe(*first)} and {_describe(*second)}",
+        "both must return the same",
+    )
     return tuple(first)
 
 

@@ -1,4 +1,6 @@
-"""Records that the passes make and the code generator reads: expressions over loads, kernels, blocks, programs."""
+"""Records that the passes make and the code generator reads: expressions over loads, kernels,
+blocks, programs.
+"""
 
 from __future__ import annotations
 
@@ -14,14 +16,18 @@ from chainrule.ir.node import Origin
 
 
 class Buffer:
-    """A piece of memory: `kind` is "input", "state" (an input that is also written), "output", "constant" or "temporary".
+    """A piece of memory: `kind` is "input", "state" (an input that is also written), "output",
+    "constant" or "temporary".
 
-    `slot` is its place among the program's pointers; temporaries have an `offset` in the arena instead.
+    `slot` is its place among the program's pointers; temporaries have an `offset` in the arena
+    instead.
     """
 
     __slots__ = ("name", "shape", "dtype", "kind", "slot", "offset")
 
-    def __init__(self, name: str, shape: tuple[int, ...], dtype: DType, kind: str, slot: int = -1) -> None:
+    def __init__(
+        self, name: str, shape: tuple[int, ...], dtype: DType, kind: str, slot: int = -1
+    ) -> None:
         self.name, self.shape, self.dtype, self.kind, self.slot = name, shape, dtype, kind, slot
         self.offset = -1
 
@@ -43,7 +49,9 @@ class Turn:
 
 
 class Place(NamedTuple):
-    """Where an array lies: a buffer, moved by `stride` elements for each turn of the enclosing loops."""
+    """Where an array lies: a buffer, moved by `stride` elements for each turn of the enclosing
+    loops.
+    """
 
     buffer: Buffer
     shape: tuple[int, ...]
@@ -57,7 +65,7 @@ class Place(NamedTuple):
 class Condition(NamedTuple):
     """low <= index < high."""
 
-    index: Index
+    index: Index  # type: ignore[assignment]
     low: int
     high: int
 
@@ -65,9 +73,10 @@ class Condition(NamedTuple):
 class Expr:
     """A scalar expression of the kernel's axes.
 
-    op "load": data is a Load. "index": the value of the Index in data. "constant": the number in data.
-    "within": whether all conditions in data hold. "hero": what the contraction accumulated at this point.
-    "reduced": the result of the Reduce numbered in data. Otherwise a primitive, with its attributes in data.
+    op "load": data is a Load. "index": the value of the Index in data. "constant": the number in
+    data. "within": whether all conditions in data hold. "hero": what the contraction accumulated at
+    this point. "reduced": the result of the Reduce numbered in data. Otherwise a primitive, with
+    its attributes in data.
     """
 
     __slots__ = ("op", "args", "dtype", "data")
@@ -79,11 +88,12 @@ class Expr:
 class Load(NamedTuple):
     """What a "load" reads: element `index` of `place`, zero where a condition fails.
 
-    With an argument, the expression's value (a row, already inside the bounds) times `stride` is added to the index.
+    With an argument, the expression's value (a row, already inside the bounds) times `stride` is
+    added to the index.
     """
 
     place: Place
-    index: Index
+    index: Index  # type: ignore[assignment]
     conditions: tuple[Condition, ...] = ()
     stride: int = 0
 
@@ -106,12 +116,14 @@ class Store(NamedTuple):
     """place[index] = value, at every point of the axes (or once a row, if no inner axis occurs)."""
 
     place: Place
-    index: Index
+    index: Index  # type: ignore[assignment]
     value: Expr
 
 
 class Reduce(NamedTuple):
-    """Result number `number` of the kernel: `kind` (sum prod max min argmax argmin) of `value` over the inner axes."""
+    """Result number `number` of the kernel: `kind` (sum prod max min argmax argmin) of `value` over
+    the inner axes.
+    """
 
     number: int
     kind: str
@@ -124,8 +136,8 @@ class Kernel:
     """Loops over `axes` with statements inside; `inner` axes are those that the Reduces run over.
 
     `hero`: the contraction whose accumulated value the stores use; its axes are the output letters.
-    `special`: the name of a primitive with an emitter of its own (argsort, cumulative, scatter_add); `operands` its
-    places and `attributes` its parameters.
+    `special`: the name of a primitive with an emitter of its own (argsort, cumulative,
+    scatter_add); `operands` its places and `attributes` its parameters.
     """
 
     axes: tuple[Axis, ...]
@@ -164,16 +176,20 @@ class Kernel:
 
 
 class Operand(NamedTuple):
-    """An operand of a contraction in memory: its element at the letters (as axes), where the conditions hold, else zero."""
+    """An operand of a contraction in memory: its element at the letters (as axes), where the
+    conditions hold, else zero.
+    """
 
     place: Place
-    index: Index
+    index: Index  # type: ignore[assignment]
     conditions: tuple[Condition, ...]
 
 
 @dataclass(eq=False)
 class Hero:
-    """A contraction over `letters` (axes numbered like the letters; the first `rank` are the output's)."""
+    """A contraction over `letters` (axes numbered like the letters; the first `rank` are the
+    output's).
+    """
 
     spec: Contraction
     letters: tuple[Axis, ...]
@@ -237,17 +253,23 @@ Item = Kernel | Loop | While | Branch | Barrier | Mark
 
 @dataclass(eq=False)
 class Block:
-    """Items in order of execution. `temporaries` live no longer than one run of the block."""
+    """Items in order of execution. `temporaries` live no longer than one run of the block.
+
+    `updates` are pairs (state, its new value) until scheduling has settled how the state gets it. A
+    `serial` block runs on one thread.
+    """
 
     items: list[Item] = field(default_factory=list)
     temporaries: list[Buffer] = field(default_factory=list)
     serial: bool = False
-    updates: tuple = ()  # Settled by scheduling.
+    updates: list[tuple[Place, Place]] = field(default_factory=list)
 
 
 @dataclass(eq=False)
 class Program:
-    """A planned program. `slots` are the buffers whose pointers the caller passes, in order; the arena comes last."""
+    """A planned program. `slots` are the buffers whose pointers the caller passes, in order; the
+    arena comes last.
+    """
 
     block: Block
     slots: list[Buffer]

@@ -79,8 +79,11 @@ class Rewriter:
     def _normal_form(self, node: Node, replacement: Node) -> Node:
         found = self._settled.get(replacement)
         if found is None:
-            raise VerificationError("rewrite", f"the rules for {node} from {node.origin} never end",
-                                    f"its replacement {replacement} leads back to it")
+            raise VerificationError(
+                "rewrite",
+                f"the rules for {node} from {node.origin} never end",
+                f"its replacement {replacement} leads back to it",
+            )
         return found
 
     def _replacement(self, node: Node) -> Node:

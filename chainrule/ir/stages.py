@@ -1,7 +1,9 @@
-"""Reading a kernel: which expressions change inside its inner loops, and in which of its successive loops they stand.
+"""Reading a kernel: which expressions change inside its inner loops, and in which of its successive
+loops they stand.
 
-A row program such as softmax is a sequence of loops over the row: stage 0 finds the maximum, stage 1 sums the
-exponentials that need it, stage 2 writes the quotients. Fusion and code generation both ask here.
+A row program such as softmax is a sequence of loops over the row: stage 0 finds the maximum, stage
+1 sums the exponentials that need it, stage 2 writes the quotients. Fusion and code generation both
+ask here.
 """
 
 from __future__ import annotations
@@ -25,7 +27,9 @@ def indices(expr: Expr) -> list[Index]:
 
 
 class Stages:
-    """For each expression of a kernel, by identity: `inner` (changes in the inner loops) and `stage`."""
+    """For each expression of a kernel, by identity: `inner` (changes in the inner loops) and
+    `stage`.
+    """
 
     def __init__(self, kernel: Kernel) -> None:
         self.inner: dict[int, bool] = {}
@@ -44,7 +48,9 @@ class Stages:
             axes: set[Axis] = set()
             for index in indices(expr):
                 axes |= index.axes()
-            self.inner[id(expr)] = bool(axes & kernel.inner) or any(self.inner[id(arg)] for arg in expr.args)
+            self.inner[id(expr)] = bool(axes & kernel.inner) or any(
+                self.inner[id(arg)] for arg in expr.args
+            )
             if expr.op == "reduced":
                 self.stage[id(expr)] = self.reduce_stage[expr.data] + 1
             else:
@@ -56,9 +62,13 @@ class Stages:
         return inner, self.stage[id(store.value)]
 
 
-def rewrite(statements: Iterable[Store | Reduce], change: Callable[[Expr], Expr | None],
-            index: Callable[[Index], Index] = lambda index: index) -> list[Store | Reduce]:
-    """Statements with every expression replaced by `change` (None keeps it) and every index by `index`.
+def rewrite(
+    statements: Iterable[Store | Reduce],
+    change: Callable[[Expr], Expr | None] = lambda expr: None,
+    index: Callable[[Index], Index] = lambda index: index,
+) -> list[Store | Reduce]:
+    """Statements with every expression replaced by `change` (None keeps it) and every index by
+    `index`.
 
     Equal expressions of the result are one object.
     """
@@ -96,5 +106,7 @@ def _moved(expr: Expr, index: Callable[[Index], Index]) -> Any:
     return _moved_conditions(data, index) if expr.op == "within" else data
 
 
-def _moved_conditions(conditions: Iterable[Condition], index: Callable[[Index], Index]) -> tuple[Condition, ...]:
+def _moved_conditions(
+    conditions: Iterable[Condition], index: Callable[[Index], Index]
+) -> tuple[Condition, ...]:
     return tuple(condition._replace(index=index(condition.index)) for condition in conditions)

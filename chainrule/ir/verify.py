@@ -23,8 +23,11 @@ def verify(graph: Graph, allowed: Iterable[Node] = ()) -> None:
     for node in topological(graph.outputs):
         for child in node.inputs:
             _require(node, child in earlier, f"its input {child} depends on it")
-        _require(node, node.op.name != "variable" or node in known,
-                 "this variable is not a parameter of the graph")
+        _require(
+            node,
+            node.op.name != "variable" or node in known,
+            "this variable is not a parameter of the graph",
+        )
         _check(node)
         earlier.add(node)
     for output in graph.outputs:
@@ -77,5 +80,8 @@ def _check_specs(node: Node) -> None:
         what = f"{node} from {node.origin} is broken"
         raise VerificationError("verify", what, str(error)) from error
     expected = (specs,) if isinstance(specs, Spec) else tuple(specs)
-    _require(node, node.outputs == expected and (single is None) == (not isinstance(specs, Spec)),
-             f"its inputs make {expected}, it says {node.outputs}")
+    _require(
+        node,
+        node.outputs == expected and (single is None) == (not isinstance(specs, Spec)),
+        f"its inputs make {expected}, it says {node.outputs}",
+    )

@@ -1,4 +1,6 @@
-"""Collapsing loops: neighbouring axes that every access walks as one become one axis. Receives fused blocks."""
+"""Collapsing loops: neighbouring axes that every access walks as one become one axis. Receives
+fused blocks.
+"""
 
 from __future__ import annotations
 
@@ -6,14 +8,13 @@ from collections.abc import Iterator
 
 from chainrule.ir import index as ix
 from chainrule.ir.index import Axis, Index
-from chainrule.ir.plan import Kernel, Reduce, Store
+from chainrule.ir.plan import Block, Kernel, Reduce, Store
 from chainrule.ir.stages import indices, rewrite
-from chainrule.passes.fuse import bodies
-from chainrule.passes.lower import Lowered
+from chainrule.passes.dependencies import bodies
 
 
-def collapse(block: Lowered) -> Lowered:
-    """Before: one loop for each dimension. After: as few and as long loops as the accesses allow."""
+def collapse(block: Block) -> Block:
+    """Before: one loop for each dimension. After: as few loops as the accesses allow."""
     for item in block.items:
         for inner in bodies(item):
             collapse(inner)
@@ -30,13 +31,14 @@ def _collapse_kernel(kernel: Kernel) -> None:
             number += 1
             continue
         joined = Axis(slow.number, slow.size * fast.size)
-        replacement = {fast: ix.of_axis(joined), slow: ix.ZERO}
-        kernel.statements = rewrite(
-            kernel.statements, lambda expr: None, lambda i, r=replacement: i.substitute(r)
-        )
+        kernel.statements = _renamed(kernel.statements, {fast: ix.of_axis(joined), slow: ix.ZERO})
         inner = {joined} if slow in kernel.inner else set()
         kernel.axes = kernel.axes[:number] + (joined,) + kernel.axes[number + 2 :]
         kernel.inner = kernel.inner - {slow, fast} | inner
+
+
+def _renamed(statements: list, replacements: dict[Axis, Index]) -> list:
+    return rewrite(statements, index=lambda index: index.substitute(replacements))
 
 
 def _walked_as_one(kernel: Kernel, slow: Axis, fast: Axis) -> bool:

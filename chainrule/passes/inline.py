@@ -1,4 +1,5 @@
-"""Inlining: the value of a node at an index, as an expression over loads. Lowering asks here for each kernel.
+"""Inlining: the value of a node at an index, as an expression over loads. Lowering asks here for
+each kernel.
 
 Movement operations vanish: they only change the index at which a value is read.
 """
@@ -17,7 +18,9 @@ Conditions = tuple[Condition, ...]
 
 
 class Inliner:
-    """Expressions over the places where values of a block are stored; equal expressions are one object."""
+    """Expressions over the places where values of a block are stored; equal expressions are one
+    object.
+    """
 
     def __init__(self, places: dict[Node, Place]) -> None:
         self.places = places
@@ -47,7 +50,8 @@ class Inliner:
     def value(
         self, node: Node, indices: list[Index], conditions: Conditions = (), own: bool = False
     ) -> Expr:
-        """The element of a node at a multi-index, as an expression. Loads are only made where the conditions hold.
+        """The element of a node at a multi-index, as an expression. Loads are only made where the
+        conditions hold.
 
         `own`: compute it even though it is to be stored.
         """

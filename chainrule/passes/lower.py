@@ -1,6 +1,8 @@
-"""Lowering: a simplified graph becomes kernels, one for each value that must lie in memory; all else is inlined.
+"""Lowering: a simplified graph becomes kernels, one for each value that must lie in memory; all
+else is inlined.
 
-Receives output nodes and the places of the inputs; hands on the kernels (and loops, branches) in topological order.
+Receives output nodes and the places of the inputs; hands on the kernels (and loops, branches) in
+topological order.
 """
 
 from __future__ import annotations
@@ -12,8 +14,9 @@ from chainrule.dtypes import bool_
 from chainrule.ir import index as ix
 from chainrule.ir.contraction import Dimension
 from chainrule.ir.index import Axis, Index
-from chainrule.ir.node import Graph, Node, make, topological
+from chainrule.ir.node import Graph, Node, Spec, make, topological
 from chainrule.ir.plan import (
+    Block,
     Branch,
     Buffer,
     Condition,
@@ -36,14 +39,14 @@ SUMMED = 1000  # Axis numbers of summed letters start here, clear of the output'
 IDENTITY = {"sum": 0, "prod": 1}
 
 
-class Lowered(Inliner):
-    """One block being lowered: the places of its values so far, its items, and the updates to make at its end."""
+class Lowering(Inliner):
+    """One block being lowered: the places of its values so far, its items, and the updates to make
+    at its end.
+    """
 
     def __init__(self, outputs: list[Node], places: dict[Node, Place]) -> None:
         super().__init__(places)
-        self.items: list = []
-        self.temporaries: list[Buffer] = []
-        self.updates: list[tuple[Place, Place]] = []  # (state, its new value)
+        self.block = Block()
         order = topological(outputs, skip=places.__contains__)
         chosen = choose(order, outputs, places)
         for node in order:
@@ -52,13 +55,17 @@ class Lowered(Inliner):
 
     # ---- Memory ----
 
-    def temporary(self, node: Node, name: str = "") -> Place:
-        buffer = Buffer(name or f"t{len(self.temporaries)}", node.shape, node.dtype, "temporary")
-        self.temporaries.append(buffer)
-        return Place(buffer, node.shape)
+    def temporary(self, spec: Spec | Node, prefix: str = "t") -> Place:
+        """Memory of this block for one value."""
+        name = f"{prefix}{len(self.block.temporaries)}"
+        buffer = Buffer(name, spec.shape, spec.dtype, "temporary")
+        self.block.temporaries.append(buffer)
+        return Place(buffer, spec.shape)
 
     def deliver(self, node: Node, target: Place, lasting: bool = True) -> None:
-        """Write the value of a node to a place given from outside; readers may use it there if it lasts."""
+        """Write the value of a node to a place given from outside; readers may use it there if it
+        lasts.
+        """
         self._map(node, target, lasting)
 
     def place(self, node: Node) -> Place:
@@ -89,7 +96,7 @@ class Lowered(Inliner):
     def _emit(self, kernel: Kernel, node: Node) -> None:
         kernel.after, self._pinned = self._pinned, []
         kernel.origin = node.origin
-        self.items.append(kernel)
+        self.block.items.append(kernel)
 
     def _map(self, node: Node, target: Place, lasting: bool = True) -> None:
         """One point of the result for each point of the loops."""
@@ -152,7 +159,7 @@ class Lowered(Inliner):
         if not summed:
             self._emit(Kernel(_axes(indices), statements=[Store(target, place, product)]), node)
             return
-        statements = [
+        statements: list[Store | Reduce] = [
             Reduce(0, "sum", product, node.dtype),
             Store(target, place, Expr("reduced", (), node.dtype, 0)),
         ]
@@ -161,7 +168,9 @@ class Lowered(Inliner):
     def _operand(
         self, node: Node, dimensions: tuple[Dimension, ...], axes: dict[int, Axis]
     ) -> Operand:
-        """An operand as a place in memory read at a linear index: a view of what is stored, or a copy."""
+        """An operand as a place in memory read at a linear index: a view of what is stored, or a
+        copy.
+        """
         indices, conditions = [], []
         for dimension, extent in zip(dimensions, node.shape, strict=True):
             index = Index((), dimension.offset)
@@ -182,7 +191,9 @@ class Lowered(Inliner):
     def _hero(
         self, node: Node, axes: tuple, summed: tuple, left: Operand, right: Operand
     ) -> Hero | None:
-        """The tiled form: the last axis in one operand only, contiguous there (copied so if need be)."""
+        """The tiled form: the last axis in one operand only, contiguous there (copied so if need
+        be).
+        """
         if not axes or not summed or left.conditions or right.conditions:
             return None
         if math.prod(axis.size for axis in (*axes, *summed)) < 512:
@@ -202,14 +213,13 @@ class Lowered(Inliner):
         """A copy of an operand in which `last` is contiguous."""
         axes = sorted(operand.index.axes() - {last}) + [last]
         shape = tuple(axis.size for axis in axes)
-        buffer = Buffer(f"p{len(self.temporaries)}", shape, node.dtype, "temporary")
-        self.temporaries.append(buffer)
+        target = self.temporary(Spec(shape, node.dtype), "p")
         renumbered = {axis: ix.of_axis(Axis(number, axis.size)) for number, axis in enumerate(axes)}
         value = self._load(operand._replace(index=operand.index.substitute(renumbered)))
         indices = list(renumbered.values())
-        store = Store(Place(buffer, shape), ix.flat(indices, shape), value)
+        store = Store(target, ix.flat(indices, shape), value)
         self._emit(Kernel(_axes(indices), statements=[store]), node)
-        return Operand(Place(buffer, shape), ix.flat(map(ix.of_axis, axes), shape), ())
+        return Operand(target, ix.flat(map(ix.of_axis, axes), shape), ())
 
     def _concat(self, node: Node) -> None:
         """Each part is written to its region of the result by a kernel of its own."""
@@ -246,56 +256,59 @@ def _indices(shape: tuple[int, ...]) -> list[Index]:
 
 def _axes(indices: Iterable[Index]) -> tuple[Axis, ...]:
     """The axes of plain indices, in order."""
-    return tuple(index.terms[0][0] for index in indices if index.terms)
+    atoms = [index.terms[0][0] for index in indices if index.terms]
+    return tuple([atom for atom in atoms if isinstance(atom, Axis)])
 
 
-# ---- Control flow: carried values live in buffers of the outer block, bodies are blocks of their own. ----
+# ---- Control flow: carried values live in the outer block, bodies are blocks of their own. ----
 
 
 def lower(
-    outputs: list[tuple[Node, Place | None]],
+    outputs: list[tuple[Node, Place]],
     places: dict[Node, Place],
-    updates: list[tuple[Node, Place]] = (),
-) -> Lowered:
-    """Lower one block: deliver `outputs` to their places, and note `updates` (new value, state) for scheduling."""
-    nodes = [node for node, _ in outputs] + [node for node, _ in updates]
-    block = Lowered(nodes, places)
+    updates: Iterable[tuple[Node, Place]] = (),
+) -> Block:
+    """Before: a graph, and places for its inputs. After: kernels that deliver `outputs` to their
+    places. `updates` (new value, state) are computed but left for scheduling to settle.
+    """
+    updates = list(updates)
+    lowering = Lowering([node for node, _ in (*outputs, *updates)], places)
+    block = lowering.block
     for node, target in outputs:
-        if target is not None:
-            block.deliver(node, target)
+        lowering.deliver(node, target)
     for node, state in updates:
-        if block.places.get(node) == state:
+        if places.get(node) == state:
             continue
-        fresh = node in block.places and block.places[node].buffer in block.temporaries
-        if not fresh or any(new == block.places[node] for _, new in block.updates):
-            copy = block.temporary(node)
-            block.deliver(node, copy)
+        own = places[node].buffer in block.temporaries if node in places else False
+        if not own or any(new == places[node] for _, new in block.updates):
+            copy = lowering.temporary(node)
+            lowering.deliver(node, copy)
             block.updates.append((state, copy))
         else:
-            block.updates.append((state, block.places[node]))
+            block.updates.append((state, places[node]))
     return block
 
 
-def _carry(outer: Lowered, initial: Iterable[Node]) -> list[Place]:
+def _carry(outer: Lowering, initial: Iterable[Node]) -> list[Place]:
     """Buffers for carried values, filled with the initial ones."""
     carried = []
     for node in initial:
-        target = outer.temporary(node, f"carry{len(outer.temporaries)}")
+        target = outer.temporary(node, "carry")
         outer.deliver(node, target, lasting=False)
         carried.append(target)
     return carried
 
 
-def _results(outer: Lowered, node: Node, places: list[Place]) -> None:
+def _results(outer: Lowering, node: Node, places: list[Place]) -> None:
     for index, place in enumerate(places):
         outer.places[make("pick", node, index=index)] = place
 
 
-def _body(graph: Graph, places: list[Place], outputs: list, updates: list) -> Lowered:
+def _body(graph: Graph, places: list[Place], outputs: list, updates: list) -> Block:
     return lower(outputs, dict(zip(graph.parameters, places, strict=True)), updates)
 
 
-def _lower_scan(outer: Lowered, node: Node) -> None:
+def _lower_scan(outer: Lowering, node: Node) -> None:
     body, constants, carried, length, reverse = (
         node.attributes[name] for name in ("body", "constants", "carried", "length", "reverse")
     )
@@ -303,11 +316,7 @@ def _lower_scan(outer: Lowered, node: Node) -> None:
     slices = [outer.place(child) for child in node.inputs[constants + carried :]]
     carry = _carry(outer, node.inputs[constants : constants + carried])
     turn = Turn(length, reverse)
-    stacked = []
-    for spec in node.outputs[carried:]:
-        buffer = Buffer(f"y{len(outer.temporaries)}", spec.shape, spec.dtype, "temporary")
-        outer.temporaries.append(buffer)
-        stacked.append(Place(buffer, spec.shape))
+    stacked = [outer.temporary(spec, "y") for spec in node.outputs[carried:]]
     _results(outer, node, carry + stacked)
     if not length:
         return
@@ -320,7 +329,7 @@ def _lower_scan(outer: Lowered, node: Node) -> None:
         ],
         list(zip(body.outputs[:carried], carry, strict=True)),
     )
-    outer.items.append(Loop(turn, inner))
+    outer.block.items.append(Loop(turn, inner))
 
 
 def _slice(place: Place, turn: Turn) -> Place:
@@ -329,32 +338,27 @@ def _slice(place: Place, turn: Turn) -> Place:
     return Place(place.buffer, shape, (*place.turns, (turn, math.prod(shape))))
 
 
-def _lower_while(outer: Lowered, node: Node) -> None:
+def _lower_while(outer: Lowering, node: Node) -> None:
     constants = node.attributes["constants"]
     fixed = [outer.place(child) for child in node.inputs[:constants]]
     carry = _carry(outer, node.inputs[constants:])
     _results(outer, node, carry)
-    flag = Place(Buffer("flag", (), bool_, "temporary"), ())
-    outer.temporaries.append(flag.buffer)
+    flag = outer.temporary(Spec((), bool_), "flag")
     condition, body = node.attributes["condition"], node.attributes["body"]
     test = _body(condition, fixed + carry, [(condition.outputs[0], flag)], [])
     inner = _body(body, fixed + carry, [], list(zip(body.outputs, carry, strict=True)))
-    outer.items.append(While(test, flag, inner))
+    outer.block.items.append(While(test, flag, inner))
 
 
-def _lower_cond(outer: Lowered, node: Node) -> None:
+def _lower_cond(outer: Lowering, node: Node) -> None:
     flag, *operands = [outer.place(child) for child in node.inputs]
-    results = []
-    for spec in node.outputs:
-        buffer = Buffer(f"b{len(outer.temporaries)}", spec.shape, spec.dtype, "temporary")
-        outer.temporaries.append(buffer)
-        results.append(Place(buffer, spec.shape))
+    results = [outer.temporary(spec, "b") for spec in node.outputs]
     _results(outer, node, results)
     branches = [
         _body(graph, operands, list(zip(graph.outputs, results, strict=True)), [])
         for graph in (node.attributes["then"], node.attributes["otherwise"])
     ]
-    outer.items.append(Branch(flag, *branches))
+    outer.block.items.append(Branch(flag, *branches))
 
 
 _CONTROL = {"scan": _lower_scan, "while": _lower_while, "cond": _lower_cond}

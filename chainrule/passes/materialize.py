@@ -1,4 +1,6 @@
-"""Which values must lie in memory. Receives a block's nodes in order; hands the chosen ones to lowering."""
+"""Which values must lie in memory. Receives a block's nodes in order; hands the chosen ones to
+lowering.
+"""
 
 from __future__ import annotations
 
@@ -47,7 +49,9 @@ DEPTH = 40  # Inlining goes no deeper: it bounds recursion and the size of a ker
 
 
 def choose(order: list[Node], outputs: list[Node], inputs: Container[Node]) -> set[Node]:
-    """The nodes to store: results, roots, operands of contractions, and what would be computed again too often."""
+    """The nodes to store: results, roots, operands of contractions, and what would be computed
+    again too often.
+    """
     chosen = {node for node in order if node.op.name in ROOTS}
     chosen |= {node for node in set(order).intersection(outputs) if _computes(node)}
     for node in order:
@@ -87,7 +91,9 @@ def _viewed(node: Node) -> Node:
 
 
 def _inlined_costs(order: list[Node], chosen: set[Node]) -> dict[Node, float]:
-    """The cost of one element with everything inlined; too deep nestings are cut by adding to `chosen`."""
+    """The cost of one element with everything inlined; too deep nestings are cut by adding to
+    `chosen`.
+    """
     cost: dict[Node, float] = defaultdict(int)
     depth: dict[Node, int] = defaultdict(int)
     for node in order:

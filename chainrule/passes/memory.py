@@ -1,20 +1,26 @@
-"""Memory: every temporary gets its place in one arena before anything runs. Receives scheduled blocks."""
+"""Memory: every temporary gets its place in one arena before anything runs. Receives scheduled
+blocks.
+"""
 
 from __future__ import annotations
 
 from chainrule.ir.plan import Barrier, Block, Buffer, Program
-from chainrule.passes.fuse import bodies, touched
+from chainrule.passes.dependencies import bodies, touched
 
 ALIGNMENT = 64
 
 
 def memory(block: Block, slots: list[Buffer]) -> Program:
-    """Before: temporaries without addresses. After: offsets in an arena; those never alive together may share."""
+    """Before: temporaries without addresses. After: offsets in an arena; those never alive together
+    may share.
+    """
     return Program(block, slots, _place(block, 0))
 
 
 def _place(block: Block, base: int) -> int:
-    """Give the block's temporaries offsets from `base` on, and those of inner blocks; returns the end."""
+    """Give the block's temporaries offsets from `base` on, and those of inner blocks; returns the
+    end.
+    """
     spans, inner = _lifetimes(block)
     free = _Arena(base)
     end = base
@@ -44,7 +50,7 @@ def _lifetimes(block: Block) -> tuple[dict[Buffer, tuple[int, int]], list[tuple[
     """
     own = set(block.temporaries)
     spans: dict[Buffer, tuple[int, int]] = {}
-    inner = []
+    inner: list[tuple[int, object]] = []
     time = 0
     for item in block.items:
         time += block.serial or isinstance(item, Barrier)

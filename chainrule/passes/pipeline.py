@@ -1,7 +1,7 @@
 """The compiler's passes in order. Receives a Job (a traced function), hands on a planned Program.
 
-Each pass can be timed and printed by name (`CHAINRULE_DUMP=fuse,memory`); graphs and programs are verified after
-every pass where `config.verify` is set, as it is in all tests.
+Each pass can be timed and printed by name (`CHAINRULE_DUMP=fuse,memory`); graphs and programs are
+verified after every pass where `config.verify` is set, as it is in all tests.
 """
 
 from __future__ import annotations
@@ -15,11 +15,11 @@ from chainrule.config import config
 from chainrule.ir.describe import block_text, program_text
 from chainrule.ir.listing import graph_text
 from chainrule.ir.node import Graph, Node, topological
-from chainrule.ir.plan import Buffer, Place, Program
+from chainrule.ir.plan import Block, Buffer, Place, Program
 from chainrule.ir.verify import verify
 from chainrule.passes.collapse import collapse
 from chainrule.passes.fuse import fuse
-from chainrule.passes.lower import Lowered, lower
+from chainrule.passes.lower import lower
 from chainrule.passes.memory import memory
 from chainrule.passes.schedule import schedule
 from chainrule.passes.simplify import simplify
@@ -28,7 +28,9 @@ from chainrule.passes.verify import verify_block
 
 @dataclass
 class Job:
-    """A function to compile: `outputs` of `parameters`, and `updates`: parameter number -> its new content."""
+    """A function to compile: `outputs` of `parameters`, and `updates`: parameter number -> its new
+    content.
+    """
 
     parameters: list[Node]
     outputs: list[Node]
@@ -43,7 +45,9 @@ class Job:
 
 
 def _simplify(job: Job) -> Job:
-    """Before: the graph as traced. After: an equivalent graph without marks, identities and foldable constants."""
+    """Before: the graph as traced. After: an equivalent graph without marks, identities and
+    foldable constants.
+    """
     results = simplify([*job.outputs, *job.updates.values()])
     job.outputs = results[: len(job.outputs)]
     job.updates = dict(zip(job.updates, results[len(job.outputs) :], strict=True))
@@ -52,8 +56,10 @@ def _simplify(job: Job) -> Job:
     return job
 
 
-def _lower(job: Job) -> Lowered:
-    """Before: a graph. After: kernels, one for each value that is stored, all views turned into indices."""
+def _lower(job: Job) -> Block:
+    """Before: a graph. After: kernels, one for each value that is stored, all views turned into
+    indices.
+    """
     places: dict[Node, Place] = {}
     for number, node in enumerate(job.parameters):
         kind = "state" if number in job.updates else "input"

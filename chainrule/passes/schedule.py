@@ -1,6 +1,8 @@
-"""Scheduling: in which order items run, which kernels all threads share, and where the threads must meet.
+"""Scheduling: in which order items run, which kernels all threads share, and where the threads must
+meet.
 
-Receives fused blocks; settles which new state is written in place, and hands on Blocks with Barriers.
+Receives fused blocks; settles which new state is written in place, and hands on Blocks with
+Barriers.
 """
 
 from __future__ import annotations
@@ -24,24 +26,25 @@ from chainrule.ir.plan import (
     While,
 )
 from chainrule.ir.stages import Stages
-from chainrule.passes.fuse import Dependencies, bodies
-from chainrule.passes.lower import Lowered
+from chainrule.passes.dependencies import Dependencies, bodies
 from chainrule.passes.materialize import COST
 
 LANES = 16  # Work is counted in vector instructions of about this width.
-SMALL_PROGRAM = 100_000  # Below this much work (about 20 us) waking other threads and meeting them costs more than it saves.
+# Below this much work (about 20 us) waking other threads and meeting them costs more than it saves.
+SMALL_PROGRAM = 100_000
 SMALL_KERNEL = 1000  # Below this much work (about 0.3 us) a kernel is not worth splitting.
 
 
-def schedule(block: Lowered) -> Block:
-    """Before: items in an order that respects data. After: the final order, with barriers and in-place updates.
+def schedule(block: Block) -> Block:
+    """Before: items in an order that respects data. After: the final order, with barriers and
+    in-place updates.
 
     Deterministic: the result does not depend on the number of threads.
     """
     return _schedule(block, serial=work(block) < SMALL_PROGRAM)
 
 
-def _schedule(block: Lowered, serial: bool) -> Block:
+def _schedule(block: Block, serial: bool) -> Block:
     graph = Dependencies(block.items)
     copies = _settle_updates(block, graph)
     items = graph.ordered() + copies
@@ -71,8 +74,10 @@ def _nested(item: object, serial: bool) -> object:
 
 
 def work(item: object) -> float:
-    """Estimated vector instructions of an item or block; a loop of unknown length counts as one turn."""
-    if isinstance(item, (Lowered, Block)):
+    """Estimated vector instructions of an item or block; a loop of unknown length counts as one
+    turn.
+    """
+    if isinstance(item, Block):
         return sum(work(inner) for inner in item.items)
     if isinstance(item, Kernel):
         return kernel_work(item)
@@ -99,8 +104,9 @@ def is_serial(kernel: Kernel) -> bool:
 # ---- State in place ----
 
 
-def _settle_updates(block: Lowered, graph: Dependencies) -> list[Kernel]:
-    """Let each new state be computed in the state's own memory where no one needs the old one any more.
+def _settle_updates(block: Block, graph: Dependencies) -> list[Kernel]:
+    """Let each new state be computed in the state's own memory where no one needs the old one any
+    more.
 
     Returns the copies that remain to be made at the end of the block.
     """
@@ -141,7 +147,9 @@ def _in_place(graph: Dependencies, state: Place, new: Place) -> bool:
 
 
 def _reads_before_writing(kernel: Kernel, state: Place, new: Place) -> bool:
-    """Whether a kernel that would store `new` over `state` reads each old element no later than it writes there."""
+    """Whether a kernel that would store `new` over `state` reads each old element no later than it
+    writes there.
+    """
     if kernel.special is not None:
         return False
     if kernel.hero is not None and state.buffer in (
@@ -163,7 +171,8 @@ def _reads_before_writing(kernel: Kernel, state: Place, new: Place) -> bool:
         for load in loads
     ):
         return False
-    # In a kernel of several loops the old value could be read in a later loop than the one that stores.
+    # In a kernel of several loops the old value could be read in a later loop than the one that
+    # stores.
     return Stages(kernel).count == 1 or _outer_only(kernel, stores[0])
 
 
@@ -232,7 +241,8 @@ def _runs_serially(item: object) -> bool:
 
 
 def _with_barriers(items: list) -> list:
-    """Put a barrier wherever an item needs what another thread may still be making, or overwrites what one reads.
+    """Put a barrier wherever an item needs what another thread may still be making, or overwrites
+    what one reads.
 
     Among the items that are ready, those that need no barrier go first.
     """

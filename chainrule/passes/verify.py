@@ -1,4 +1,6 @@
-"""Checks on lowered and scheduled blocks after every pass. Raises VerificationError: a defect of the compiler."""
+"""Checks on lowered and scheduled blocks after every pass. Raises VerificationError: a defect of
+the compiler.
+"""
 
 from __future__ import annotations
 
@@ -8,11 +10,13 @@ from typing import Any
 from chainrule.errors import VerificationError
 from chainrule.ir.index import Index
 from chainrule.ir.plan import Barrier, Buffer, Expr, Kernel, Program, Reduce
-from chainrule.passes.fuse import bodies, touched
+from chainrule.passes.dependencies import bodies, touched
 
 
 def verify_block(name: str, work: Any) -> None:
-    """Every place is written before it is read and no store can leave its array; at the end all memory is placed."""
+    """Every place is written before it is read and no store can leave its array; at the end all
+    memory is placed.
+    """
     block = work.block if isinstance(work, Program) else work
     _verify_items(name, block, set())
     if isinstance(work, Program):

@@ -1,4 +1,5 @@
-"""A loaded program bound to memory. Receives arrays and boxes from `jit`, runs the program on them, returns arrays.
+"""A loaded program bound to memory. Receives arrays and boxes from `jit`, runs the program on them,
+returns arrays.
 
 State is updated in its own memory; a call allocates nothing but its results.
 """
@@ -19,7 +20,9 @@ ALIGNMENT = 64
 
 
 class Slot(NamedTuple):
-    """What one pointer of the program stands for: kind is "state", "box" (only read), "input", "constant", "output"."""
+    """What one pointer of the program stands for: kind is "state", "box" (only read), "input",
+    "constant", "output".
+    """
 
     kind: str
     shape: tuple[int, ...]
@@ -35,8 +38,8 @@ class Holder(Protocol):
 def aligned_zeros(shape: tuple[int, ...], dtype: np.dtype) -> np.ndarray:
     """An array that starts at a cache line.
 
-    Its memory belongs to a bytearray, not to another array: so every view of it refers to the array itself, and
-    references to the array tell whether somebody looks on.
+    Its memory belongs to a bytearray, not to another array: so every view of it refers to the array
+    itself, and references to the array tell whether somebody looks on.
     """
     memory = bytearray(math.prod(shape) * dtype.itemsize + ALIGNMENT)
     start = -ctypes.addressof(ctypes.c_char.from_buffer(memory)) % ALIGNMENT
@@ -88,7 +91,8 @@ class Executable:
         seen, written = self._seen, self._written
         for place, box in enumerate(boxes):
             value = box._value
-            # Three references are the box's, this variable's and the call's own: then nobody else looks on.
+            # Three references are the box's, this variable's and the call's own: then nobody else
+            # looks on.
             if seen[place]() is not value or (written[place] and sys.getrefcount(value) > 3):
                 self._take(place, box)
         kept = []
@@ -109,7 +113,9 @@ class Executable:
         return [stage.copy() if stage is not None else next(fresh) for _, _, stage in self._outputs]
 
     def _take(self, place: int, box: Holder) -> None:
-        """Make the box's array the program's: a private, aligned copy if it is written and could be seen elsewhere."""
+        """Make the box's array the program's: a private, aligned copy if it is written and could be
+        seen elsewhere.
+        """
         number, slot = self._boxes[place]
         array = box._value
         if self._written[place] or not array.flags.c_contiguous:
