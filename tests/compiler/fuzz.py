@@ -68,7 +68,7 @@ def trained(case: Case, seed) -> Case:
         parameter = parameters[place]
         if choose.random() < 0.5:
             parameters.append(variable(parameter.spec))
-            arrays.append(np.cos(arrays[place]))
+            arrays.append(np.tanh(arrays[place]))
             slope = updates[len(parameters) - 1] = parameters[-1] * 0.9 + slope
         updates[place] = parameter - slope * 0.1
     return Case(parameters, arrays, outputs, updates)

@@ -16,7 +16,7 @@ import numpy as np
 from chainrule.ir import interpret
 from chainrule.ir.contraction import contract_numpy
 
-RUNS = 6
+RUNS = 8
 FACTOR = 8  # The spread of a few runs estimates the largest deviation from below.
 FUNCTIONS = {"exp", "expm1", "log", "log1p", "sin", "cos", "tanh", "erf", "atan2", "power"}
 # The sign of a zero is left open here: a sum starts from 0.0, and x + 0.0 counts as x.
@@ -66,10 +66,14 @@ def errors(seed):
             size = deviation(op.name, arrays, attributes, result)
             if size is None:
                 return result
-            # Errors of full size make the spread, and tip decisions, most reliably.
-            signs = random.choice([-1.0, 1.0], result.shape) * random.uniform(0.5, 1.0, result.shape)
             info = np.finfo(result.dtype)
-            noise = signs * np.maximum(size * info.eps, 2 * float(info.smallest_subnormal))
+            if seed % 2:
+                # By one unit: this meets the values where decisions tip most reliably.
+                noise = random.integers(-1, 2, result.shape) * np.spacing(np.abs(result))
+            else:
+                signs = random.choice([-1.0, 1.0], result.shape)
+                limit = np.maximum(size * info.eps, 2 * float(info.smallest_subnormal))
+                noise = signs * random.uniform(0.5, 1.0, result.shape) * limit
             return np.where(size > 0, result + noise, result).astype(result.dtype)
 
     interpret.compute = compute

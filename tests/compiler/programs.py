@@ -13,7 +13,7 @@ from chainrule.ir.interpret import evaluate
 from chainrule.ir.node import Node, Spec, variable
 from chainrule.ir.plan import Kernel, Program
 from chainrule.passes import schedule
-from chainrule.passes.fuse import bodies
+from chainrule.passes.dependencies import bodies
 from chainrule.passes.pipeline import Job, plan
 from chainrule.runtime.engine import Engine
 from chainrule.runtime.executable import Executable, Slot

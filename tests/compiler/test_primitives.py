@@ -12,7 +12,7 @@ from chainrule.dtypes import ALL, bool_, float32, float64
 from chainrule.errors import ChainruleError
 from chainrule.ir.contraction import plain
 from chainrule.ir.node import OPS, broadcast_to, constant, make, permute, reshape, variable
-from chainrule.ir.ops import CUMULATIVE
+from chainrule.ir.ops.indexing import CUMULATIVE
 
 ELEMENTWISE = [name for name, op in OPS.items() if op.family == "elementwise" and name not in ("cast", "bitcast")]
 # Of 0.0 and -0.0 NumPy takes either, by processor: the sign of a zero is not compared here.
