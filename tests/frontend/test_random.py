@@ -10,7 +10,7 @@ from chainrule.frontend import trace
 from chainrule.frontend.random import stream
 from chainrule.frontend.tensor import node_of
 from chainrule.ir.interpret import evaluate
-from chainrule.ir.ops import philox
+from chainrule.ir.ops.random import philox
 
 # Random123's kat_vectors, philox4x32 with 10 rounds: counter, key, result.
 VECTORS = [
