@@ -1,4 +1,6 @@
-"""The same training steps in PyTorch (eager) and JAX (jit): what `benchmarks/speed.py` compares with."""
+"""The same training steps in PyTorch (eager) and JAX (jit): what `benchmarks/speed.py` compares
+with.
+"""
 
 from __future__ import annotations
 
@@ -40,8 +42,10 @@ def jax_mlp(sizes: list[int], x: np.ndarray, y: np.ndarray, binary: bool = False
     import optax
 
     rng = np.random.default_rng(0)
-    params = [(jnp.asarray(rng.normal(size=(a, b)).astype(np.float32) / np.sqrt(a)), jnp.zeros(b))
-              for a, b in zip(sizes, sizes[1:], strict=False)]
+    params = [
+        (jnp.asarray(rng.normal(size=(a, b)).astype(np.float32) / np.sqrt(a)), jnp.zeros(b))
+        for a, b in zip(sizes, sizes[1:], strict=False)
+    ]
     optimizer = optax.adam(1e-3)
 
     def loss_fn(params, x, y):
@@ -76,8 +80,10 @@ def jax_epoch(sizes: list[int], x: np.ndarray, y: np.ndarray, batch: int) -> Ste
     import optax
 
     rng = np.random.default_rng(0)
-    params = [(jnp.asarray(rng.normal(size=(a, b)).astype(np.float32) / np.sqrt(a)), jnp.zeros(b))
-              for a, b in zip(sizes, sizes[1:], strict=False)]
+    params = [
+        (jnp.asarray(rng.normal(size=(a, b)).astype(np.float32) / np.sqrt(a)), jnp.zeros(b))
+        for a, b in zip(sizes, sizes[1:], strict=False)
+    ]
     optimizer = optax.adam(1e-3)
     x, y = jnp.asarray(x), jnp.asarray(y)
 

@@ -1,9 +1,11 @@
-"""Speed of training steps against PyTorch (eager, 1 and 2 threads) and JAX (jit), measured in one run.
+"""Speed of training steps against PyTorch (eager, 1 and 2 threads) and JAX (jit), measured in one
+run.
 
     python benchmarks/speed.py [--rounds 30] [--busy 2]
 
-Contestants take turns within each round, so that all see the same state of the machine; printed are the median of
-each and of the ratios to the fastest peer, round by round. `--busy N` keeps N other processes busy meanwhile.
+Contestants take turns within each round, so that all see the same state of the machine; printed are
+the median of each and of the ratios to the fastest peer, round by round. `--busy N` keeps N other
+processes busy meanwhile.
 """
 
 from __future__ import annotations
@@ -30,7 +32,9 @@ def network(sizes: list[int]) -> nn.Sequential:
     return nn.Sequential(*layers[:-1])
 
 
-def our_mlp(sizes: list[int], x: np.ndarray, y: np.ndarray, binary: bool = False) -> Callable[[], object]:
+def our_mlp(
+    sizes: list[int], x: np.ndarray, y: np.ndarray, binary: bool = False
+) -> Callable[[], object]:
     """One Adam step, called from Python."""
     model = network(sizes)
     optimizer = optim.Adam(model, learning_rate=1e-3)
@@ -84,8 +88,12 @@ def on_threads(step: Callable[[], object], threads: int) -> Callable[[], object]
     return run
 
 
-def measure(name: str, contestants: dict[str, Callable], repeats: int, rounds: int, per: int = 1) -> None:
-    """Print a table: median and quartiles in microseconds, and the ratio of ours to the fastest peer of the round."""
+def measure(
+    name: str, contestants: dict[str, Callable], repeats: int, rounds: int, per: int = 1
+) -> None:
+    """Print a table: median and quartiles in microseconds, and the ratio of ours to the fastest
+    peer of the round.
+    """
     for run in contestants.values():
         run()
         run()
@@ -99,7 +107,9 @@ def measure(name: str, contestants: dict[str, Callable], repeats: int, rounds: i
                 samples.append(time.perf_counter() - start)
             times[who].append(statistics.median(samples) * 1e6 / per)
     ours = times["chainrule"]
-    peers = [min(row) for row in zip(*[t for who, t in times.items() if who != "chainrule"], strict=True)]
+    peers = [
+        min(row) for row in zip(*[t for who, t in times.items() if who != "chainrule"], strict=True)
+    ]
     ratios = [a / b for a, b in zip(ours, peers, strict=True)]
     print(f"\n{name}")
     for who, values in times.items():
@@ -120,7 +130,10 @@ def main() -> None:
     parser.add_argument("--rounds", type=int, default=20)
     parser.add_argument("--busy", type=int, default=0)
     options = parser.parse_args()
-    neighbours = [multiprocessing.get_context("spawn").Process(target=spin, daemon=True) for _ in range(options.busy)]
+    neighbours = [
+        multiprocessing.get_context("spawn").Process(target=spin, daemon=True)
+        for _ in range(options.busy)
+    ]
     for neighbour in neighbours:
         neighbour.start()
     rng = np.random.default_rng(0)
@@ -135,7 +148,12 @@ def main() -> None:
             "PyTorch 2 threads": on_threads(eager, 2),
             "JAX jit": jax_mlp(sizes, x, y),
         }
-        measure(f"MLP 784-256-128-10, batch {batch}, Adam", contestants, 10 if batch == 64 else 4, options.rounds)
+        measure(
+            f"MLP 784-256-128-10, batch {batch}, Adam",
+            contestants,
+            10 if batch == 64 else 4,
+            options.rounds,
+        )
     x = np.array([[0, 0], [0, 1], [1, 0], [1, 1]], np.float32)
     y = np.array([0, 1, 1, 0], np.float32)
     contestants = {
@@ -150,7 +168,13 @@ def main() -> None:
         "chainrule": our_epoch([10, 32, 32, 1], x, y, 32),
         "JAX scan": jax_epoch([10, 32, 32, 1], x, y, 32),
     }
-    measure("Epoch of 625 steps, 10-32-32-1, batch 32, Adam: one step", contestants, 2, options.rounds, per=625)
+    measure(
+        "Epoch of 625 steps, 10-32-32-1, batch 32, Adam: one step",
+        contestants,
+        2,
+        options.rounds,
+        per=625,
+    )
     for neighbour in neighbours:
         neighbour.terminate()
 

@@ -69,7 +69,11 @@ def of(thing: object) -> DType:
         return thing
     if thing is float:
         return default_float()
-    found = _BY_PYTHON.get(thing) or _BY_NAME.get(thing) if isinstance(thing, (type, str)) else None
+    found = None
+    if isinstance(thing, str):
+        found = _BY_NAME.get(thing)
+    elif isinstance(thing, type):
+        found = _BY_PYTHON.get(thing)
     if found is None:
         try:
             found = _BY_NUMPY.get(np.dtype(thing))

@@ -1,4 +1,6 @@
-"""`jit`: what a compiled function may be given, what it writes back, when it compiles, and what it promises of memory."""
+"""`jit`: what a compiled function may be given, what it writes back, when it compiles, and what it
+promises of memory.
+"""
 
 from __future__ import annotations
 
@@ -109,8 +111,10 @@ def test_a_ragged_batch_compiles_once_and_says_so(caplog: pytest.LogCaptureFixtu
                 step(model, opt, x[start : start + 32], y[start : start + 32])
     assert len(step.compiled) == 2
     assert len(caplog.messages) == 1
-    assert re.search(r"step is compiled again: argument leaf 2 was float32\[32, 20\] and is float32\[6, 20\]",
-                     caplog.messages[0])
+    assert re.search(
+        r"step is compiled again: argument leaf 2 was float32\[32, 20\] and is float32\[6, 20\]",
+        caplog.messages[0],
+    )
 
 
 def test_settings_are_part_of_the_program() -> None:
@@ -226,7 +230,9 @@ def test_python_if_on_a_traced_value_is_an_error_with_its_line() -> None:
     assert re.match(
         r"\[jit\] .* was asked of a traced bool\[\] at .*test_jit\.py:\d+; while a function is being compiled or "
         r"mapped, values are not known yet; use cr\.where or cr\.cond for a choice, cr\.scan or cr\.while_loop for "
-        r"a loop$", str(error.value))
+        r"a loop$",
+        str(error.value),
+    )
 
 
 def test_an_error_while_tracing_leaves_the_model_as_it_was() -> None:
@@ -273,7 +279,9 @@ def resident() -> int:
     return int(Path("/proc/self/statm").read_text().split()[1]) * os.sysconf("SC_PAGE_SIZE")
 
 
-@pytest.mark.skipif(not Path("/proc/self/statm").exists(), reason="needs Linux's account of resident memory")
+@pytest.mark.skipif(
+    not Path("/proc/self/statm").exists(), reason="needs Linux's account of resident memory"
+)
 def test_ten_thousand_steps_allocate_nothing_that_grows() -> None:
     model, step = network(20, 8, 5), make_step()
     opt = optim.Adam(model, learning_rate=1e-3)
@@ -307,9 +315,24 @@ print(float(step(model, opt, x, np.array([0, 1, 0, 1]))), len(made))
 """
 
 
-def test_a_second_process_takes_the_program_from_the_disk_without_any_compiler(tmp_path: Path) -> None:
-    environment = {**os.environ, "PATH": "", "CHAINRULE_CACHE": str(tmp_path / "cache"), "CHAINRULE_THREADS": "1"}
-    runs = [subprocess.run([sys.executable, "-c", SCRIPT], env=environment, capture_output=True, text=True, check=True)
-            for _ in range(2)]
+def test_a_second_process_takes_the_program_from_the_disk_without_any_compiler(
+    tmp_path: Path,
+) -> None:
+    environment = {
+        **os.environ,
+        "PATH": "",
+        "CHAINRULE_CACHE": str(tmp_path / "cache"),
+        "CHAINRULE_THREADS": "1",
+    }
+    runs = [
+        subprocess.run(
+            [sys.executable, "-c", SCRIPT],
+            env=environment,
+            capture_output=True,
+            text=True,
+            check=True,
+        )
+        for _ in range(2)
+    ]
     (loss, compiled), (same, again) = (run.stdout.split() for run in runs)
     assert loss == same and compiled == "1" and again == "0"

@@ -1,4 +1,6 @@
-"""Recording. Transforms open levels here; operations on tensors become nodes of the graph while one is open."""
+"""Recording. Transforms open levels here; operations on tensors become nodes of the graph while one
+is open.
+"""
 
 from __future__ import annotations
 
@@ -21,7 +23,8 @@ _PACKAGE = os.path.dirname(os.path.dirname(os.path.abspath(__file__))) + os.sep
 class Session:
     """All recording from the outermost transform to its end.
 
-    `values` holds what is known of its nodes; `assigned` the boxes that got a new content, with the value before.
+    `values` holds what is known of its nodes; `assigned` the boxes that got a new content, with the
+    value before.
     """
 
     __slots__ = ("values", "assigned")
@@ -51,9 +54,10 @@ class Held(NamedTuple):
 class Level:
     """One open transform.
 
-    `kind` is "grad" (values are known, Python control flow works), "map" (vmap: values are unknown),
-    "body" (scan, cond, while: `boxes` finds those that the body reads and assigns), or "jit" (boxes must be passed).
-    `symbolic` says that values are unknown here or further out; `training` that a model is being differentiated.
+    `kind` is "grad" (values are known, Python control flow works), "map" (vmap: values are
+    unknown), "body" (scan, cond, while: `boxes` finds those that the body reads and assigns), or
+    "jit" (boxes must be passed). `symbolic` says that values are unknown here or further out;
+    `training` that a model is being differentiated.
     """
 
     __slots__ = ("kind", "symbolic", "outer", "boxes", "training")
@@ -100,7 +104,8 @@ def level(kind: str, differentiates: bool = False) -> Iterator[tuple[Session, Le
 
 @contextmanager
 def training(mode: bool = True) -> Iterator[None]:
-    """Within this block modules behave as in training (`mode=True`) or as in use (`mode=False`), come what may.
+    """Within this block modules behave as in training (`mode=True`) or as in use (`mode=False`),
+    come what may.
 
     Without it a model trains exactly while a derivative of it is being taken.
     """
@@ -124,7 +129,11 @@ def user_origin() -> Origin:
     while frame is not None and frame.f_code.co_filename.startswith(_PACKAGE):
         frame = frame.f_back
     module = ".".join(state.modules)
-    return Origin(frame.f_code.co_filename, frame.f_lineno, module) if frame is not None else Origin("", 0, module)
+    return (
+        Origin(frame.f_code.co_filename, frame.f_lineno, module)
+        if frame is not None
+        else Origin("", 0, module)
+    )
 
 
 def note_origin() -> None:
@@ -158,7 +167,8 @@ def _box_node(box: Any, at: Level | None) -> Node:
             at.admit(box, variable(Spec(box.shape, box.dtype), box.name))
         else:
             raise TraceError(
-                "jit", f"{box.describe()} is used in a compiled function but was not passed to it",
+                "jit",
+                f"{box.describe()} is used in a compiled function but was not passed to it",
                 "a captured parameter would be frozen into the program at its present value",
                 f"pass the module that owns it as an argument ({user_origin()})",
             )
