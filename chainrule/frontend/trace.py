@@ -68,7 +68,7 @@ class Level:
         self.boxes: dict[Any, Held] = {}
 
     def admit(self, box: Any, inside: Node) -> None:
-        """From now on `inside` stands for the box; what it held comes back when the level closes."""
+        """From now on `inside` stands for the box; what it held comes back at the level's end."""
         self.boxes[box] = Held(box._node, box._session, box._value, inside)
         box._node, box._session, box._value = inside, state.session, None
 
