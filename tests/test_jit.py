@@ -228,9 +228,9 @@ def test_python_if_on_a_traced_value_is_an_error_with_its_line() -> None:
     with pytest.raises(TraceError) as error:
         absolute(1.0)
     assert re.match(
-        r"\[jit\] .* was asked of a traced bool\[\] at .*test_jit\.py:\d+; while a function is "
-        r"being compiled or mapped, values are not known yet; use cr\.where or cr\.cond for a choice, "
-        r"cr\.scan or cr\.while_loop for a loop$",
+        r"\[jit\] .* was asked of a traced bool\[\] at .*test_jit\.py:\d+; "
+        r"while a function is being compiled or mapped, values are not known yet; "
+        r"use cr\.where or cr\.cond for a choice, cr\.scan or cr\.while_loop for a loop$",
         str(error.value),
     )
 
