@@ -45,6 +45,10 @@ class GradientError(ChainruleError, AssertionError):
     """A derivative that finite differences contradict."""
 
 
+class NanError(ChainruleError, ArithmeticError):
+    """A NaN that an operation made, while `config.debug_nans` is set."""
+
+
 class DataError(ChainruleError, ValueError):
     """A table, column or target that cannot be trained on."""
 

@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from chainrule import dtypes, explain, tree
+from chainrule import debug, dtypes, explain, tree
 from chainrule.compiler import Compiled, Traced
 from chainrule.config import config
 from chainrule.errors import ArgumentError
@@ -55,6 +55,8 @@ class Call:
 class Jitted:
     """A function that is compiled for each kind of arguments it meets: see `jit`."""
 
+    __name__: str
+
     def __init__(self, function: Callable) -> None:
         functools.update_wrapper(self, function)
         self.function = function
@@ -81,6 +83,9 @@ class Jitted:
         if bound is None:
             bound = self._bind(quick, *tree.flatten((args, kwargs), stop=Stateful))
         compiled, boxes = bound
+        if config.debug_nans:
+            graph = compiled.program.traced
+            return compiled.rebuild(debug.watched(compiled.run, graph, boxes, inputs))
         return compiled.rebuild(compiled.run(boxes, inputs))
 
     def plan(self, *args: Any, **kwargs: Any) -> Plan:

@@ -15,6 +15,7 @@ PACKAGE = ROOT / "chainrule"
 LAYERS = (
     ("base",),
     ("ir",),
+    ("debug",),
     ("frontend", "autodiff", "passes", "codegen", "runtime"),
     ("control", "transforms", "compiler"),
     ("marks",),

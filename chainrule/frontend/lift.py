@@ -14,8 +14,7 @@ from chainrule.config import config
 from chainrule.dtypes import DType, default_float, float64
 from chainrule.errors import ArgumentError, AxisError, DTypeError, ShapeError
 from chainrule.frontend import trace
-from chainrule.frontend.tensor import Box, Tensor, apply, concrete, node_of
-from chainrule.ir import interpret
+from chainrule.frontend.tensor import Box, Tensor, apply, computed, concrete, node_of
 from chainrule.ir.node import OPS, Spec
 
 Operand: TypeAlias = Tensor | np.ndarray | bool | int | float
@@ -214,7 +213,7 @@ def elementwise(op: str, *values: Any, where: str = "", floats: bool = False) ->
     ]
     shape = broadcast_shape(where, [array.shape for array in arrays])
     OPS[op].infer(*[Spec(shape, dtype)] * len(arrays))
-    return Tensor(interpret.compute(OPS[op], arrays, {}))
+    return Tensor(computed(OPS[op], arrays, {}))
 
 
 def axis_of(axis: Any, rank: int, where: str) -> int:

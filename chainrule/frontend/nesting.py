@@ -10,7 +10,8 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from chainrule import tree
+from chainrule import debug, tree
+from chainrule.config import config
 from chainrule.frontend import trace
 from chainrule.frontend.lift import lift
 from chainrule.frontend.tensor import Box, Tensor, node_of
@@ -40,6 +41,8 @@ def tensors(nodes: Iterable[Node]) -> list[Tensor]:
     if trace.state.level.symbolic:
         return [Tensor(None, node) for node in nodes]
     values = evaluate(nodes, trace.state.session.values)
+    if config.debug_nans and any(map(debug.has_nan, values)):
+        debug.locate(nodes, trace.state.session.values)
     trace.state.session.values.update(zip(nodes, values, strict=True))
     return [Tensor(value, node) for value, node in zip(values, nodes, strict=True)]
 

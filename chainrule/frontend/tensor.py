@@ -9,12 +9,13 @@ from typing import Any
 
 import numpy as np
 
-from chainrule import dtypes
+from chainrule import debug, dtypes
+from chainrule.config import config
 from chainrule.dtypes import DType
 from chainrule.errors import ArgumentError, ImmutableError, ShapeError, TraceError
 from chainrule.frontend import trace
 from chainrule.ir import interpret
-from chainrule.ir.node import OPS, Node, Spec, make, pick
+from chainrule.ir.node import OPS, Node, Op, Spec, make, pick
 
 # What the methods of Tensor call: the modules of `frontend.functions` enter theirs here.
 composed: dict[str, Callable] = {}
@@ -373,18 +374,26 @@ def concrete(tensor: Tensor, use: str = "its value") -> np.ndarray:
         ) from None
 
 
+def computed(op: Op, arrays: list, attributes: dict[str, Any]) -> Any:
+    """A primitive on arrays. With `config.debug_nans`, raises NanError where it makes a NaN."""
+    result = interpret.compute(op, arrays, attributes)
+    if config.debug_nans:
+        debug.check(op, arrays, attributes, result, trace.user_origin)
+    return result
+
+
 def apply(op: str, *tensors: Tensor, **attributes: Any) -> Any:
     """One primitive on tensors: computed where values are known, recorded in an open transform."""
     level = trace.state.level
     if level is None:
         OPS[op].infer(*tensors, **attributes)
-        result = interpret.compute(OPS[op], [concrete(tensor) for tensor in tensors], attributes)
+        result = computed(OPS[op], [concrete(tensor) for tensor in tensors], attributes)
         return tuple(map(Tensor, result)) if isinstance(result, tuple) else Tensor(result)
     trace.note_origin()
     node = make(op, *[node_of(tensor) for tensor in tensors], **attributes)
     known = not level.symbolic and all(tensor._value is not None for tensor in tensors)
     value = (
-        interpret.compute(node.op, [tensor._value for tensor in tensors], attributes)
+        computed(node.op, [tensor._value for tensor in tensors], attributes)
         if known
         else None
     )
