@@ -19,6 +19,7 @@ from chainrule.codegen import llvm
 from chainrule.codegen.measure import mark_ir, peak_flops, peak_ir
 from chainrule.codegen.program import emit_program
 from chainrule.codegen.threads import barrier_ir, pool_ir
+from chainrule.config import config
 from chainrule.ir.fingerprint import fingerprint
 from chainrule.ir.node import Node
 from chainrule.ir.plan import Program
@@ -66,10 +67,13 @@ def _compiler_version() -> str:
 def _object(
     name: str, make_ir: Callable[[], str], facts: Callable[[], dict] = dict
 ) -> tuple[bytes, dict]:
-    """Object code and the facts stored with it: from the disk cache, else compiled and put there."""
+    """Object code and the facts stored with it: from the disk cache, else compiled and put there.
+
+    Dumps need every pass to run.
+    """
     name = key(name, _compiler_version(), llvm.host_fingerprint(), str(llvm.vector_bytes()))
     found = _cache().load(name)
-    if found is None:
+    if found is None or config.dump:
         text = make_ir()
         found = llvm.compile_ir(text), facts()
         _cache().store(name, *found)

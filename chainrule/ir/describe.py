@@ -39,7 +39,7 @@ _INFIX = {
     "bitwise_xor": ("^", 2), "shift_left": ("<<", 2), "shift_right": (">>", 2),
 }  # fmt: skip
 _CHAINED = {"add", "multiply"}  # a + (b + c) needs no brackets to be read.
-_ATOM, _UNARY, _SUM, _AND = 10, 8, 5, 1  # How tightly other texts bind.
+_ATOM, _UNARY, _SUM, _BITS, _AND = 10, 8, 5, 2, 1  # How tightly other texts bind.
 _PLAIN = {"load", "constant", "hero", "reduced", "index"}
 
 
@@ -220,8 +220,11 @@ class KernelText:
         op, args = expr.op, [self.texts[id(arg)] for arg in expr.args]
         if op in _INFIX:
             symbol, level = _INFIX[op]
-            left = _bracketed(args[0], level)
-            right = _bracketed(args[1], level if op in _CHAINED else level + 1)
+            need = _UNARY if level == _BITS else level
+            left, right = (
+                _bracketed(args[0], need),
+                _bracketed(args[1], need + (op not in _CHAINED)),
+            )
             return f"{left} {symbol} {right}", level
         if op in ("negative", "invert"):
             return ("-" if op == "negative" else "~") + _bracketed(args[0], _UNARY), _UNARY
@@ -279,12 +282,10 @@ class KernelText:
     def _coordinates(self, index: Index, shape: tuple[int, ...]) -> list[str]:
         """The index along each dimension where that is linear, else the place in memory."""
         index = index.substitute(self.renamed)
-        low, high = index.bounds()
-        if low >= 0 and high < math.prod(shape):
-            parts = ix.unflatten(index, shape)
-            if not any(isinstance(atom, Quotient) for part in parts for atom, _ in part.terms):
-                return list(map(repr, parts))
-        return [repr(index)]
+        parts = ix.unflatten(index, shape)
+        if any(isinstance(atom, Quotient) for part in parts for atom, _ in part.terms):
+            return [repr(index)]
+        return list(map(repr, parts))
 
 
 def _letters() -> Iterator[str]:
