@@ -91,8 +91,8 @@ class Inliner:
                 inside.append(Condition(index + -low, 0, extent))
         value = self.value(x, new, conditions + tuple(inside))
         fill = self._constant(node.attributes["value"], node.dtype)
-        if not fill.data and value.op == "load":
-            return value
+        if value.op == "load" and not fill.data and math.copysign(1, fill.data) > 0:
+            return value  # Loads give 0.0 outside.
         within = self._expr("within", (), bool_, tuple(inside))
         return self._expr("where", (within, value, fill), node.dtype)
 
