@@ -1,11 +1,12 @@
 """How far a compiled result may lie from the interpreter's.
 
-The compiler rounds as the definitions do, except in what is listed here: sums and products of many terms are taken in
-another order, and elementary functions have errors of their own. So the graph is interpreted again with random errors
-of that size put into just these operations, within loops too. The spread of the results is what rounding can do to
-this graph with this data, however ill-conditioned it is: no tolerance has to be guessed, and a graph without such
-operations must agree exactly. Where the errors tip a decision (a comparison, an index, a NaN) anything may come out,
-and the element is not compared.
+The compiler rounds as the definitions do, except in what is listed here: sums and products of many
+terms are taken in another order, and elementary functions have errors of their own. So the graph is
+interpreted again with errors of that size put into just these operations, within loops too. The
+spread of the results is what rounding can do to this graph with this data, however ill-conditioned
+it is: no tolerance has to be guessed, and a graph without such operations must agree exactly. Where
+the errors tip a decision (a comparison, an index, a NaN) anything may come out, and the element is
+not compared.
 """
 
 import contextlib
@@ -20,12 +21,23 @@ RUNS = 8
 FACTOR = 8  # The spread of a few runs estimates the largest deviation from below.
 FUNCTIONS = {"exp", "expm1", "log", "log1p", "sin", "cos", "tanh", "erf", "atan2", "power"}
 # The sign of a zero is left open here: a sum starts from 0.0, and x + 0.0 counts as x.
-ZEROS = {"add", "subtract", "sum", "contract", "cumulative", "scatter_add", "max", "min", "maximum", "minimum"}
+ZEROS = {
+    "add",
+    "subtract",
+    "sum",
+    "contract",
+    "cumulative",
+    "scatter_add",
+    "max",
+    "min",
+    "maximum",
+    "minimum",
+}
 FUNCTION_ULPS = 4  # Ours are within 2 units in the last place, NumPy's in float32 within 4.
 
 
 def deviation(name, arrays, attributes, result):
-    """The largest error, element by element, of a primitive's result in units of the dtype's epsilon; None: exact."""
+    """The largest error of each element, in units of the dtype's epsilon; None: exact."""
     if name in FUNCTIONS:
         return FUNCTION_ULPS * np.abs(result)
     if name == "sum":
@@ -41,7 +53,9 @@ def deviation(name, arrays, attributes, result):
     if name == "cumulative" and attributes["kind"] == "sum":
         return _of_terms(np.cumsum(np.abs(arrays[0]), -1), result.shape[-1], 1)
     if name == "scatter_add":
-        return _of_terms(interpret.OPS[name].numpy(np.abs(arrays[0]), arrays[1], np.abs(arrays[2])), 2, 1)
+        return _of_terms(
+            interpret.OPS[name].numpy(np.abs(arrays[0]), arrays[1], np.abs(arrays[2])), 2, 1
+        )
     return None
 
 
@@ -61,19 +75,13 @@ def errors(seed):
             return result
         with np.errstate(all="ignore"):
             if op.name in ZEROS:
-                sides = random.choice([-1, 1], result.shape).astype(result.dtype)
-                result = np.where(result == 0, np.copysign(result, sides), result)
+                result = np.where(
+                    result == 0, np.copysign(result, _signs(seed, random, result)), result
+                )
             size = deviation(op.name, arrays, attributes, result)
             if size is None:
                 return result
-            info = np.finfo(result.dtype)
-            if seed % 2:
-                # By one unit: this meets the values where decisions tip most reliably.
-                noise = random.integers(-1, 2, result.shape) * np.spacing(np.abs(result))
-            else:
-                signs = random.choice([-1.0, 1.0], result.shape)
-                limit = np.maximum(size * info.eps, 2 * float(info.smallest_subnormal))
-                noise = signs * random.uniform(0.5, 1.0, result.shape) * limit
+            noise = _noise(seed, random, result, size)
             return np.where(size > 0, result + noise, result).astype(result.dtype)
 
     interpret.compute = compute
@@ -81,6 +89,24 @@ def errors(seed):
         yield
     finally:
         interpret.compute = exact
+
+
+def _signs(seed, random, like):
+    """All up, all down, or either."""
+    signs = random.choice([-1, 1], like.shape) if seed > 1 else 1 - 2 * seed
+    return np.asarray(signs, like.dtype)
+
+
+def _noise(seed, random, result, size):
+    """Errors by one unit, where decisions tip, or up to the allowed size."""
+    signs = _signs(seed, random, result)
+    if seed < 4:
+        return (
+            signs * np.spacing(np.abs(result)) * (seed < 2 or random.integers(0, 2, result.shape))
+        )
+    info = np.finfo(result.dtype)
+    limit = np.maximum(size * info.eps, 2 * float(info.smallest_subnormal))
+    return signs * random.uniform(0.5, 1.0, result.shape) * limit
 
 
 class Spread:
@@ -113,8 +139,10 @@ class Spread:
         if not bad.any():
             return None
         place = tuple(int(i) for i in np.argwhere(bad)[0])
-        return (f"{n}: {int(bad.sum())} of {bad.size} elements are off, at {place}: {got[place]!r} "
-                f"instead of {want[place]!r}, allowed {self.allowed[n][place]:.3g}")
+        return (
+            f"{n}: {int(bad.sum())} of {bad.size} elements are off, at {place}: {got[place]!r} "
+            f"instead of {want[place]!r}, allowed {self.allowed[n][place]:.3g}"
+        )
 
 
 def _bounds(want, noisy):
@@ -125,15 +153,25 @@ def _bounds(want, noisy):
         for run in noisy:
             if want.dtype.kind == "f":
                 distance = np.where(run == want, 0.0, np.abs(run.astype(float) - want))
-                decided &= np.isfinite(run) & np.isfinite(want) | (run == want) | (np.isnan(run) & np.isnan(want))
+                decided &= (
+                    np.isfinite(run) & np.isfinite(want)
+                    | (run == want)
+                    | (np.isnan(run) & np.isnan(want))
+                )
                 allowed = np.fmax(allowed, FACTOR * distance)
             else:
                 decided &= run == want
         if want.dtype.kind == "f":
             if allowed.any():
-                # Errors may have been rounded away by chance in all runs, or below the normal numbers.
+                # Errors may have been rounded away in all runs, or lie below the normal numbers.
                 info = np.finfo(want.dtype)
-                allowed = allowed + FACTOR * info.eps * np.abs(want, where=np.isfinite(want), out=np.zeros(want.shape)) + info.tiny
+                allowed = (
+                    allowed
+                    + FACTOR
+                    * info.eps
+                    * np.abs(want, where=np.isfinite(want), out=np.zeros(want.shape))
+                    + info.tiny
+                )
             # A jump between runs is a decision that was tipped.
             decided &= ~(allowed > FACTOR * 0.05 * np.abs(want) + 0.05)
     return allowed, decided

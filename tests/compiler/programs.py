@@ -69,9 +69,9 @@ def variables(*arrays) -> list[Node]:
     return [variable(Spec(array.shape, dtypes.of(array.dtype))) for array in arrays]
 
 
-def interpreted(parameters, outputs, updates, arrays) -> Result:
+def interpreted(parameters, arrays, outputs, updates=None) -> Result:
     """What the definitions of the primitives say."""
-    known = dict(zip(parameters, map(np.asarray, arrays), strict=True))
+    known, updates = dict(zip(parameters, map(np.asarray, arrays), strict=True)), updates or {}
     values = evaluate([*outputs, *updates.values()], known)
     return Result(values[: len(outputs)], dict(zip(updates, values[len(outputs) :], strict=True)))
 

@@ -1,0 +1,69 @@
+"""Random graphs: compiled and interpreted agree, forward and backward, on any number of threads."""
+
+import contextlib
+
+import numpy as np
+import pytest
+from compiler import fuzz
+from compiler.making import Case
+from compiler.noise import Spread
+from compiler.programs import Compiled, interpreted, parallel, same_bits
+
+GROUPS = range(0, 200, 10)  # Seeds of the graphs that stand alone, ten a test.
+JOINED = range(1000, 1060, 15)
+
+
+def flat(result):
+    return [*result.outputs, *[result.updates[number] for number in sorted(result.updates)]]
+
+
+def problems(case, shared):
+    """What is wrong with a graph's program; `shared`: its work is spread over threads."""
+    spread = Spread(lambda: flat(interpreted(*case)))
+    with parallel() if shared else contextlib.nullcontext():
+        compiled = Compiled(case.parameters, case.outputs, case.updates)
+    results = [flat(compiled(case.arrays, threads)) for threads in ((1, 2, 4) if shared else (1,))]
+    found = [line for result in results for line in spread.problems(result)]
+    if not all(same_bits(results[0], other) for other in results[1:]):
+        found.append("the bits depend on the number of threads")
+    return found
+
+
+def graph(seed):
+    return fuzz.trained(fuzz.case(seed), seed)
+
+
+def joined(cases):
+    """One program that computes all graphs."""
+    whole = Case([], [], [], {})
+    for case in cases:
+        start = len(whole.parameters)
+        whole.updates.update({start + number: node for number, node in case.updates.items()})
+        whole.parameters.extend(case.parameters)
+        whole.arrays.extend(case.arrays)
+        whole.outputs.extend(case.outputs)
+    return whole
+
+
+@pytest.mark.parametrize("first", GROUPS)
+def test_random_graphs(first):
+    found = {seed: problems(graph(seed), shared=seed % 2 == 0) for seed in range(first, first + 10)}
+    assert {seed: lines for seed, lines in found.items() if lines} == {}
+
+
+@pytest.mark.parametrize("first", JOINED)
+def test_random_graphs_in_one_program(first):
+    whole = joined([graph(seed) for seed in range(first, first + 15)])
+    assert problems(whole, shared=True) == []
+
+
+def test_the_oracle_sees_errors():
+    """A result that is off by little more than rounding is found."""
+    case = graph(3)
+    spread = Spread(lambda: flat(interpreted(*case)))
+    assert spread.problems(spread.wanted) == []
+    for number, wanted in enumerate(spread.wanted):
+        if wanted.dtype.kind == "f" and wanted.size:
+            wrong = [np.array(array) for array in spread.wanted]
+            wrong[number] = (wrong[number] * 1.001 + 0.001).astype(wanted.dtype)
+            assert spread.problems(wrong) or not np.isfinite(wanted).any()

@@ -1,0 +1,398 @@
+"""What each pass must achieve, in counts: without the pass one of these tests fails."""
+
+import re
+
+import numpy as np
+import pytest
+from compiler.networks import log_softmax, matmul, rows, softmax, training_step
+from compiler.programs import Compiled, interpreted, kernels, parallel
+
+from chainrule.codegen import llvm
+from chainrule.codegen.program import emit_program
+from chainrule.dtypes import float32, int64
+from chainrule.errors import VerificationError
+from chainrule.ir import index as ix
+from chainrule.ir.index import Axis
+from chainrule.ir.node import (
+    Graph,
+    Spec,
+    broadcast_to,
+    make,
+    permute,
+    pick,
+    reshape,
+    unique,
+    variable,
+)
+from chainrule.ir.plan import (
+    Barrier,
+    Block,
+    Buffer,
+    Expr,
+    Kernel,
+    Load,
+    Loop,
+    Place,
+    Program,
+    Store,
+)
+from chainrule.passes import pipeline
+from chainrule.passes.pipeline import Job, plan
+from chainrule.passes.verify import verify_block
+
+
+def floats(*shape):
+    return variable(Spec(shape, float32))
+
+
+def planned(parameters, outputs, updates=None):
+    return plan(Job(list(parameters), list(outputs), updates or {}))
+
+
+def after(name, parameters, outputs, updates=None):
+    """The work after the named pass."""
+    work = Job(list(parameters), list(outputs), updates or {})
+    for known, run in pipeline.PASSES:
+        work = run(work)
+        if known == name:
+            return work
+    raise LookupError(name)
+
+
+def nodes_after_simplify(parameters, outputs):
+    return after("simplify", parameters, outputs).outputs
+
+
+# ---- simplify ----
+
+
+def test_simplify_leaves_no_identities():
+    x = floats(3)
+    marked = make("mark", make("stop_gradient", x * 1.0 + 0.0), serial=unique())
+    assert nodes_after_simplify([x], [marked]) == [x]
+
+
+def test_simplify_inlines_checkpoints():
+    x, inside = floats(3), floats(3)
+    body = Graph([inside], [make("exp", inside)])
+    (result,) = nodes_after_simplify([x], [pick(make("checkpoint", x, body=body), 0)])
+    assert result is make("exp", x)
+
+
+# ---- lower: views are indices, roots are kernels ----
+
+
+def test_views_make_no_kernel():
+    x = floats(4, 6, 5)
+    view = make("flip", permute(x, (2, 0, 1)), axes=(0, 2))
+    view = make("slice", reshape(view, (10, 12)), start=(1, 0), stop=(10, 12), step=(2, 3))
+    view = make(
+        "pad",
+        broadcast_to(reshape(view, (5, 1, 4)), (5, 2, 4)),
+        low=(1, 0, 0),
+        high=(0, 2, 0),
+        value=3.0,
+    )
+    outputs = [make("exp", view), make("sum", view * view, axes=(1,))]
+    assert len(planned([x], outputs[:1]).block.items) == 1
+    assert len(planned([x], outputs[1:]).block.items) == 1
+
+
+def test_a_gather_is_read_in_place():
+    table, rows_ = floats(100, 8), variable(Spec((20,), int64))
+    taken = make("gather", table, rows_)
+    assert len(planned([table, rows_], [make("sum", taken * taken, axes=(1,))]).block.items) == 1
+
+
+def test_parts_of_a_concatenation_are_written_in_place():
+    x, y = floats(5, 3), floats(5, 4)
+    program = planned([x, y], [make("exp", make("concat", make("sin", x), make("cos", y), axis=1))])
+    stores = [store for kernel in kernels(program) for store in kernel.stores]
+    assert len({store.place.buffer for store in stores}) <= 2
+
+
+# ---- fuse ----
+
+
+@pytest.mark.parametrize("function", [softmax, log_softmax], ids=lambda function: function.__name__)
+def test_a_row_program_is_one_kernel(function):
+    x = floats(64, 10)
+    assert len(after("fuse", [x], [function(x)]).items) == 1
+
+
+def test_layer_norm_is_one_kernel():
+    x, scale, shift = floats(64, 32), floats(32), floats(32)
+    centred = x - rows(make("sum", x, axes=(1,)) / 32.0, x.shape)
+    variance = make("sum", centred * centred, axes=(1,)) / 32.0
+    normal = centred / rows(make("sqrt", variance + 1e-5), x.shape)
+    result = normal * broadcast_to(scale, x.shape) + broadcast_to(shift, x.shape)
+    assert len(after("fuse", [x, scale, shift], [result]).items) == 1
+
+
+def test_values_shared_by_outputs_are_computed_once():
+    x = floats(64, 10)
+    e = make("exp", make("sin", x))
+    (kernel,) = after("fuse", [x], [e + 1.0, e * 2.0, make("sum", e, axes=(1,))]).items
+    assert sum(expr.op == "exp" for expr in kernel.expressions()) == 1
+
+
+def test_bias_and_activation_join_the_matrix_product():
+    x, w, b = floats(64, 32), floats(32, 40), floats(40)
+    h = matmul(x, w) + broadcast_to(b, (64, 40))
+    (kernel,) = after("fuse", [x, w, b], [make("tanh", h)]).items
+    assert kernel.hero is not None and len(kernel.stores) == 1
+
+
+def test_what_nobody_reads_is_not_stored():
+    x = floats(64, 10)
+    middle = make("exp", make("sum", make("exp", x), axes=(1,)))
+    program = planned([x], [middle + middle * middle])
+    assert [store.place.buffer.kind for k in kernels(program) for store in k.stores] == ["output"]
+
+
+def test_large_kernels_keep_their_independent_points():
+    """The sum of everything is one unit of work; the exponentials are many, and stay so."""
+    x = floats(300, 300)
+    e = make("exp", x)
+    assert len(after("fuse", [x], [e, make("sum", e, axes=(0, 1))]).items) == 2
+
+
+# ---- collapse ----
+
+
+def test_neighbouring_axes_become_one_loop():
+    x, y = floats(4, 5, 6), floats(4, 5, 6)
+    (kernel,) = after("collapse", [x, y], [x * y]).items
+    assert [axis.size for axis in kernel.axes] == [120]
+
+
+def test_collapse_keeps_reduced_and_free_axes_apart():
+    x = floats(4, 5, 6, 7)
+    (kernel,) = after("collapse", [x], [make("sum", x, axes=(2, 3))]).items
+    assert [axis.size for axis in kernel.axes] == [20, 42]
+    assert [axis.size for axis in kernel.inner] == [42]
+
+
+def test_the_place_of_a_maximum_is_not_collapsed():
+    x = floats(4, 5, 6)
+    (kernel,) = after("collapse", [x], [make("argmax", x, axis=1)]).items
+    assert [axis.size for axis in kernel.inner] == [5]
+
+
+# ---- schedule ----
+
+
+def step():
+    case = training_step(64, (100, 64, 10))
+    return case, planned(case.parameters, case.outputs, case.updates)
+
+
+def test_adam_updates_in_place_without_copies():
+    case, program = step()
+    states = {number: slot for number, slot in enumerate(program.slots) if slot.kind == "state"}
+    assert set(states) == set(case.updates)
+    writers = [k for k in kernels(program) if any(s.place.buffer.kind == "state" for s in k.stores)]
+    for kernel in writers:
+        for store in kernel.stores:
+            copied = store.value.op == "load" and store.place.buffer.kind == "state"
+            assert not copied, "a copy"
+    assert len({s.place.buffer for k in writers for s in k.stores}) == len(states)
+
+
+def test_weight_updates_are_fused_into_the_weight_gradients():
+    """No gradient of a matrix is ever stored: its kernel writes weight and both moments."""
+    case, program = step()
+    matrices = {slot for slot in program.slots if slot.kind == "state" and len(slot.shape) == 2}
+    for kernel in kernels(program):
+        written = {store.place.buffer for store in kernel.stores}
+        if written & matrices:
+            assert kernel.hero is not None and len(written & matrices) == 3
+    shapes = [buffer.shape for buffer in program.block.temporaries]
+    assert (100, 64) not in shapes
+
+
+def test_a_training_step_has_few_kernels():
+    """Forward 2 and 3 for the rows of the loss, backward 1 and 2, biases 2, a transposed weight."""
+    _, program = step()
+    assert len(kernels(program)) <= 11
+
+
+@pytest.mark.parametrize("name", ["exchange", "cycle", "flip", "old value", "same"])
+def test_updates_that_read_what_others_replace(name):
+    a, b, x = parameters = [floats(7, 33) for _ in range(3)]
+    outputs, updates = {
+        "exchange": ([], {0: b * 2.0, 1: a * 3.0}),
+        "cycle": ([], {0: b + x, 1: a * b, 2: a - b}),
+        "flip": ([], {0: make("flip", a, axes=(1,)), 1: make("flip", b, axes=(0,)) + a}),
+        "old value": ([a * a, a], {0: a * 2.0 + x}),
+        "same": ([x * 2.0], {0: x * 2.0, 1: x * 2.0}),
+    }[name]
+    arrays = [np.random.default_rng(n).normal(size=(7, 33)).astype(np.float32) for n in range(3)]
+    wanted = interpreted(parameters, arrays, outputs, updates)
+    with parallel():
+        compiled = Compiled(parameters, outputs, updates)
+    for threads in (1, 2, 3):
+        found = compiled(arrays, threads)
+        for number, array in wanted.updates.items():
+            np.testing.assert_array_equal(found.updates[number], array)
+        for result, array in zip(found.outputs, wanted.outputs, strict=True):
+            np.testing.assert_array_equal(result, array)
+
+
+def test_threads_meet_only_where_data_passes():
+    x, w = floats(300, 300), floats(300, 300)
+    with parallel():
+        apart = planned([x, w], [make("sum", x, axes=(0,)), make("sum", w, axes=(1,))])
+        chained = planned([x, w], [matmul(matmul(x, w), w)])
+    assert not any(isinstance(item, Barrier) for item in apart.block.items)
+    assert sum(isinstance(item, Barrier) for item in chained.block.items) == 1
+
+
+def test_small_programs_run_on_one_thread():
+    x = floats(4)
+    assert planned([x], [x + 1.0]).block.serial
+    assert not planned([y := floats(2000, 2000)], [make("exp", y)]).block.serial
+
+
+# ---- memory ----
+
+
+def chain(length):
+    """Values that are needed one after the other only: matrix products do not fuse."""
+    x, w = floats(64, 64), floats(64, 64)
+    y = x
+    for _ in range(length):
+        y = matmul(y, w)
+    return [x, w], [y]
+
+
+def buffers(block):
+    return [
+        *block.temporaries,
+        *[b for item in block.items for body in pipeline_bodies(item) for b in buffers(body)],
+    ]
+
+
+def pipeline_bodies(item):
+    return [item.body] if isinstance(item, Loop) else []
+
+
+def test_memory_is_used_again():
+    program = planned(*chain(10))
+    assert sum(buffer.nbytes for buffer in program.block.temporaries) == 9 * 64 * 64 * 4
+    assert program.arena_bytes <= 2 * 64 * 64 * 4 + 256
+
+
+def test_threads_do_not_overwrite_what_others_still_read():
+    with parallel():
+        program = planned(*chain(10))
+    assert program.arena_bytes <= 3 * 64 * 64 * 4 + 256
+
+
+def test_loops_have_memory_of_their_own():
+    w, h, x = floats(40, 40), floats(40, 40), floats(6, 40, 40)
+    a, b, c = floats(40, 40), floats(40, 40), floats(40, 40)
+    body = Graph([a, b, c], [make("tanh", matmul(matmul(b, a), a) + c)])
+    node = make("scan", w, h, x, body=body, constants=1, carried=1, length=6, reverse=False)
+    program = planned([w, h, x], [pick(node, 0)])
+    _apart(program.block, [])
+
+
+def _apart(block: Block, outer: list[Buffer]) -> None:
+    """What lives throughout a loop does not overlap what lives in its turns."""
+    for item in block.items:
+        if isinstance(item, Loop):
+            carried = [b for b in block.temporaries if b.name.startswith("carry")]
+            for inner in item.body.temporaries:
+                for other in carried:
+                    separate = (
+                        inner.offset >= other.offset + other.nbytes
+                        or other.offset >= inner.offset + inner.nbytes
+                    )
+                    assert separate
+            _apart(item.body, [*outer, *carried])
+
+
+# ---- emission ----
+
+
+def test_identical_kernels_are_compiled_once():
+    x, weights = floats(64, 64), [floats(64, 64) for _ in range(5)]
+    y = x
+    for w in weights:
+        y = make("tanh", matmul(y, w))
+    program = planned([x, *weights], [y])
+    text = emit_program(program, llvm.vector_bytes())
+    assert len(kernels(program)) == 5
+    assert len(re.findall(r"^define .*@kernel\d+\(", text, re.MULTILINE)) == 1
+
+
+# ---- verify ----
+
+
+def broken(change):
+    """A block with one kernel t = x * 2 and one kernel out = t + 1, after `change`."""
+    axis = Axis(0, 8)
+    index = ix.of_axis(axis)
+    x, t, out = (Buffer(name, (8,), float32, kind, slot) for name, kind, slot in (
+        ("x", "input", 0), ("t", "temporary", -1), ("out", "output", 1)))  # fmt: skip
+
+    def kernel(source, target):
+        load = Expr("load", (), float32, Load(Place(source, (8,)), index))
+        value = Expr("negative", (load,), float32)
+        return Kernel((axis,), statements=[Store(Place(target, (8,)), index, value)])
+
+    t.offset = 0
+    block = Block([kernel(x, t), kernel(t, out)], [t], serial=True)
+    change(block, index)
+    return Program(block, [x, out], 64)
+
+
+def test_the_block_before_changes_is_sound():
+    verify_block("test", broken(lambda block, index: None))
+
+
+def _drop_first(block, index):
+    del block.items[0]
+
+
+def _exchange(block, index):
+    block.items.reverse()
+
+
+def _store_outside(block, index):
+    kernel = block.items[0]
+    kernel.statements[0] = kernel.statements[0]._replace(index=index + 1)
+
+
+def _load_outside(block, index):
+    (load,) = block.items[0].loads()
+    load.data = load.data._replace(index=index * 2)
+
+
+def _other_dtype(block, index):
+    block.items[0].statements[0].value.dtype = int64
+
+
+def _foreign_axis(block, index):
+    kernel = block.items[0]
+    kernel.statements[0] = kernel.statements[0]._replace(index=ix.of_axis(Axis(7, 8)))
+
+
+def _missing_reduction(block, index):
+    kernel = block.items[0]
+    kernel.statements[0] = kernel.statements[0]._replace(value=Expr("reduced", (), float32, 3))
+
+
+def _no_memory(block, index):
+    block.temporaries[0].offset = 48
+
+
+CHANGES = [_drop_first, _exchange, _store_outside, _load_outside, _other_dtype, _foreign_axis,
+           _missing_reduction, _no_memory]  # fmt: skip
+
+
+@pytest.mark.parametrize("change", CHANGES)
+def test_verify_catches(change):
+    with pytest.raises(VerificationError):
+        verify_block("test", broken(change))
