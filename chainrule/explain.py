@@ -158,10 +158,10 @@ class Explanation:
         return sum(kernel.flops for kernel in self.kernels)
 
     def __str__(self) -> str:
-        threads = f"{self.threads} thread{'s' if self.threads > 1 else ''}"
+        counts = (len(self.kernels), "kernel"), (self.barriers, "barrier"), (self.threads, "thread")
         moved = sum(kernel.bytes for kernel in self.kernels)
         lines = [
-            f"{self.name}: {len(self.kernels)} kernels, {self.barriers} barriers, {threads}; "
+            f"{self.name}: {', '.join(_counted(*count) for count in counts)}; "
             f"compiled in {_time(self.compilation)}",
             f"a call takes {_time(self.seconds)}, {_time(self.waiting)} of it waiting, for "
             f"{_short(self.flops)}flop and {_short(moved)}B",
@@ -177,6 +177,10 @@ class Explanation:
             f"{f'kernel {number}':10}{cost.runs:>6}{_time(cost.seconds):>11}{_short(cost.flops):>9}"
             f"{_short(cost.bytes):>9}{speed:>9.1f}{cost.share:>6.0%} {cost.bound:8}{cost.where}"
         ).rstrip()
+
+
+def _counted(number: int, name: str) -> str:
+    return f"{number} {name}" if number == 1 else f"{number} {name}s"
 
 
 def _time(seconds: float) -> str:
