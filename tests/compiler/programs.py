@@ -54,10 +54,14 @@ class Compiled:
             self.program.arena_bytes,
         )  # fmt: skip
 
-    def __call__(self, arrays, threads=1):
+    def states(self, arrays):
+        """A holder for each parameter that is updated."""
+        return {number: State(arrays[number]) for number in self.updates}
+
+    def __call__(self, arrays, threads=1, states=None):
         """One run: outputs, and the new content of updated parameters by their numbers."""
         engine.set_threads(threads)
-        states = {number: State(arrays[number]) for number in self.updates}
+        states = self.states(arrays) if states is None else states
         inputs = [array for number, array in enumerate(arrays) if number not in states]
         outputs = self.executable(list(states.values()), inputs)
         return Result(outputs, {number: state._value for number, state in states.items()})
