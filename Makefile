@@ -17,7 +17,7 @@ help:
 	@echo "make clean  remove .venv and the caches"
 
 demo: $(VENV)/installed-all
-	$(BIN)/chainrule fit digits -o runs/digits-$$(date +%Y%m%d-%H%M%S)
+	$(BIN)/chainrule fit digits
 
 test: $(VENV)/installed-test
 	$(BIN)/python -m pytest -q -m "not peers"

@@ -38,8 +38,8 @@ RANK = {unit: rank for rank, row in enumerate(LAYERS) for unit in row}
 COMPILER = {"passes", "codegen", "runtime"}
 
 # Installed by extras, and slow to load: only these may be imported inside a function, only there.
-OPTIONAL = {"matplotlib", "polars", "rich", "safetensors", "sklearn", "typer"}
-MAY_DEFER = {"cli", "nn", "train"}
+OPTIONAL = {"matplotlib", "polars", "rich", "safetensors", "sklearn", "threadpoolctl", "typer"}
+MAY_DEFER = {"cli", "data", "nn", "train"}
 
 # What `import chainrule` must not load.
 HEAVY = OPTIONAL | {"jax", "pandas", "scipy", "torch"}

@@ -1,0 +1,167 @@
+"""The screen: receives facts from training; prints them, with colour and a progress bar where a
+person looks on.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from types import TracebackType
+
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
+from chainrule import nn
+from chainrule.data import Problem
+from chainrule.data.read import listed
+from chainrule.train import Epoch, History, Recipe, Run, Watcher
+from chainrule.train.files import CURVE, MODEL, PREPROCESSING, RECORD
+from chainrule.train.recipe import described
+from chainrule.train.scores import Scores
+
+NAME, CHOICE = 16, 38  # Widths of columns.
+REPORTS = 10  # Epochs told of where there is no progress bar.
+
+
+class Screen:
+    """Lines and tables on standard output; plain text where that is no terminal."""
+
+    def __init__(self) -> None:
+        self.console = Console(highlight=False, soft_wrap=True)
+
+    def line(self, text: str = "", style: str | None = None) -> None:
+        self.console.print(text, style=style, markup=False)
+
+    def heading(self, text: str) -> None:
+        self.line()
+        self.line(text, style="bold")
+
+    def fact(self, name: str, text: str) -> None:
+        """A name in a column of its own, and what there is to say about it."""
+        self.line(f"  {name:<{NAME}}{text}")
+
+
+class FitScreen(Screen, Watcher):
+    """Tells of a training step by step. As a context it closes the progress bar in any case."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.progress: Progress | None = None
+
+    def __enter__(self) -> FitScreen:
+        return self
+
+    def __exit__(
+        self, kind: type | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._close_progress()
+
+    def prepared(self, problem: Problem) -> None:
+        self.problem = problem
+        target, parts = problem.target, problem.parts
+        self.line(f"{problem.table.name}: {problem.table.frame.height:,} rows", style="bold")
+        classes = f" into {len(target.classes)} classes" if target.classes else ""
+        self.fact("target", f"{target.name}: {target.task}{classes}, as {target.reason}")
+        self.fact(
+            "columns",
+            ", ".join(f"{count} {kind}" for kind, count in Counter(problem.kinds.values()).items()),
+        )
+        for reason in dict.fromkeys(problem.left_out.values()):
+            names = [name for name, other in problem.left_out.items() if other == reason]
+            self.fact("left out", f"{listed(names)}: {reason}")
+        sizes = ", ".join(f"{len(part.y):,} {name}" for name, part in parts.items())
+        self.fact("split", f"{sizes}; stratified, before anything is fitted")
+        for note in problem.notes:
+            self.line(f"  {'note':<{NAME}}{note}", style="yellow")
+
+    def chosen(self, recipe: Recipe, model: nn.Module) -> None:
+        self.recipe = recipe
+        self.heading("Recipe")
+        inputs = self.problem.parts["training"].x.shape[1]
+        choices = described(recipe, inputs, self.problem.target.outputs)
+        count = sum(parameter.size for parameter in model.parameters().values())
+        choices["network"] += f" ({count:,} parameters)"
+        for choice, what in choices.items():
+            self.fact(choice, f"{what:<{CHOICE}}{recipe.reasons[choice]}")
+        self.heading("Training")
+        if self.console.is_terminal:
+            columns = (
+                BarColumn(),
+                MofNCompleteColumn(),
+                TimeRemainingColumn(),
+                TextColumn("{task.description}"),
+            )
+            self.progress = Progress(*columns, console=self.console, transient=True)
+            self.progress.start()
+            self.bar = self.progress.add_task("compiling", total=recipe.epochs)
+
+    def epoch(self, epoch: Epoch) -> None:
+        if self.progress is not None:
+            self.progress.update(self.bar, advance=1, description=self._told(epoch))
+        elif epoch.number == 1 or epoch.number % max(1, self.recipe.epochs // REPORTS) == 0:
+            self.fact(f"epoch {epoch.number}", self._told(epoch))
+
+    def _told(self, epoch: Epoch) -> str:
+        metric = "accuracy" if self.problem.target.classes else "RMSE"
+        return (
+            f"loss {epoch.training_loss:.4f}, validation loss {epoch.validation_loss:.4f}, "
+            f"validation {metric} {epoch.validation_metric:.4g}"
+        )
+
+    def trained(self, history: History) -> None:
+        self._close_progress()
+        best, count = history.best, len(history.epochs)
+        self.fact("best", f"epoch {best.number} of {count}, {self._told(best)}")
+        why = {
+            "patience": f"no better for {self.recipe.patience} epochs",
+            "interrupted": "interrupted: the best network so far is kept",
+            "all epochs": "all epochs done",
+        }
+        self.fact("ended", why[history.stopped])
+        seconds = sum(epoch.seconds for epoch in history.epochs) - history.compilation
+        self.fact(
+            "time",
+            f"{seconds:.2f} s, {1000 * seconds / count:.1f} ms an epoch, "
+            f"after {history.compilation:.2f} s of compiling",
+        )
+
+    def scored(self, scores: Mapping[str, Scores]) -> None:
+        rows = len(self.problem.parts["test"].y)
+        self.heading(f"Test, on {rows:,} rows that nothing was fitted or chosen on")
+        metrics = list(next(iter(scores.values())))
+        self._table(
+            ["", *metrics],
+            [[name, *map(_figure, found.values())] for name, found in scores.items()],
+        )
+
+    def _table(self, header: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
+        """The first column to the left, figures to the right."""
+        widths = [max(map(len, column)) for column in zip(header, *rows, strict=True)]
+        for number, (name, *cells) in enumerate([header, *rows]):
+            aligned = "".join(
+                f"  {cell:>{width}}" for cell, width in zip(cells, widths[1:], strict=True)
+            )
+            self.line(f"  {name:<{widths[0]}}{aligned}", style="bold" if number == 1 else None)
+
+    def written(self, run: Run, folder: Path) -> None:
+        name, value = next(iter(run.record["metrics"]["network"].items()))
+        self.line()
+        self.line(f"test {name} {_figure(value)}", style="bold green")
+        self.line(f"run folder {folder}: {', '.join((MODEL, RECORD, PREPROCESSING, CURVE))}")
+
+    def _close_progress(self) -> None:
+        if self.progress is not None:
+            self.progress.stop()
+            self.progress = None
+
+
+def _figure(value: float) -> str:
+    """Four digits after the point for shares, four digits in all for greater numbers."""
+    return (
+        f"{value:.4f}"
+        if abs(value) < 10
+        else f"{value:.4g}"
+        if abs(value) < 1000
+        else f"{value:,.0f}"
+    )

@@ -1,0 +1,7 @@
+"""Tables: receives a file or a shipped data set; hands on arrays in three parts, to train on."""
+
+from chainrule.data.prepare import Part, Problem, prepare
+from chainrule.data.preprocess import Preprocessing
+from chainrule.data.read import SHIPPED, Table, read
+from chainrule.data.split import split
+from chainrule.data.target import Target

@@ -1,0 +1,141 @@
+"""Preparing: receives a table; hands on everything a training needs, split before anything is
+fitted.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import polars as pl
+
+from chainrule.data import preprocess
+from chainrule.data import target as targets
+from chainrule.data.columns import cells, convert, kind_of, useless
+from chainrule.data.preprocess import Preprocessing
+from chainrule.data.read import Table, suggestion
+from chainrule.data.split import bins, split
+from chainrule.data.target import CLASSIFICATION, Target
+from chainrule.errors import DataError
+
+
+@dataclass(frozen=True)
+class Part:
+    """The rows of one part: their matrix, their encoded target, and their target as it was."""
+
+    x: np.ndarray
+    y: np.ndarray
+    values: np.ndarray
+
+
+@dataclass(frozen=True)
+class Problem:
+    """A table made ready. `kinds` are the columns in use, `left_out` those that are not, with the
+    reason.
+    """
+
+    table: Table
+    target: Target
+    kinds: Mapping[str, str]
+    left_out: Mapping[str, str]
+    notes: Sequence[str]
+    preprocessing: Preprocessing
+    parts: Mapping[str, Part]
+    seed: int
+
+
+def prepare(
+    table: Table,
+    target: str | None = None,
+    *,
+    task: str | None = None,
+    drop: Sequence[str] = (),
+    seed: int = 0,
+) -> Problem:
+    """Find target, task and kinds of columns; split; fit the preprocessing on the training part.
+    Raises DataError.
+    """
+    name, why = targets.choose_name(table, target)
+    _check_drop(table, drop, name)
+    table, column, missing = targets.present_rows(table, name)
+    values, kind = targets.values_of(table.name, column)
+    frame, kinds, left_out = _features(table, [*drop, name])
+    task, reason = targets.choose_task(table.name, name, values, kind, task)
+    if task == CLASSIFICATION:
+        classes, groups = targets.check_classes(table.name, name, values), values
+    else:
+        targets.check_numbers(table.name, name, values)
+        classes, groups = (), bins(values)
+    rows = split(groups, seed)
+    found = targets.fit(name, task, reason, classes, values[rows["training"]])
+    preprocessing = preprocess.fit(frame[rows["training"]], kinds)
+    parts = {
+        part: Part(
+            preprocessing.transform(frame[chosen]), found.encode(values[chosen]), values[chosen]
+        )
+        for part, chosen in rows.items()
+    }
+    notes = (_target_note(name, why), _missing_note(missing), _copies_note(frame, rows))
+    return Problem(
+        table, found, kinds, left_out, tuple(filter(None, notes)), preprocessing, parts, seed
+    )
+
+
+def _check_drop(table: Table, drop: Sequence[str], target: str) -> None:
+    for name in drop:
+        if name not in table.frame.columns:
+            raise DataError(
+                table.name,
+                f"there is no column '{name}' to leave out",
+                "",
+                suggestion(name, table.frame.columns) or "check --drop",
+            )
+        if name == target:
+            raise DataError(
+                table.name,
+                f"'{name}' is the target and cannot be left out",
+                "it is what is predicted",
+                "choose another --target",
+            )
+
+
+def _features(
+    table: Table, without: Sequence[str]
+) -> tuple[pl.DataFrame, dict[str, str], dict[str, str]]:
+    """(converted columns in use, their kinds, the columns left out with reasons)."""
+    columns, kinds, left_out = [], {}, {}
+    for series in table.frame.drop(without).iter_columns():
+        series = cells(series)
+        kind = kind_of(table.name, series)
+        series = convert(table.name, series, kind)
+        reason = useless(series, kind)
+        if reason:
+            left_out[series.name] = reason
+        else:
+            columns.append(series)
+            kinds[series.name] = kind
+    if not columns:
+        raise DataError(
+            table.name,
+            "there is no column to learn from",
+            "all are the target or left out",
+            "add columns that describe the rows",
+        )
+    return pl.DataFrame(columns), kinds, left_out
+
+
+def _target_note(name: str, why: str) -> str:
+    return f"the target is '{name}': {why}" if why else ""
+
+
+def _missing_note(count: int) -> str:
+    return f"{count:,} row{'s' * (count != 1)} without a target left out" if count else ""
+
+
+def _copies_note(frame: pl.DataFrame, rows: Mapping[str, np.ndarray]) -> str:
+    """Says how many test rows also stand in the training part: their score flatters."""
+    taught = frame[rows["training"]].unique()
+    twins = frame[rows["test"]].join(taught, on=frame.columns, how="semi", nulls_equal=True).height
+    of = f"{twins:,} of {len(rows['test']):,} test rows have"
+    return f"{of} a twin in the training part, which flatters the test" if twins else ""

@@ -1,0 +1,177 @@
+"""Reading: receives the name of a file or of a shipped data set; hands on a table whose cells are
+still as written.
+"""
+
+from __future__ import annotations
+
+import csv
+import hashlib
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from difflib import get_close_matches
+from pathlib import Path
+from typing import Any
+
+import polars as pl
+
+from chainrule.errors import DataError
+
+SHIPPED = ("digits", "iris", "wine", "breast-cancer", "diabetes")
+TEXT, PARQUET = (".csv", ".tsv"), (".parquet", ".pq")
+SEPARATORS = ",;\t|"
+
+
+@dataclass(frozen=True)
+class Table:
+    """A frame with the name that messages call it by, the hash of its content, and its target where
+    that is known.
+    """
+
+    name: str
+    frame: pl.DataFrame
+    sha256: str
+    target: str | None = None
+
+    @property
+    def stem(self) -> str:
+        return Path(self.name).stem
+
+
+def read(source: str | Path | pl.DataFrame) -> Table:
+    """A CSV or Parquet file, a polars frame, or a data set that ships with scikit-learn. Raises
+    DataError.
+    """
+    if isinstance(source, pl.DataFrame):
+        return _checked(Table("table", source, _hash(source.write_csv().encode())))
+    if str(source) in SHIPPED:
+        return _shipped(str(source))
+    path = Path(source)
+    if not path.exists():
+        raise _no_such(path)
+    if path.suffix.lower() not in TEXT + PARQUET or path.is_dir():
+        raise DataError(
+            path.name or str(path),
+            "is neither a CSV nor a Parquet file",
+            "the ending of its name says what it holds",
+            "save the table as .csv, .tsv or .parquet",
+        )
+    return _checked(_read_file(path))
+
+
+def suggestion(name: str, known: Iterable[str]) -> str:
+    """What was probably meant, as a question; empty where nothing is close."""
+    close = get_close_matches(name, list(known), n=1)
+    return f"did you mean '{close[0]}'?" if close else ""
+
+
+def listed(names: Sequence[Any], most: int = 8) -> str:
+    """Names with commas between them, and the number of those left out."""
+    more = f" and {len(names) - most} more" if len(names) > most else ""
+    return ", ".join(map(str, names[:most])) + more
+
+
+def _hash(content: bytes) -> str:
+    return hashlib.sha256(content).hexdigest()
+
+
+def _no_such(path: Path) -> DataError:
+    files = [file.name for file in path.parent.glob("*") if file.suffix.lower() in TEXT + PARQUET]
+    close = suggestion(path.name, [*files, *SHIPPED])
+    return DataError(
+        "data",
+        f"there is no file '{path}'",
+        f"shipped data sets are {', '.join(SHIPPED)}",
+        close or "check the path",
+    )
+
+
+def _read_file(path: Path) -> Table:
+    is_text = path.suffix.lower() in TEXT
+    try:
+        frame = _read_text(path) if is_text else pl.read_parquet(path)
+        return Table(path.name, frame, _hash(path.read_bytes()))
+    except pl.exceptions.NoDataError:
+        raise _empty(path.name) from None
+    except (OSError, UnicodeDecodeError, csv.Error, pl.exceptions.PolarsError) as error:
+        raise _unreadable(path, is_text, error) from None
+
+
+def _unreadable(path: Path, is_text: bool, error: Exception) -> DataError:
+    what = f"cannot be read as {'CSV' if is_text else 'Parquet'}"
+    reason, cure = str(error).strip().partition("\n")[0].rstrip("."), "check it, and save it anew"
+    if isinstance(error, OSError):
+        reason, cure = (error.strerror or reason).lower(), "check the file and your rights to it"
+    elif is_text and "utf" in reason.lower():
+        reason, cure = "it is not UTF-8 text", "save it as UTF-8"
+    elif is_text and (line := _ragged_line(path)):
+        reason, cure = (
+            line,
+            "remove what is too much, or put quotes around text that holds separators",
+        )
+    return DataError(path.name, what, reason, cure)
+
+
+def _ragged_line(path: Path) -> str:
+    """Where a row has more cells than the header; empty where none has."""
+    with path.open(encoding="utf-8-sig", newline="") as file:
+        rows = csv.reader(file, delimiter=_separator(file.readline()))
+        file.seek(0)
+        width = len(next(rows))
+        for row in rows:
+            if len(row) > width:
+                return f"line {rows.line_num} has {len(row)} cells, the header {width}"
+    return ""
+
+
+def _separator(header: str) -> str:
+    return max(SEPARATORS, key=header.count)
+
+
+def _read_text(path: Path) -> pl.DataFrame:
+    """All cells as text: types are found later, column by column, so that errors can name rows."""
+    with path.open(encoding="utf-8-sig", newline="") as file:
+        line = file.readline()
+    separator = _separator(line)
+    names = [name.strip() for name in next(csv.reader([line], delimiter=separator), [])]
+    _check_names(path.name, names)
+    frame = pl.read_csv(path, infer_schema=False, separator=separator)
+    return frame.rename(dict(zip(frame.columns, names, strict=True)))
+
+
+def _check_names(where: str, names: list[str]) -> None:
+    repeated = [name for name, count in Counter(names).items() if count > 1]
+    if repeated:
+        count = names.count(repeated[0])
+        raise DataError(
+            where,
+            f"{count} columns are called '{repeated[0]}'",
+            "a column is known by its name",
+            "rename all but one",
+        )
+
+
+def _empty(where: str) -> DataError:
+    return DataError(
+        where, "the table has no rows", "there is nothing to learn from", "check how it was saved"
+    )
+
+
+def _checked(table: Table) -> Table:
+    if not table.frame.width or not table.frame.height:
+        raise _empty(table.name)
+    return table
+
+
+def _shipped(name: str) -> Table:
+    from sklearn import datasets
+
+    load: Any = getattr(datasets, "load_" + name.replace("-", "_"))
+    found = load(scaled=False) if name == "diabetes" else load()
+    columns = {
+        str(column): found.data[:, place] for place, column in enumerate(found.feature_names)
+    }
+    names = getattr(found, "target_names", None)
+    target = found.target if names is None or names.dtype.kind != "U" else names[found.target]
+    frame = pl.DataFrame({**columns, "target": target.tolist()})
+    return Table(name, frame, _hash(frame.write_csv().encode()), "target")

@@ -1,0 +1,190 @@
+"""The target: receives its column; finds the task, and hands on labels or standardised values, and
+the way back.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from typing import Any
+
+import numpy as np
+import polars as pl
+
+from chainrule.data.columns import BOOLEAN, CATEGORY, NUMBER, cells, convert, kind_of
+from chainrule.data.read import Table, listed, suggestion
+from chainrule.errors import DataError
+
+CLASSIFICATION, REGRESSION = "classification", "regression"
+NAMES = ("target", "label", "class", "y")
+# Whole numbers are classes where there are few of them, and each comes up often.
+MOST_CLASSES, OFTEN = 20, 5
+ROWS_A_CLASS = 5  # Three to train on, one to validate, one to test.
+FEWEST_ROWS = 10
+
+
+@dataclass(frozen=True)
+class Target:
+    """What is predicted: the classes in order, or mean and scale that standardise a regression."""
+
+    name: str
+    task: str
+    reason: str
+    classes: tuple = ()
+    mean: float = 0.0
+    scale: float = 1.0
+
+    @property
+    def outputs(self) -> int:
+        """How many numbers a network gives for a row."""
+        return len(self.classes) or 1
+
+    def to_json(self) -> dict[str, Any]:
+        return {**asdict(self), "classes": list(self.classes)}
+
+    @staticmethod
+    def from_json(found: Mapping[str, Any]) -> Target:
+        return Target(**{**found, "classes": tuple(found["classes"])})
+
+    def encode(self, values: np.ndarray) -> np.ndarray:
+        """Class numbers as int64, or standardised values as float32."""
+        if self.task == REGRESSION:
+            return ((values - self.mean) / self.scale).astype(np.float32)
+        number = {value: place for place, value in enumerate(self.classes)}
+        return np.asarray([number[value] for value in values.tolist()], np.int64)
+
+    def decode(self, output: np.ndarray) -> np.ndarray:
+        """Class labels from class numbers, or original units from standardised values."""
+        if self.task == REGRESSION:
+            return output.astype(np.float64) * self.scale + self.mean
+        return np.asarray(self.classes)[output]
+
+
+def fit(name: str, task: str, reason: str, classes: tuple, values: np.ndarray) -> Target:
+    """The target of these classes, or standardised by the values of the training part."""
+    if classes:
+        return Target(name, task, reason, classes)
+    # A training part may hold one value alone.
+    return Target(name, task, reason, (), float(values.mean()), float(values.std()) or 1.0)
+
+
+def choose_name(table: Table, wanted: str | None) -> tuple[str, str]:
+    """(the target column, why). Raises DataError where the wanted one is missing."""
+    columns = table.frame.columns
+    if wanted is not None and wanted not in columns:
+        close = suggestion(wanted, columns)
+        raise DataError(
+            table.name,
+            f"there is no column '{wanted}'",
+            f"the columns are {listed(columns)}",
+            close or "name one of them with --target",
+        )
+    if wanted is not None or table.target is not None:
+        return wanted or table.target, ""
+    for name in columns:
+        if name.lower() in NAMES:
+            return name, "by its name; choose another with --target"
+    return columns[-1], "the last column; choose another with --target"
+
+
+def values_of(where: str, series: pl.Series) -> tuple[np.ndarray, str]:
+    """(the target's values as Python sees them, the kind of its column)."""
+    kind = kind_of(where, series)
+    if kind not in (NUMBER, BOOLEAN, CATEGORY):
+        raise DataError(
+            where,
+            f"the target '{series.name}' is a {kind}",
+            "numbers and classes can be predicted",
+            "choose another column with --target",
+        )
+    values = convert(where, series, kind).to_numpy()
+    if kind == BOOLEAN:
+        return values.astype(bool), kind
+    if kind == NUMBER and (values % 1 == 0).all():
+        return values.astype(np.int64), kind
+    return values, kind
+
+
+def choose_task(
+    where: str, name: str, values: np.ndarray, kind: str, wanted: str | None
+) -> tuple[str, str]:
+    """(classification or regression, why). Raises DataError for a regression on text."""
+    distinct = len(np.unique(values))
+    if wanted == REGRESSION and kind != NUMBER:
+        raise DataError(
+            where,
+            f"the target '{name}' is a {kind} column",
+            "a regression predicts numbers",
+            "choose classification, or another column with --target",
+        )
+    if wanted is not None:
+        return wanted, "as asked"
+    if kind != NUMBER:
+        return CLASSIFICATION, f"the target is {'text' if kind == CATEGORY else 'true or false'}"
+    few = distinct <= MOST_CLASSES and distinct * OFTEN <= len(values)
+    if values.dtype.kind == "i" and few:
+        return CLASSIFICATION, f"the target has only {distinct} different whole numbers"
+    return REGRESSION, f"the target is a number with {distinct:,} different values"
+
+
+def check_classes(where: str, name: str, values: np.ndarray) -> tuple:
+    """The classes in order. Raises DataError for one class alone, and for classes with too few
+    rows.
+    """
+    classes, counts = np.unique(values, return_counts=True)
+    if len(classes) == 1:
+        raise DataError(
+            where,
+            f"the target '{name}' is '{classes[0]}' in every row",
+            "telling classes apart takes two at least",
+            "check the data, or choose another --target",
+        )
+    rare = [
+        f"'{label}' ({count})"
+        for label, count in zip(classes, counts, strict=True)
+        if count < ROWS_A_CLASS
+    ]
+    if rare:
+        raise DataError(
+            where,
+            f"the target '{name}' has classes of fewer than {ROWS_A_CLASS} rows: {listed(rare, 5)}",
+            "each class needs rows to train, validate and test",
+            "add rows, merge classes, or leave these rows out",
+        )
+    return tuple(classes.tolist())
+
+
+def check_numbers(where: str, name: str, values: np.ndarray) -> None:
+    """Raises DataError where a regression has one value alone, or too few rows."""
+    if len(np.unique(values)) == 1:
+        raise DataError(
+            where,
+            f"the target '{name}' is {values[0]} in every row",
+            "there is nothing to predict",
+            "check the data, or choose another --target",
+        )
+    if len(values) < FEWEST_ROWS:
+        raise DataError(
+            where,
+            f"there are {len(values)} rows",
+            f"training, validation and test need {FEWEST_ROWS}",
+            "add rows",
+        )
+
+
+def present_rows(table: Table, name: str) -> tuple[Table, pl.Series, int]:
+    """The table without rows that lack the target, the target's cells, and the number of rows left
+    out.
+    """
+    target = cells(table.frame[name])
+    present = target.is_not_null()
+    left_out = len(present) - int(present.sum())
+    if left_out == len(present):
+        raise DataError(
+            table.name,
+            f"the target '{name}' has no values",
+            "there is nothing to learn from",
+            "choose another column with --target",
+        )
+    kept = Table(table.name, table.frame.filter(present), table.sha256, table.target)
+    return kept, target.filter(present), left_out

@@ -1,0 +1,7 @@
+"""Training: receives data and a model; hands on a trained model, its scores, and its folder."""
+
+from chainrule.train.experiment import Watcher, fit
+from chainrule.train.files import load, save
+from chainrule.train.recipe import Recipe
+from chainrule.train.run import Run
+from chainrule.train.trainer import Epoch, History, Predictor, Trainer

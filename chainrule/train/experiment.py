@@ -1,0 +1,136 @@
+"""The whole way from a table to a run: receives a source of data; prepares, chooses, trains,
+scores; hands on a run.
+"""
+
+from __future__ import annotations
+
+import platform
+import time
+from collections.abc import Sequence
+from dataclasses import asdict
+from functools import partial
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+import polars as pl
+
+import chainrule as cr
+from chainrule import nn
+from chainrule.data import Problem, prepare, read
+from chainrule.train.files import FORMAT
+from chainrule.train.recipe import Recipe, accuracy, build, choose, make_loss, make_optimizer, rmse
+from chainrule.train.run import Run, predict_matrix
+from chainrule.train.scores import Scores, score
+from chainrule.train.trainer import Epoch, History, Predictor, Trainer
+
+PACKAGES = ("numpy", "llvmlite", "scikit-learn", "polars")
+
+
+class Watcher:
+    """Is told of each step when it is done. A subclass overrides what it wants to know."""
+
+    def prepared(self, problem: Problem) -> None: ...
+
+    def chosen(self, recipe: Recipe, model: nn.Module) -> None: ...
+
+    def epoch(self, epoch: Epoch) -> None: ...
+
+    def trained(self, history: History) -> None: ...
+
+    def scored(self, scores: dict[str, Scores]) -> None: ...
+
+
+def fit(
+    source: str | Path | pl.DataFrame,
+    target: str | None = None,
+    *,
+    task: str | None = None,
+    drop: Sequence[str] = (),
+    seed: int = 0,
+    watcher: Watcher | None = None,
+    **wanted: Any,
+) -> Run:
+    """Train a network on a table: a CSV or Parquet file, a polars frame, or a shipped data set.
+
+    `wanted` are fields of Recipe that win over its rules, such as epochs=20. The same seed gives
+    the same run, for any number of threads. Raises DataError, ArgumentError and TrainingError.
+    """
+    watcher = watcher or Watcher()
+    problem = prepare(read(source), target, task=task, drop=drop, seed=seed)
+    watcher.prepared(problem)
+    recipe = choose(problem, **wanted)
+    stream = cr.random.get_state()
+    cr.random.seed(seed)
+    try:
+        model, history = _train(problem, recipe, watcher)
+    finally:
+        cr.random.set_state(stream)
+    watcher.trained(history)
+    predictor = Predictor(model)
+    scores = score(problem, lambda x: predict_matrix(predictor, problem.target, x))
+    watcher.scored(scores)
+    return Run(
+        model,
+        problem.target,
+        problem.kinds,
+        problem.preprocessing,
+        _record(problem, recipe, history, scores),
+    )
+
+
+def _train(problem: Problem, recipe: Recipe, watcher: Watcher) -> tuple[nn.Module, History]:
+    training, validation = problem.parts["training"], problem.parts["validation"]
+    model = build(recipe, training.x.shape[1], problem.target.outputs)
+    watcher.chosen(recipe, model)
+    optimizer = make_optimizer(recipe, model, len(training.x))
+    metric = accuracy if problem.target.classes else partial(rmse, scale=problem.target.scale)
+    trainer = Trainer(
+        model,
+        optimizer,
+        make_loss(recipe),
+        metric,
+        batch_size=recipe.batch_size,
+        seed=problem.seed,
+    )
+    history = trainer.fit(
+        (training.x, training.y),
+        (validation.x, validation.y),
+        epochs=recipe.epochs,
+        patience=recipe.patience,
+        on_epoch=watcher.epoch,
+    )
+    return model, history
+
+
+def _record(
+    problem: Problem, recipe: Recipe, history: History, scores: dict[str, Scores]
+) -> dict[str, Any]:
+    """All that run.json says."""
+    table = problem.table
+    return {
+        "format": FORMAT,
+        "created": time.strftime("%Y-%m-%dT%H:%M:%S%z"),
+        "data": {"name": table.name, "rows": table.frame.height, "sha256": table.sha256},
+        "target": problem.target.to_json(),
+        "columns": dict(problem.kinds),
+        "left_out": dict(problem.left_out),
+        "notes": list(problem.notes),
+        "split": {name: len(part.y) for name, part in problem.parts.items()},
+        "seed": problem.seed,
+        "recipe": recipe.to_json(),
+        "metrics": scores,
+        "training": {
+            "epochs": len(history.epochs),
+            "best_epoch": history.best.number,
+            "stopped": history.stopped,
+            "seconds": sum(epoch.seconds for epoch in history.epochs),
+            "compilation_seconds": history.compilation,
+        },
+        "history": [asdict(epoch) for epoch in history.epochs],
+        "versions": {
+            "chainrule": cr.__version__,
+            "python": platform.python_version(),
+            **{name: version(name) for name in PACKAGES},
+        },
+    }

@@ -1,0 +1,117 @@
+"""The run folder: receives a run; writes it whole or not at all, and reads it back. Nothing in it
+is executable.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+from pathlib import Path
+from typing import Any
+
+from chainrule.data import Preprocessing, Target
+from chainrule.errors import DataError
+from chainrule.train.curve import draw
+from chainrule.train.recipe import Recipe, build
+from chainrule.train.run import Run
+
+FORMAT = 1
+MODEL, RECORD, PREPROCESSING, CURVE = (
+    "model.safetensors",
+    "run.json",
+    "preprocessing.json",
+    "loss.png",
+)
+RUNS = Path("runs")
+
+
+def check_free(folder: Path) -> None:
+    """Raises DataError where the folder already exists: a run is never overwritten."""
+    if os.path.lexists(folder):
+        raise DataError(
+            "fit",
+            f"the run folder '{folder}' already exists",
+            "a run is never overwritten",
+            "choose another with --output",
+        )
+
+
+def save(run: Run, folder: Path | None = None) -> Path:
+    """Write a run to a new folder; without one, to `runs/<name of the data>-<number>`. Raises
+    DataError if it exists.
+    """
+    if folder is None:
+        return _save_numbered(run)
+    check_free(folder)
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    # Made beside its final place, then renamed: whoever sees the folder sees all of it.
+    unfinished = folder.with_name(f".{folder.name}.{os.getpid()}")
+    unfinished.mkdir()
+    try:
+        _write(run, unfinished)
+        os.rename(unfinished, folder)
+    except BaseException:
+        shutil.rmtree(unfinished, ignore_errors=True)
+        raise
+    return folder
+
+
+def _save_numbered(run: Run) -> Path:
+    stem = Path(run.record["data"]["name"]).stem
+    number = 1
+    while True:
+        folder = RUNS / f"{stem}-{number}"
+        if not os.path.lexists(folder):
+            return save(run, folder)
+        number += 1
+
+
+def _write(run: Run, folder: Path) -> None:
+    run.model.save_weights(folder / MODEL)
+    _write_json(run.preprocessing.to_json(), folder / PREPROCESSING)
+    _write_json(run.record, folder / RECORD)
+    draw(run.record, folder / CURVE)
+
+
+def _write_json(content: Any, path: Path) -> None:
+    path.write_text(
+        json.dumps(content, indent=2, ensure_ascii=False, allow_nan=False) + "\n", encoding="utf-8"
+    )
+
+
+def load(folder: str | Path) -> Run:
+    """Read a run folder. Raises DataError where it is none, damaged, or of a later version."""
+    folder = Path(folder)
+    missing = [name for name in (RECORD, PREPROCESSING, MODEL) if not (folder / name).is_file()]
+    if missing:
+        what = f"has no {missing[0]}" if folder.is_dir() else "does not exist"
+        raise DataError(
+            "predict",
+            f"the run folder '{folder}' {what}",
+            "`chainrule fit` writes run folders",
+            "check the path",
+        )
+    try:
+        return _loaded(folder)
+    except (ValueError, KeyError, TypeError) as error:
+        raise DataError(
+            "predict",
+            f"the run folder '{folder}' is damaged",
+            f"{type(error).__name__}: {error}",
+            "train anew with chainrule fit",
+        ) from None
+
+
+def _loaded(folder: Path) -> Run:
+    record = json.loads((folder / RECORD).read_text(encoding="utf-8"))
+    if record["format"] != FORMAT:
+        raise ValueError(f"format {record['format']}, this version reads {FORMAT}")
+    preprocessing = Preprocessing.from_json(
+        json.loads((folder / PREPROCESSING).read_text(encoding="utf-8"))
+    )
+    target = Target.from_json(record["target"])
+    recipe = Recipe.from_json(record["recipe"])
+    model = build(recipe, len(preprocessing.outputs), target.outputs)
+    model.load_weights(folder / MODEL)
+    return Run(model, target, record["columns"], preprocessing, record)
