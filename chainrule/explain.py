@@ -14,7 +14,7 @@ import numpy as np
 
 from chainrule.compiler import Compiled, engine, measuring
 from chainrule.ir.count import bytes_moved, flops
-from chainrule.ir.describe import block_text, bodies, kernels, temporaries
+from chainrule.ir.describe import block_text, kernels, temporaries
 from chainrule.ir.listing import origin_text
 from chainrule.ir.plan import (
     Barrier,
@@ -23,6 +23,7 @@ from chainrule.ir.plan import (
     Buffer,
     Kernel,
     Loop,
+    bodies,
 )
 from chainrule.limits import bytes_per_second, flops_per_second
 from chainrule.marks import State, marked, measured, table

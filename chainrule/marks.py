@@ -12,8 +12,19 @@ from collections.abc import Callable
 import numpy as np
 
 from chainrule.dtypes import int64
-from chainrule.ir.describe import bodies, kernels
-from chainrule.ir.plan import Block, Branch, Buffer, Kernel, Loop, Mark, Place, Program, While
+from chainrule.ir.describe import kernels
+from chainrule.ir.plan import (
+    Block,
+    Branch,
+    Buffer,
+    Kernel,
+    Loop,
+    Mark,
+    Place,
+    Program,
+    While,
+    bodies,
+)
 
 WAITING = 1  # The entry where waiting for other threads adds up.
 WARM, MOST = 2, 1000  # Runs before measuring, and while measuring at most.

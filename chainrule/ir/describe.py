@@ -28,6 +28,7 @@ from chainrule.ir.plan import (
     Store,
     Turn,
     While,
+    bodies,
     walk,
 )
 from chainrule.ir.stages import Stages
@@ -44,15 +45,6 @@ _PLAIN = {"load", "constant", "hero", "reduced", "index"}
 
 
 # ---- Programs ----
-
-
-def bodies(item: object) -> list[Any]:
-    """The blocks inside an item."""
-    if isinstance(item, Loop):
-        return [item.body]
-    if isinstance(item, While):
-        return [item.test, item.body]
-    return [item.then, item.otherwise] if isinstance(item, Branch) else []
 
 
 def kernels(block: Any) -> Iterator[Kernel]:

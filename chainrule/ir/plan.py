@@ -265,6 +265,15 @@ class Block:
     updates: list[tuple[Place, Place]] = field(default_factory=list)
 
 
+def bodies(item: object) -> list[Block]:
+    """The blocks inside an item."""
+    if isinstance(item, Loop):
+        return [item.body]
+    if isinstance(item, While):
+        return [item.test, item.body]
+    return [item.then, item.otherwise] if isinstance(item, Branch) else []
+
+
 @dataclass(eq=False)
 class Program:
     """A planned program. `slots` are the buffers whose pointers the caller passes, in order; the

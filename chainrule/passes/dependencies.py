@@ -5,16 +5,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Iterable
 
-from chainrule.ir.plan import Block, Branch, Buffer, Kernel, Loop, While
-
-
-def bodies(item: object) -> list[Block]:
-    """The blocks inside an item."""
-    if isinstance(item, Loop):
-        return [item.body]
-    if isinstance(item, While):
-        return [item.test, item.body]
-    return [item.then, item.otherwise] if isinstance(item, Branch) else []
+from chainrule.ir.plan import Branch, Buffer, Kernel, While, bodies
 
 
 def touched(item: object) -> tuple[set[Buffer], set[Buffer]]:
