@@ -4,7 +4,6 @@
 """
 
 import sys
-from functools import reduce
 
 from chainrule.codegen.builder import Function, Module
 from chainrule.codegen.values import I64, PTR, Type, Value, constant
@@ -65,7 +64,9 @@ def peak_ir(vector_bytes: int) -> str:
     with f.loop(0, TURNS, 1, [constant(type, number) for number in range(CHAINS)]) as loop:
         loop.carry(*[f.fma(chain, 0.5, 0.25) for chain in loop.carried])
     f.call_void("mark", row, constant(I64, 3))
-    total: Value = reduce(f.fadd, loop.carried[1:], loop.carried[0])
+    total: Value = loop.carried[0]
+    for chain in loop.carried[1:]:
+        total = f.fadd(total, chain)
     f.store(total, f.gep(out, f.mul(thread, lanes), "float"), 4)
     f.ret()
     module = Module(vector_bytes * 8)
