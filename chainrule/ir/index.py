@@ -125,6 +125,11 @@ class Index:
             return left
         return Index([(Quotient(left, divisor, True), 1)])
 
+    @property
+    def is_linear(self) -> bool:
+        """Whether no axis enters through a quotient."""
+        return all(isinstance(atom, Axis) for atom, _ in self.terms)
+
     def axes(self) -> set[Axis]:
         """All axes that the value depends on."""
         found: set[Axis] = set()

@@ -187,7 +187,7 @@ class Lowering(Inliner):
                 conditions.append(Condition(index, 0, extent))
             indices.append(index)
         found = self.value(node, indices, tuple(conditions))
-        if found.op == "load" and not found.args:
+        if found.op == "load" and not found.args and found.data.index.is_linear:
             return Operand(found.data.place, found.data.index, found.data.conditions)
         return Operand(self.place(node), ix.flat(indices, node.shape), tuple(conditions))
 
@@ -202,8 +202,8 @@ class Lowering(Inliner):
         if math.prod(axis.size for axis in (*axes, *summed)) < 512:
             return None
         last = axes[-1]
-        steps = [operand.index.coefficient(last) for operand in (left, right)]
-        if None in steps or (steps[0] != 0) == (steps[1] != 0):
+        steps = [operand.index.coefficient(last) or 0 for operand in (left, right)]
+        if (steps[0] != 0) == (steps[1] != 0):
             return None
         rows, columns = (left, right) if steps[1] else (right, left)
         if max(steps) != 1:
