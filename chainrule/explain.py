@@ -173,10 +173,11 @@ class Explanation:
 
     def _head(self, number: int, kernel: Kernel) -> str:
         cost = self.kernels[number]
+        alone = "  (one thread)" if kernel.serial and self.threads > 1 else ""
         speed = cost.flops / cost.seconds / 1e9 if cost.seconds else 0.0
         return (
             f"{f'kernel {number}':10}{cost.runs:>6}{_time(cost.seconds):>11}{_short(cost.flops):>9}"
-            f"{_short(cost.bytes):>9}{speed:>9.1f}{cost.share:>6.0%} {cost.bound:8}{cost.where}"
+            f"{_short(cost.bytes):>9}{speed:>9.1f}{cost.share:>6.0%} {cost.bound:8}{cost.where}{alone}"
         ).rstrip()
 
 
@@ -223,8 +224,8 @@ def explain(
     """Measure each kernel within calls of the whole program, on copies of all state."""
     start = time.perf_counter()
     fresh = Compiled(compiled.traced)  # Planned anew, so that its time is known.
-    program, serial = fresh.program, fresh.program.block.serial
-    threads = 1 if serial else engine.threads
+    program = fresh.program
+    threads = 1 if program.block.serial else engine.threads
     counted = list(kernels(program.block))
     marks = table(threads, len(counted))
     run = measuring(marked(program, marks), fresh.traced.boxes, [*fresh.constants, marks])
@@ -233,18 +234,19 @@ def explain(
     times, runs = measured(lambda: run(copies, inputs), marks, RUNS, PATIENCE)
     longest = np.median(times.max(1), 0)  # The slowest thread's time, of a usual run.
     costs = [
-        _cost(kernel, int(runs[-1, number]), float(longest[number]), serial)
+        _cost(kernel, int(runs[-1, number]), float(longest[number]))
         for number, kernel in enumerate(counted, 1)
     ]
     total, waiting = float(np.median(times[:, 0].sum(1))), float(np.median(times[:, 0, 0]))
     return Explanation(name, program.block, threads, compilation, total, waiting, costs)
 
 
-def _cost(kernel: Kernel, runs: int, seconds: float, serial: bool) -> Cost:
+def _cost(kernel: Kernel, runs: int, seconds: float) -> Cost:
+    """A kernel for one thread is compared with what one thread can do."""
     bits = max([32, *[e.dtype.bits for e in kernel.expressions() if e.dtype.is_float]])
     work, moved = flops(kernel), bytes_moved(kernel)
-    arithmetic = runs * work / flops_per_second(bits, serial)
-    memory = runs * moved / bytes_per_second(moved, serial)
+    arithmetic = runs * work / flops_per_second(bits, kernel.serial)
+    memory = runs * moved / bytes_per_second(moved, kernel.serial)
     bound = "flops" if arithmetic > memory else "memory"
     limit = max(arithmetic, memory)
     return Cost(origin_text(kernel.origin), runs, runs * work, runs * moved, seconds, limit, bound)
