@@ -173,11 +173,11 @@ class Explanation:
 
     def _head(self, number: int, kernel: Kernel) -> str:
         cost = self.kernels[number]
-        alone = "  (one thread)" if kernel.serial and self.threads > 1 else ""
+        where = cost.where + ("  (one thread)" if kernel.serial and self.threads > 1 else "")
         speed = cost.flops / cost.seconds / 1e9 if cost.seconds else 0.0
         return (
             f"{f'kernel {number}':10}{cost.runs:>6}{_time(cost.seconds):>11}{_short(cost.flops):>9}"
-            f"{_short(cost.bytes):>9}{speed:>9.1f}{cost.share:>6.0%} {cost.bound:8}{cost.where}{alone}"
+            f"{_short(cost.bytes):>9}{speed:>9.1f}{cost.share:>6.0%} {cost.bound:8}{where}"
         ).rstrip()
 
 
