@@ -1,4 +1,4 @@
-"""chainrule: a deep-learning library whose networks are expressions, compiled whole. The public names."""
+"""chainrule: deep learning with expressions, compiled whole. The public names."""
 
 from math import e, inf, nan, pi
 

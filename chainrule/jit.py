@@ -12,15 +12,16 @@ from typing import Any
 
 import numpy as np
 
-from chainrule import debug, dtypes, explain, tree
+from chainrule import debug, dtypes, tree
 from chainrule.compiler import Compiled, Traced
 from chainrule.config import config
 from chainrule.errors import ArgumentError
-from chainrule.explain import Explanation, Plan
 from chainrule.frontend import trace
 from chainrule.frontend.lift import from_numpy, lift
 from chainrule.frontend.stateful import Stateful
 from chainrule.frontend.tensor import Box, Tensor, concrete, node_of
+from chainrule.inspection import explain
+from chainrule.inspection.explain import Explanation, Plan
 from chainrule.ir.node import Node, Spec, variable
 
 log = logging.getLogger("chainrule")
@@ -200,8 +201,8 @@ def _setting(leaf: Any, name: str) -> Any:
         raise ArgumentError(
             "jit",
             f"{name} got an argument of type {type(leaf).__name__}",
-            "arguments are tensors, NumPy arrays, numbers, modules, optimizers, containers of these, or "
-            "hashable settings",
+            "arguments are tensors, NumPy arrays, numbers, modules, optimizers, containers of "
+            "these, or hashable settings",
             "convert it, or close over it",
         ) from None
     return leaf

@@ -71,7 +71,7 @@ class Lowering(Inliner):
     def place(self, node: Node) -> Place:
         """Where the whole value of a node lies, stored first if it is not in memory yet."""
         if node not in self.places:
-            # Another kernel comes before the one that is being made: what pins one does not pin both.
+            # Another kernel comes before the one being made: what pins one does not pin both.
             pinned, self._pinned = self._pinned, []
             self._materialize(node)
             self._pinned = pinned

@@ -8,7 +8,7 @@ import numpy as np
 from explain.functions import array, planned, training
 
 import chainrule as cr
-from chainrule.explain import Cost, Explanation
+from chainrule.inspection.explain import Cost, Explanation
 from chainrule.ir.describe import kernels
 from chainrule.ir.plan import Barrier, Block, Branch, Kernel, Loop, Turn, While
 

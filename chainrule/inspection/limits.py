@@ -9,10 +9,10 @@ import numpy as np
 
 from chainrule.compiler import arithmetic, engine, measuring
 from chainrule.dtypes import float32
+from chainrule.inspection.marks import State, marked, measured, table
 from chainrule.ir import index as ix
 from chainrule.ir.index import Axis
 from chainrule.ir.plan import Block, Buffer, Expr, Kernel, Load, Place, Program, Store
-from chainrule.marks import State, marked, measured, table
 
 RUNS = 20
 PATIENCE = 0.05  # Seconds at least for a measurement: other processes leave a gap now and then.

@@ -13,6 +13,8 @@ from typing import Any
 import numpy as np
 
 from chainrule.compiler import Compiled, engine, measuring
+from chainrule.inspection.limits import bytes_per_second, flops_per_second
+from chainrule.inspection.marks import State, marked, measured, table
 from chainrule.ir.count import bytes_moved, flops
 from chainrule.ir.describe import block_text, kernels, temporaries
 from chainrule.ir.listing import origin_text
@@ -25,8 +27,6 @@ from chainrule.ir.plan import (
     Loop,
     bodies,
 )
-from chainrule.limits import bytes_per_second, flops_per_second
-from chainrule.marks import State, marked, measured, table
 
 RUNS, PATIENCE = 7, 0.2  # Measured are at least so many runs, and so many seconds.
 

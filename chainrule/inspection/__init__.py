@@ -1,0 +1,1 @@
+"""What compiled functions do and cost, beside what the machine can do at most."""
