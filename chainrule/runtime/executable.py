@@ -9,6 +9,7 @@ from __future__ import annotations
 import ctypes
 import math
 import sys
+import threading
 import weakref
 from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple, Protocol
@@ -77,6 +78,7 @@ class Executable:
             (n, slot, self._stage(n, slot)) for n, slot in enumerate(slots) if slot.kind == "output"
         ]
         self._launch = make_launcher(self._pointers)
+        self._turn = threading.Lock()
 
     def _stage(self, number: int, slot: Slot) -> np.ndarray | None:
         """Lasting memory for a small input or output."""
@@ -87,30 +89,34 @@ class Executable:
         return array
 
     def __call__(self, boxes: Sequence[Holder], inputs: Sequence[np.ndarray]) -> list[np.ndarray]:
-        """Run once: `boxes` and `inputs` in the order of their slots; returns fresh outputs."""
-        seen, written = self._seen, self._written
-        for place, box in enumerate(boxes):
-            value = box._value
-            # Three references are the box's, this variable's and the call's own: then nobody else
-            # looks on.
-            if seen[place]() is not value or (written[place] and sys.getrefcount(value) > 3):
-                self._take(place, box)
-        kept = []
-        for (number, slot, stage), array in zip(self._inputs, inputs, strict=True):
-            if stage is not None:
-                np.copyto(stage, array)
-            else:
-                array = np.ascontiguousarray(array, slot.dtype)
-                kept.append(array)
-                self._pointers[number] = array.__array_interface__["data"][0]
-        results = []
-        for number, slot, stage in self._outputs:
-            if stage is None:
-                results.append(array := np.empty(slot.shape, slot.dtype))
-                self._pointers[number] = array.__array_interface__["data"][0]
-        self._launch()
-        fresh = iter(results)
-        return [stage.copy() if stage is not None else next(fresh) for _, _, stage in self._outputs]
+        """Run once: `boxes` and `inputs` in the order of their slots; returns fresh outputs.
+
+        The program has one memory, so threads that call it take turns.
+        """
+        with self._turn:
+            seen, written = self._seen, self._written
+            for place, box in enumerate(boxes):
+                value = box._value
+                # Three references are the box's, this variable's and the call's own: then nobody
+                # else looks on.
+                if seen[place]() is not value or (written[place] and sys.getrefcount(value) > 3):
+                    self._take(place, box)
+            kept = []
+            for (number, slot, stage), array in zip(self._inputs, inputs, strict=True):
+                if stage is not None:
+                    np.copyto(stage, array)
+                else:
+                    array = np.ascontiguousarray(array, slot.dtype)
+                    kept.append(array)
+                    self._pointers[number] = array.__array_interface__["data"][0]
+            results = []
+            for number, slot, stage in self._outputs:
+                if stage is None:
+                    results.append(array := np.empty(slot.shape, slot.dtype))
+                    self._pointers[number] = array.__array_interface__["data"][0]
+            self._launch()
+            fresh = iter(results)
+            return [next(fresh) if stage is None else stage.copy() for *_, stage in self._outputs]
 
     def _take(self, place: int, box: Holder) -> None:
         """Make the box's array the program's: a private, aligned copy if it is written and could be
