@@ -4,18 +4,20 @@
 
 from __future__ import annotations
 
+import os
 import sys
-from enum import StrEnum
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, NoReturn
 
+import polars as pl
 import typer
 from typer.core import TyperGroup
 
 import chainrule as cr
 from chainrule import train
+from chainrule.cli import options
 from chainrule.cli.screen import FitScreen, Screen
-from chainrule.data import SHIPPED, read
+from chainrule.data import read
 from chainrule.errors import ChainruleError, DataError
 from chainrule.train.files import check_free
 
@@ -26,27 +28,26 @@ INTERRUPTED = 130  # What shells report for a command that Ctrl-C ended.
 class Commands(TyperGroup):
     """Any error is one line on standard error, without a traceback."""
 
-    def main(self, *arguments: Any, **options: Any) -> Any:
-        options["standalone_mode"] = False
+    def main(self, *arguments: Any, **keywords: Any) -> Any:
+        keywords["standalone_mode"] = False
+        code = 0
         try:
-            code = super().main(*arguments, **options)
+            code = super().main(*arguments, **keywords) or 0
         except ChainruleError as error:
-            message, code = str(error), 2
+            _fail(str(error), 2)
         except typer.TyperException as error:
-            message = error.format_message().rstrip(".")
-            message, code = f"[chainrule] {message}; see chainrule --help", error.exit_code
-        else:
-            if code == INTERRUPTED:
-                message = "[chainrule] interrupted; nothing was written"
-            else:
-                sys.exit(code or 0)
-        print(message, file=sys.stderr)
+            reason = error.format_message().rstrip(".")
+            _fail(f"[chainrule] {reason}; see chainrule --help", error.exit_code)
+        except OSError as error:
+            _fail(f"[chainrule] {error.filename}: {(error.strerror or str(error)).lower()}", 2)
+        if code == INTERRUPTED:
+            _fail("[chainrule] interrupted; nothing was written", code)
         sys.exit(code)
 
 
-class Task(StrEnum):
-    classification = "classification"
-    regression = "regression"
+def _fail(message: str, code: int) -> NoReturn:
+    print(message, file=sys.stderr)
+    sys.exit(code)
 
 
 app = typer.Typer(cls=Commands, add_completion=False, rich_markup_mode=None)
@@ -75,55 +76,35 @@ def chainrule(
 
 @app.command()
 def fit(
-    data: Annotated[
-        str,
-        typer.Argument(help=f"A CSV or Parquet file, or a shipped data set: {', '.join(SHIPPED)}."),
-    ] = "digits",
-    target: Annotated[
-        str | None,
-        typer.Option(
-            help="The column to predict. [default: target, label, class or y, else the last]"
-        ),
-    ] = None,
-    output: Annotated[
-        Path | None,
-        typer.Option(
-            "--output", "-o", help="A new folder for the run. [default: runs/<data>-<number>]"
-        ),
-    ] = None,
-    task: Annotated[
-        Task | None,
-        typer.Option(help="What to do with the target. [default: found from its values]"),
-    ] = None,
-    drop: Annotated[
-        list[str] | None, typer.Option(help="A column to leave out. May be given several times.")
-    ] = None,
-    seed: Annotated[
-        int, typer.Option(min=0, help="The same seed gives the same run, bit for bit.")
-    ] = 0,
-    epochs: Annotated[
-        int | None, typer.Option(help="At most so many passes over the rows.")
-    ] = None,
-    batch_size: Annotated[int | None, typer.Option(help="Rows a step.")] = None,
-    learning_rate: Annotated[float | None, typer.Option(help="The rate of the first step.")] = None,
+    data: options.Data = "digits",
+    target: options.TargetColumn = None,
+    output: options.RunOutput = None,
+    task: options.TaskName = None,
+    drop: options.Drop = None,
+    seed: options.Seed = 0,
+    epochs: options.Epochs = None,
+    batch_size: options.BatchSize = None,
+    learning_rate: options.LearningRate = None,
 ) -> None:
-    """Train a network on a table, compare it with two baselines, and write a run folder.
+    """Train a network on a table, and write a run folder.
 
-    Ctrl-C ends training early: the best network so far is kept, reported and written.
+    It is compared with two baselines on rows that nothing was fitted or chosen on. Ctrl-C ends
+    training early: the best network so far is kept, reported and written.
     """
     if output is not None:
         check_free(output)
     screen = FitScreen()
-    wanted = {"epochs": epochs, "batch_size": batch_size, "learning_rate": learning_rate}
     with screen:
         run = train.fit(
             data,
             target,
-            task=task.value if task else None,
+            task=task and task.value,
             drop=drop or (),
             seed=seed,
             watcher=screen,
-            **wanted,
+            epochs=epochs,
+            batch_size=batch_size,
+            learning_rate=learning_rate,
         )
     folder = train.save(run, output)
     screen.written(run, folder)
@@ -131,29 +112,34 @@ def fit(
 
 @app.command()
 def predict(
-    run: Annotated[Path, typer.Argument(help="A run folder that `chainrule fit` wrote.")],
-    data: Annotated[
-        str, typer.Argument(help="A CSV or Parquet file with the columns of the training.")
-    ],
-    output: Annotated[
-        Path, typer.Option("--output", "-o", help="The file to write, .csv or .parquet.")
-    ],
-    force: Annotated[
-        bool, typer.Option("--force", help="Replace the output file if it exists.")
-    ] = False,
+    run: options.RunFolder,
+    data: options.NewData,
+    output: options.PredictionFile,
+    force: options.Force = False,
 ) -> None:
-    """Apply a run to a table: write its rows with predictions, and probabilities of classes."""
+    """Apply a run to a table.
+
+    The rows are written with a column `prediction`, and for classes a column `probability_<class>`
+    each.
+    """
     _check_output(output, force)
     found, table = train.load(run), read(data)
     result = found.predictions(table)
     screen = Screen()
     for notice in found.notices(table):
         screen.line(f"notice: {notice}", style="yellow")
-    # Written beside its place, then renamed: an interruption leaves no half file.
-    unfinished = output.with_name(f".{output.name}.unfinished")
-    getattr(result, WRITERS[output.suffix.lower()])(unfinished)
-    unfinished.replace(output)
+    _write(result, output)
     screen.line(f"{result.height:,} predictions written to {output}")
+
+
+def _write(result: pl.DataFrame, output: Path) -> None:
+    """Write beside the final place, then rename: an interruption leaves no half file."""
+    unfinished = output.with_name(f".{output.name}.{os.getpid()}")
+    try:
+        getattr(result, WRITERS[output.suffix.lower()])(unfinished)
+        unfinished.replace(output)
+    finally:
+        unfinished.unlink(missing_ok=True)
 
 
 def _check_output(output: Path, force: bool) -> None:

@@ -14,6 +14,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 
 from chainrule import nn
 from chainrule.data import Problem
+from chainrule.data.columns import BOOLEAN, CATEGORY, DATE, NUMBER
 from chainrule.data.read import listed
 from chainrule.train import Epoch, History, Recipe, Run, Watcher
 from chainrule.train.files import CURVE, MODEL, PREPROCESSING, RECORD
@@ -21,6 +22,12 @@ from chainrule.train.recipe import described
 from chainrule.train.scores import Scores
 
 NAME, CHOICE = 16, 38  # Widths of columns.
+KINDS = {
+    NUMBER: "numeric",
+    BOOLEAN: "true or false",
+    DATE: "dates, in days",
+    CATEGORY: "categorical",
+}
 REPORTS = 10  # Epochs told of where there is no progress bar.
 
 
@@ -63,10 +70,8 @@ class FitScreen(Screen, Watcher):
         self.line(f"{problem.table.name}: {problem.table.frame.height:,} rows", style="bold")
         classes = f" into {len(target.classes)} classes" if target.classes else ""
         self.fact("target", f"{target.name}: {target.task}{classes}, as {target.reason}")
-        self.fact(
-            "columns",
-            ", ".join(f"{count} {kind}" for kind, count in Counter(problem.kinds.values()).items()),
-        )
+        counts = Counter(problem.kinds.values())
+        self.fact("columns", ", ".join(f"{count} {KINDS[kind]}" for kind, count in counts.items()))
         for reason in dict.fromkeys(problem.left_out.values()):
             names = [name for name, other in problem.left_out.items() if other == reason]
             self.fact("left out", f"{listed(names)}: {reason}")

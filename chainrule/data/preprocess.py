@@ -19,7 +19,7 @@ from chainrule.data.columns import CATEGORY
 # Columns that share their range are in one unit, as pixels are. Scaled each alone, those that
 # hardly vary would be blown up to the size of the others: on the digits this costs one test image
 # in a hundred.
-SHARED_RANGE, COLUMNS_IN_ONE_UNIT = 2 / 3, 8
+SHARED_RANGE, COLUMNS_IN_ONE_UNIT = 1 / 2, 8
 MOST_CATEGORIES = 64
 BLANK = ""  # What a missing category is called: cells that hold nothing else are missing.
 
@@ -152,7 +152,7 @@ def fewest(rows: int) -> int:
 
 
 def _in_one_unit(frame: pl.DataFrame) -> bool:
-    """Whether most columns have the same least and greatest value, and none leaves that range."""
+    """Whether half of the columns have the same range, and none leaves it."""
     if frame.width < COLUMNS_IN_ONE_UNIT:
         return False
     ranges = Counter(zip(frame.min().row(0), frame.max().row(0), strict=True))

@@ -43,7 +43,7 @@ def read(source: str | Path | pl.DataFrame) -> Table:
     DataError.
     """
     if isinstance(source, pl.DataFrame):
-        return _checked(Table("table", source, _hash(source.write_csv().encode())))
+        return _checked(Table("table", source, _hash(source.write_json().encode())))
     if str(source) in SHIPPED:
         return _shipped(str(source))
     path = Path(source)
@@ -174,4 +174,4 @@ def _shipped(name: str) -> Table:
     names = getattr(found, "target_names", None)
     target = found.target if names is None or names.dtype.kind != "U" else names[found.target]
     frame = pl.DataFrame({**columns, "target": target.tolist()})
-    return Table(name, frame, _hash(frame.write_csv().encode()), "target")
+    return Table(name, frame, _hash(frame.write_json().encode()), "target")

@@ -68,9 +68,11 @@ def _save_numbered(run: Run) -> Path:
 
 
 def _write(run: Run, folder: Path) -> None:
-    run.model.save_weights(folder / MODEL)
-    _write_json(run.preprocessing.to_json(), folder / PREPROCESSING)
     _write_json(run.record, folder / RECORD)
+    _write_json(run.preprocessing.to_json(), folder / PREPROCESSING)
+    run.model.save_weights(folder / MODEL)
+    # safetensors lets only the owner read; a run may be read by whoever may read its other files.
+    shutil.copymode(folder / RECORD, folder / MODEL)
     draw(run.record, folder / CURVE)
 
 

@@ -4,6 +4,7 @@ two baselines.
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
@@ -60,6 +61,7 @@ def score(problem: Problem, predict: Callable[[np.ndarray], Prediction]) -> dict
 def baselines(problem: Problem) -> dict[str, Callable[[np.ndarray], Prediction]]:
     """What a network must beat, fitted on the same matrix of the same training part."""
     from sklearn.dummy import DummyClassifier, DummyRegressor
+    from sklearn.exceptions import ConvergenceWarning
     from sklearn.linear_model import LinearRegression, LogisticRegression
     from threadpoolctl import threadpool_limits
 
@@ -72,7 +74,8 @@ def baselines(problem: Problem) -> dict[str, Callable[[np.ndarray], Prediction]]
         models = {"linear regression": LinearRegression(), "mean": DummyRegressor()}
     # On a busy machine the threads of BLAS wait for each other: the digits took thirty times as
     # long.
-    with threadpool_limits(1):
+    with threadpool_limits(1), warnings.catch_warnings():
+        warnings.simplefilter("ignore", ConvergenceWarning)
         return {name: _fitted(model, problem) for name, model in models.items()}
 
 

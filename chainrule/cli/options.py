@@ -1,0 +1,72 @@
+"""The words that the commands take: types with their help, for typer."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated
+
+from typer import Argument, Option
+
+from chainrule.data import SHIPPED
+
+
+class Task(StrEnum):
+    classification = "classification"
+    regression = "regression"
+
+
+Data = Annotated[
+    str,
+    Argument(
+        metavar="DATA", help=f"A CSV or Parquet file, or a shipped data set: {', '.join(SHIPPED)}."
+    ),
+]
+TargetColumn = Annotated[
+    str | None,
+    Option(
+        "--target",
+        metavar="COLUMN",
+        help="What to predict. [default: target, label, class or y, else the last column]",
+    ),
+]
+RunOutput = Annotated[
+    Path | None,
+    Option(
+        "--output",
+        "-o",
+        metavar="FOLDER",
+        help="A new folder for the run. [default: runs/<data>-<number>]",
+    ),
+]
+TaskName = Annotated[
+    Task | None,
+    Option("--task", help="What to do with the target. [default: found from its values]"),
+]
+Drop = Annotated[
+    list[str] | None,
+    Option("--drop", metavar="COLUMN", help="Leave a column out. May be given several times."),
+]
+Seed = Annotated[
+    int,
+    Option(
+        "--seed", metavar="NUMBER", min=0, help="The same seed gives the same run, bit for bit."
+    ),
+]
+Epochs = Annotated[
+    int | None, Option("--epochs", metavar="NUMBER", help="At most so many passes over the rows.")
+]
+BatchSize = Annotated[int | None, Option("--batch-size", metavar="NUMBER", help="Rows a step.")]
+LearningRate = Annotated[
+    float | None, Option("--learning-rate", metavar="RATE", help="The rate of the first step.")
+]
+RunFolder = Annotated[
+    Path, Argument(metavar="RUN", help="A run folder that `chainrule fit` wrote.")
+]
+NewData = Annotated[
+    str, Argument(metavar="DATA", help="A CSV or Parquet file with the columns of the training.")
+]
+PredictionFile = Annotated[
+    Path, Option("--output", "-o", metavar="FILE", help="The file to write, .csv or .parquet.")
+]
+Force = Annotated[bool, Option("--force", help="Replace the output file if it exists.")]
