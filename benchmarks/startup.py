@@ -1,4 +1,4 @@
-"""Time to the first step, in new processes: importing, compiling with an empty disk cache, loading from a full one.
+"""Time to the first step in new processes: importing, compiling anew, loading from the disk cache.
 
     python benchmarks/startup.py [--rounds 5]
 """
