@@ -1,0 +1,142 @@
+"""The whole way, on real tables: how well networks do, and what is told and recorded."""
+
+import json
+
+import numpy as np
+import polars as pl
+import pytest
+
+import chainrule as cr
+from chainrule import train
+from chainrule.data import read, split
+from chainrule.errors import ArgumentError
+
+
+@pytest.fixture(scope="module")
+def digits():
+    return train.fit("digits")
+
+
+@pytest.fixture(scope="module")
+def diabetes():
+    return train.fit("diabetes")
+
+
+def test_digits_reach_97_percent(digits):
+    scores = digits.record["metrics"]
+    assert scores["network"]["accuracy"] >= 0.97
+    assert scores["network"]["accuracy"] > scores["logistic regression"]["accuracy"]
+
+
+@pytest.mark.parametrize("name", ["iris", "wine", "breast-cancer"])
+def test_small_sets_are_classified_about_as_well_as_by_a_linear_model(name):
+    scores = train.fit(name).record["metrics"]
+    network = scores["network"]
+    assert network["accuracy"] >= scores["logistic regression"]["accuracy"] - 0.05
+    assert network["accuracy"] > scores["majority class"]["accuracy"] + 0.2
+    assert network["log loss"] < scores["majority class"]["log loss"] / 2
+
+
+def test_regression_answers_in_original_units(diabetes):
+    scores = diabetes.record["metrics"]
+    assert scores["network"]["RMSE"] < 1.1 * scores["linear regression"]["RMSE"]
+    assert scores["network"]["RMSE"] < 0.8 * scores["mean"]["RMSE"]
+    target = read("diabetes").frame["target"]
+    values = diabetes.predict(read("diabetes")).values
+    assert values.mean() == pytest.approx(target.mean(), rel=0.1)
+
+
+def test_recorded_scores_are_those_of_the_test_rows(digits):
+    """Computed anew from the definition, on the rows that the seed leaves to the test part."""
+    table = read("digits")
+    target = table.frame["target"].to_numpy()
+    rows = split(target, seed=0)["test"]
+    found = digits.predict(table)
+    assert digits.record["metrics"]["network"]["accuracy"] == np.mean(
+        found.values[rows] == target[rows]
+    )
+    true = found.probabilities[rows, target[rows]]
+    assert digits.record["metrics"]["network"]["log loss"] == pytest.approx(-np.log(true).mean())
+
+
+def test_record_is_json_and_says_how_the_run_came_to_be(digits):
+    record = json.loads(json.dumps(digits.record, allow_nan=False))
+    assert record["data"]["rows"] == 1797
+    assert record["split"] == {"training": 1079, "validation": 359, "test": 359}
+    assert record["left_out"].keys() == {"pixel_0_0", "pixel_4_0", "pixel_4_7"}
+    assert record["target"]["classes"] == list(range(10))
+    assert record["versions"].keys() >= {"chainrule", "numpy", "llvmlite", "python"}
+    assert len(record["history"]) == record["training"]["epochs"]
+    assert record["recipe"]["reasons"].keys() == train.recipe.CHOICES.keys()
+
+
+def test_global_random_stream_is_left_as_it_was():
+    cr.random.seed(5)
+    expected = cr.random.uniform((3,)).numpy()
+    cr.random.seed(5)
+    train.fit("iris", epochs=1)
+    np.testing.assert_array_equal(cr.random.uniform((3,)).numpy(), expected)
+
+
+def test_wanted_choices_win_and_are_marked():
+    recipe = train.fit("iris", epochs=2, batch_size=30, learning_rate=0.5).record["recipe"]
+    assert (recipe["epochs"], recipe["batch_size"], recipe["learning_rate"]) == (2, 30, 0.5)
+    asked = {choice for choice, reason in recipe["reasons"].items() if reason == "as asked"}
+    assert asked == {"epochs", "batch size", "optimizer"}
+
+
+@pytest.mark.parametrize(
+    ("name", "value"), [("epochs", 0), ("batch_size", -1), ("learning_rate", float("nan"))]
+)
+def test_impossible_choices_are_errors(name, value):
+    option = name.replace("_", "-")
+    with pytest.raises(ArgumentError) as caught:
+        train.fit("iris", **{name: value})
+    assert str(caught.value) == (
+        f"[fit] {option} is {value}; it must be positive; choose another --{option}"
+    )
+
+
+class Told(train.Watcher):
+    def __init__(self):
+        self.steps = []
+
+    def prepared(self, problem):
+        self.steps.append("prepared")
+
+    def chosen(self, recipe, model):
+        self.steps.append("chosen")
+
+    def epoch(self, epoch):
+        self.steps.append(epoch.number)
+
+    def trained(self, history):
+        self.steps.append("trained")
+
+    def scored(self, scores):
+        self.steps.append(list(scores))
+
+
+def test_watcher_is_told_in_order():
+    told = Told()
+    train.fit("iris", epochs=3, watcher=told)
+    models = ["network", "logistic regression", "majority class"]
+    assert told.steps == ["prepared", "chosen", 1, 2, 3, "trained", models]
+
+
+def test_all_kinds_of_columns_train_together():
+    generator = np.random.default_rng(0)
+    rows = 300
+    frame = pl.DataFrame(
+        {
+            "size": generator.normal(size=rows),
+            "colour": generator.choice(["red", "green", "blue"], rows),
+            "open": generator.random(rows) < 0.5,
+            "since": pl.date_range(pl.date(2020, 1, 1), pl.date(2020, 10, 26), eager=True),
+        }
+    )
+    score = pl.col("size") + pl.col("open") + 2 * (pl.col("colour") == "red")
+    frame = frame.with_columns(y=pl.when(score > 1).then(pl.lit("yes")).otherwise(pl.lit("no")))
+    run = train.fit(frame, "y")
+    assert run.record["metrics"]["network"]["accuracy"] > 0.9
+    assert list(run.kinds.values()) == ["number", "category", "boolean", "date"]
