@@ -1,4 +1,4 @@
-"""Preparing: the target, the task, the split, and what is said of tables that cannot be trained on."""
+"""Preparing: the target, the task, the split, and what is said of tables that cannot be used."""
 
 import numpy as np
 import polars as pl
@@ -142,7 +142,8 @@ def test_twins_across_the_split_are_told():
         (
             {"a": X, "b": X},
             {"target": "zzz"},
-            "[table] there is no column 'zzz'; the columns are a, b; name one of them with --target",
+            "[table] there is no column 'zzz'; the columns are a, b; "
+            "name one of them with --target",
         ),
         (
             {"a": X, "y": ["no"] * ROWS},

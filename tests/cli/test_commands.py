@@ -1,0 +1,319 @@
+"""The commands as a user meets them: what they print and write, and one line for each error."""
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import polars as pl
+import pytest
+from typer.testing import CliRunner
+
+import chainrule
+from chainrule import cli, train
+from chainrule.cli.app import app
+from chainrule.data import read
+from chainrule.train.trainer import Trainer
+
+X = [0.37 * i % 1 for i in range(40)]
+
+
+@pytest.fixture(autouse=True)
+def folder(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+def run(*words):
+    return CliRunner().invoke(app, list(words))
+
+
+def fails(message, *words, code=2):
+    result = run(*words)
+    assert (result.stderr, result.exit_code) == (message + "\n", code)
+    return result
+
+
+def record(folder):
+    return json.loads(Path(folder, "run.json").read_text())
+
+
+# ---- fit ----
+
+
+def test_fit_tells_its_story_and_writes_a_run():
+    result = run("fit", "iris", "--epochs", "20")
+    assert (result.exit_code, result.stderr) == (0, "")
+    lines = result.stdout.splitlines()
+    assert lines[0] == "iris: 150 rows"
+    found = record("runs/iris-1")
+    accuracy = found["metrics"]["network"]["accuracy"]
+    assert f"test accuracy {accuracy:.4f}" in lines
+    for choice, reason in found["recipe"]["reasons"].items():
+        assert any(line.startswith(f"  {choice} ") and line.endswith(reason) for line in lines)
+    table = [line for line in lines if line.startswith(("  network  ", "  logistic", "  majority"))]
+    assert len({len(line) for line in table[-3:]}) == 1
+    assert table[-3].split()[:2] == ["network", f"{accuracy:.4f}"]
+    assert sum(line.startswith("  epoch ") for line in lines) == 11
+    assert lines[-1].startswith("run folder runs/iris-1: model.safetensors, run.json")
+    assert "\x1b" not in result.stdout
+
+
+def test_regression_prints_its_error_in_original_units():
+    result = run("fit", "diabetes", "--epochs", "5", "-o", "out")
+    assert result.exit_code == 0
+    rmse = record("out")["metrics"]["network"]["RMSE"]
+    assert f"test RMSE {rmse:.4g}" in result.stdout.splitlines()
+
+
+def test_fit_reads_a_file_and_follows_its_options():
+    read("wine").frame.rename({"target": "grape"}).write_parquet("cellar.parquet")
+    words = ["--target", "grape", "--drop", "alcohol", "--seed", "4", "--epochs", "2"]
+    result = run("fit", "cellar.parquet", *words, "-o", "out")
+    assert result.exit_code == 0, result.stderr
+    found = record("out")
+    assert (found["target"]["name"], found["seed"]) == ("grape", 4)
+    assert "alcohol" not in found["columns"]
+
+
+def test_interruption_keeps_the_best_network_so_far(monkeypatch):
+    epoch = Trainer.epoch
+
+    def interrupted(self, x, y):
+        self.count = getattr(self, "count", 0) + 1
+        if self.count == 4:
+            raise KeyboardInterrupt
+        return epoch(self, x, y)
+
+    monkeypatch.setattr(Trainer, "epoch", interrupted)
+    result = run("fit", "iris", "-o", "out")
+    assert result.exit_code == 0
+    assert "  ended           interrupted: the best network so far is kept" in result.stdout
+    assert record("out")["training"]["epochs"] == 3
+    assert train.load("out").predict(read("iris")).values.shape == (150,)
+
+
+def test_interruption_before_the_first_epoch_writes_nothing(monkeypatch, folder):
+    def interrupted(self, x, y):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(Trainer, "epoch", interrupted)
+    fails("[chainrule] interrupted; nothing was written", "fit", "iris", code=130)
+    assert os.listdir(folder) == []
+
+
+def test_progress_bar_is_drawn_on_a_terminal():
+    command = [sys.executable, "-m", "chainrule", "fit", "iris", "--epochs", "3", "-o", "out"]
+    code = f"import pty, sys; sys.exit(pty.spawn({command!r}) >> 8)"
+    environment = {**os.environ, "TERM": "xterm-256color", "COLUMNS": "120"}
+    found = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, stdin=subprocess.DEVNULL, env=environment
+    )
+    assert found.returncode == 0, found.stdout
+    assert "━".encode() in found.stdout
+    assert b"3/3" in found.stdout
+    assert b"\x1b[" in found.stdout
+
+
+# ---- predict ----
+
+
+@pytest.fixture
+def trained():
+    run("fit", "iris", "--epochs", "5", "-o", "model")
+    return read("iris").frame.drop("target")
+
+
+@pytest.mark.parametrize("ending", ["csv", "parquet"])
+def test_predict_writes_what_the_model_says_in_memory(trained, ending):
+    trained.write_csv("new.csv")
+    result = run("predict", "model", "new.csv", "-o", f"out.{ending}")
+    assert (result.exit_code, result.stderr) == (0, "")
+    assert result.stdout == f"150 predictions written to out.{ending}\n"
+    frame = pl.read_csv("out.csv") if ending == "csv" else pl.read_parquet("out.parquet")
+    expected = train.load("model").predict(read("iris"))
+    assert frame["prediction"].to_list() == expected.values.tolist()
+    probabilities = frame.select(pl.col("^probability_.*$")).to_numpy()
+    np.testing.assert_array_equal(probabilities, expected.probabilities)
+
+
+def test_predict_gives_notices(trained):
+    trained.with_columns(shop=pl.lit("x")).write_csv("new.csv")
+    result = run("predict", "model", "new.csv", "-o", "out.csv")
+    assert result.stdout == "notice: columns not read: shop\n150 predictions written to out.csv\n"
+
+
+def test_predict_replaces_a_file_only_when_forced(trained, folder):
+    trained.write_csv("new.csv")
+    (folder / "out.csv").write_text("precious")
+    fails(
+        "[predict] the file 'out.csv' already exists; it would be lost; "
+        "choose another name, or pass --force",
+        *("predict", "model", "new.csv", "-o", "out.csv"),
+    )
+    assert (folder / "out.csv").read_text() == "precious"
+    assert run("predict", "model", "new.csv", "-o", "out.csv", "--force").exit_code == 0
+    assert pl.read_csv("out.csv").height == 150
+    assert sorted(os.listdir(folder)) == ["model", "new.csv", "out.csv"]
+
+
+def test_predict_names_a_missing_column(trained):
+    trained.drop("petal width (cm)").write_csv("new.csv")
+    fails(
+        "[new.csv] there is no column 'petal width (cm)'; the model reads it; "
+        "add it, with empty cells where nothing is known",
+        *("predict", "model", "new.csv", "-o", "out.csv"),
+    )
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (
+            ["none", "iris", "-o", "out.csv"],
+            "[predict] the run folder 'none' does not exist; `chainrule fit` writes run folders; "
+            "check the path",
+        ),
+        (
+            ["none", "iris", "-o", "out.xlsx"],
+            "[predict] cannot write 'out.xlsx'; predictions are written as CSV or Parquet; "
+            "choose a name that ends in .csv or .parquet",
+        ),
+        (
+            ["none", "iris", "-o", "no/out.csv"],
+            "[predict] there is no folder 'no'; the output would lie there; make it first",
+        ),
+        (["none", "iris"], "[chainrule] Missing option '--output' / '-o'; see chainrule --help"),
+    ],
+)
+def test_predict_error_is_one_line(words, message):
+    fails(message, "predict", *words)
+
+
+# ---- One line for each error ----
+
+
+@pytest.mark.parametrize(
+    ("content", "words", "message"),
+    [
+        (
+            None,
+            [],
+            "[data] there is no file 't.csv'; shipped data sets are digits, iris, wine, "
+            "breast-cancer, diabetes; check the path",
+        ),
+        (
+            {"price": X, "rooms": X},
+            ["--target", "prize"],
+            "[t.csv] there is no column 'prize'; the columns are price, rooms; "
+            "did you mean 'price'?",
+        ),
+        (
+            "a,b\n",
+            [],
+            "[t.csv] the table has no rows; there is nothing to learn from; check how it was saved",
+        ),
+        (
+            {"a": X, "y": ["no"] * 40},
+            [],
+            "[t.csv] the target 'y' is 'no' in every row; telling classes apart takes two at "
+            "least; check the data, or choose another --target",
+        ),
+        (
+            {"a": ["1", "2", "3", "four"] * 10, "y": X},
+            [],
+            "[t.csv] column 'a' has text among its numbers; 10 rows, the first is row 4: 'four'; "
+            "correct these cells, or leave them empty",
+        ),
+        (
+            {"a": X, "b": [None] * 40, "y": X},
+            [],
+            "[t.csv] column 'b' has no values; nothing can be learned from it; "
+            "remove it, or leave it out with --drop 'b'",
+        ),
+        (
+            {"a": [*X[:-1], float("inf")], "y": X},
+            [],
+            "[t.csv] column 'a' has infinite values; row 40: inf; "
+            "correct these cells, or leave them empty",
+        ),
+        (
+            "a,b,a\n1,2,3\n",
+            [],
+            "[t.csv] 2 columns are called 'a'; a column is known by its name; rename all but one",
+        ),
+        (
+            {"a": X, "y": X},
+            ["--epochs", "0"],
+            "[fit] epochs is 0; it must be positive; choose another --epochs",
+        ),
+        (
+            {"a": X, "y": X},
+            ["--learning-rate", "1e30"],
+            "[fit] the training loss is nan after epoch 1; the steps were too large, or the data "
+            "hold values far out of the ordinary; lower the learning rate, or check the columns' "
+            "ranges",
+        ),
+        (
+            {"a": X, "y": X},
+            ["--epoch", "3"],
+            "[chainrule] No such option: --epoch (Possible options: --epochs); "
+            "see chainrule --help",
+        ),
+    ],
+)
+def test_fit_error_is_one_line(folder, content, words, message):
+    if isinstance(content, str):
+        (folder / "t.csv").write_text(content)
+    elif content is not None:
+        pl.DataFrame(content).write_csv("t.csv")
+    fails(message, "fit", "t.csv", *words)
+    assert not os.path.exists("runs")
+
+
+def test_run_folder_that_exists_is_an_error_before_any_work(folder):
+    (folder / "out").mkdir()
+    result = fails(
+        "[fit] the run folder 'out' already exists; a run is never overwritten; "
+        "choose another with --output",
+        *("fit", "iris", "-o", "out"),
+    )
+    assert result.stdout == ""
+
+
+def test_folder_that_cannot_be_made_is_an_error(folder):
+    (folder / "file").write_text("")
+    fails("[chainrule] file: file exists", "fit", "iris", "--epochs", "1", "-o", "file/out")
+
+
+# ---- The command itself ----
+
+
+def test_version_and_help():
+    assert run("--version").stdout == f"chainrule {chainrule.__version__}\n"
+    for words in ([], ["--help"], ["fit", "--help"], ["predict", "--help"]):
+        result = run(*words)
+        assert result.exit_code == 0
+        assert result.stdout.startswith("Usage: ")
+        assert max(map(len, result.stdout.splitlines())) <= 80
+
+
+def test_missing_packages_are_named_with_their_cure(monkeypatch, capsys):
+    absent = {"typer", "sklearn"}
+    monkeypatch.setattr(cli, "find_spec", lambda name: None if name in absent else name)
+    with pytest.raises(SystemExit) as left:
+        cli.main()
+    assert left.value.code == 2
+    assert capsys.readouterr().err == (
+        "[chainrule] not installed: scikit-learn, typer; the command needs more than the library; "
+        "run pip install 'chainrule[all]'\n"
+    )
+
+
+def test_command_can_be_imported_without_its_packages():
+    code = "import sys; sys.modules['typer'] = None; from chainrule import cli; cli.main()"
+    found = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+    assert found.returncode == 2
+    assert found.stderr.startswith("[chainrule] not installed: typer; ")
