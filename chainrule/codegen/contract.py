@@ -13,7 +13,7 @@ from dataclasses import dataclass
 
 from chainrule.codegen.builder import Function
 from chainrule.codegen.elementwise import compute_type
-from chainrule.codegen.emit import begin, nested
+from chainrule.codegen.emit import PIECE, begin, nested
 from chainrule.codegen.point import Point, lanes_below
 from chainrule.codegen.values import Type, Value, constant
 from chainrule.dtypes import DType
@@ -182,14 +182,30 @@ class _Tile:
         for row in sums:
             for memory in row:
                 f.store(constant(self.type, 0), memory, size)
-        with nested(f, list(self.hero.summed)) as stands:
-            self._accumulate(sums, {**self.stands, **stands})
         tile = f.alloca(self.type, self.rows * self.vectors)
+        long = math.prod(axis.size for axis in self.hero.summed) > PIECE and self.dtype.is_float
+        if long:
+            self._put_aside(sums, tile, first=True)
+        close = (lambda: self._put_aside(sums, tile, first=False)) if long else None
+        with nested(f, list(self.hero.summed), close) as stands:
+            self._accumulate(sums, {**self.stands, **stands})
+        if not long:
+            self._put_aside(sums, tile, first=True)
+        self._epilogue(tile)
+
+    def _put_aside(self, sums: list[list[Value]], tile: Value, first: bool) -> None:
+        """Move the sums to the tile, or add them to it: rounding errors do not grow with the number
+        of all terms.
+        """
+        f, size = self.f, self.dtype.itemsize
+        bytes_ = size * self.type.lanes
         for r, row in enumerate(sums):
             for v, memory in enumerate(row):
                 address = f.gep(tile, (r * self.vectors + v) * self.type.lanes, self.type.scalar)
-                f.store(f.load(memory, self.type, size), address, 64)
-        self._epilogue(tile)
+                value = f.load(memory, self.type, size)
+                value = value if first else f.fadd(f.load(address, self.type, bytes_), value)
+                f.store(value, address, bytes_)
+                f.store(constant(self.type, 0), memory, size)
 
     def _accumulate(self, sums: list[list[Value]], stands: dict[Axis, Value]) -> None:
         """One place of the summed letters: an outer product of a column of elements and a row of
@@ -231,7 +247,7 @@ class _Tile:
 
     def _epilogue(self, tile: Value) -> None:
         """The kernel's stores, row after row, with the accumulated value in the place of "hero"."""
-        f, down, lanes = self.f, self.tiles.down, self.type.lanes
+        f, down, lanes, size = self.f, self.tiles.down, self.type.lanes, self.dtype.itemsize
         heroes = [expr for expr in self.kernel.expressions() if expr.op == "hero"]
         with f.loop(0, self.rows) as loop:
             stands = dict(self.stands)
@@ -248,6 +264,6 @@ class _Tile:
                     mask,
                 )
                 place = f.add(f.mul(loop.index, self.vectors * lanes), v * lanes)
-                value = f.load(f.gep(tile, place, self.type.scalar), self.type, 64)
+                value = f.load(f.gep(tile, place, self.type.scalar), self.type, lanes * size)
                 point.values.update((id(expr), value) for expr in heroes)
                 point.store_all(self.kernel.stores)

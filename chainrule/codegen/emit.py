@@ -8,7 +8,7 @@ the program shares the units among the threads.
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 from chainrule.codegen.builder import Function
@@ -19,6 +19,8 @@ from chainrule.dtypes import bool_
 from chainrule.ir.index import Axis
 from chainrule.ir.plan import Kernel, Place, Reduce, Store, walk
 from chainrule.ir.stages import Stages, indices
+
+PIECE = 512  # So many terms of a sum are added one by one; sums of pieces are then added.
 
 
 def signature(kernel: Kernel) -> list[Place]:
@@ -182,35 +184,48 @@ class _Row:
                 self.point.emit(expr)
 
     def _emit_loop(self, statements: list, stage: int) -> None:
+        vector = self.point.vector if self.point.vector in self.kernel.inner else None
+        turns = math.prod(axis.size for axis in self.inner_axes) // (
+            self.point.lanes if vector else 1
+        )
         accumulators = {
-            s.number: Accumulator(self.kernel, s, self.point)
+            s.number: Accumulator(self.kernel, s, self.point, turns > PIECE)
             for s in statements
             if isinstance(s, Reduce)
         }
-        vector = self.point.vector if self.point.vector in self.kernel.inner else None
-        with nested(self.f, [axis for axis in self.inner_axes if axis != vector]) as stands:
-            if vector is None:
-                self._emit_body(
-                    statements, accumulators, self.point.inside(stands, self.point.mask)
-                )
-            else:
-                self._emit_along(vector, stands, statements, accumulators)
+
+        def close() -> None:
+            for accumulator in accumulators.values():
+                accumulator.close_piece()
+
+        if vector is None:
+            with nested(self.f, self.inner_axes, close) as stands:
+                point = self.point.inside(stands, self.point.mask)
+                self._emit_body(statements, accumulators, point)
+        else:
+            with nested(self.f, [axis for axis in self.inner_axes if axis != vector]) as stands:
+                self._emit_along(vector, stands, statements, accumulators, close)
+                close()
         for number, accumulator in accumulators.items():
             for expr in self.kernel.expressions():
                 if expr.op == "reduced" and expr.data == number:
                     self.point.values[id(expr)] = accumulator.result(vector is not None)
 
-    def _emit_along(self, vector: Axis, stands: dict, statements: list, accumulators: dict) -> None:
+    def _emit_along(
+        self,
+        vector: Axis,
+        stands: dict,
+        statements: list,
+        accumulators: dict,
+        close: Callable[[], None],
+    ) -> None:
         """Whole vectors along the row, then the lanes that are left."""
         f, lanes = self.f, self.point.lanes
         full = vector.size - vector.size % lanes
         if full:
-            with f.loop(0, full, lanes) as loop:
-                self._emit_body(
-                    statements,
-                    accumulators,
-                    self.point.inside({**stands, vector: loop.index}, None),
-                )
+            with _in_pieces(f, full, lanes, PIECE, close) as index:
+                point = self.point.inside({**stands, vector: index}, None)
+                self._emit_body(statements, accumulators, point)
         if full < vector.size:
             mask = lanes_below(f, lanes, vector.size - full)
             stands = {**stands, vector: constant(I64, full)}
@@ -232,10 +247,38 @@ class _Row:
 
 
 @contextmanager
-def nested(f: Function, axes: list[Axis]) -> Iterator[dict[Axis, Value]]:
-    """Loops over all of `axes`, one inside the other."""
+def nested(
+    f: Function, axes: list[Axis], close: Callable[[], None] | None = None
+) -> Iterator[dict[Axis, Value]]:
+    """Loops over all of `axes`, one inside the other; `close` is called after every PIECE turns or
+    so, if there are more.
+    """
     if not axes:
         yield {}
         return
-    with f.loop(0, axes[0].size) as loop, nested(f, axes[1:]) as inner:
-        yield {axes[0]: loop.index, **inner}
+    axis, rest = axes[0], axes[1:]
+    inside = math.prod(axis.size for axis in rest)
+    if close is None or inside > PIECE or axis.size * inside <= PIECE:
+        with f.loop(0, axis.size) as loop, nested(f, rest, close) as inner:
+            yield {axis: loop.index, **inner}
+    else:
+        with _in_pieces(f, axis.size, 1, PIECE // inside, close) as index, nested(f, rest) as inner:
+            yield {axis: index, **inner}
+
+
+@contextmanager
+def _in_pieces(
+    f: Function, stop: int, step: int, turns: int, close: Callable[[], None]
+) -> Iterator[Value]:
+    """for index in range(0, stop, step); `close` is called after so many turns, if there are
+    more.
+    """
+    if stop <= turns * step:
+        with f.loop(0, stop, step) as loop:
+            yield loop.index
+        return
+    with f.loop(0, stop, turns * step) as piece:
+        end = f.intrinsic("smin", I64, f.add(piece.index, turns * step), constant(I64, stop))
+        with f.loop(piece.index, end, step) as loop:
+            yield loop.index
+        close()

@@ -37,7 +37,8 @@ def combine(f: Function, kind: str, a: Value, b: Value, dtype: DType) -> Value:
 class Accumulator:
     """What a Reduce has gathered so far, in stack memory that LLVM turns into registers."""
 
-    def __init__(self, kernel: Kernel, reduce: Reduce, point: Point) -> None:
+    def __init__(self, kernel: Kernel, reduce: Reduce, point: Point, long: bool) -> None:
+        """`long`: the terms come in pieces, each of which is closed."""
         self.reduce, self.f, self.kernel = reduce, point.f, kernel
         self.dtype: DType = reduce.value.dtype
         scalar = compute_type(self.dtype)
@@ -47,9 +48,27 @@ class Accumulator:
         self.memory = self.f.alloca(self.type)
         self.identity = constant(self.type, identity(self.kind, self.dtype))
         self.f.store(self.identity, self.memory, self.dtype.itemsize)
+        self.closed = None
+        if long and self.kind == "sum" and self.dtype.is_float:
+            self.closed = self.f.alloca(self.type)
+            self.f.store(self.identity, self.closed, self.dtype.itemsize)
         if self.argument:
             self.places = self.f.alloca(Type("i64", point.lanes))
             self.f.store(constant(Type("i64", point.lanes), 0), self.places, 8)
+
+    def close_piece(self) -> None:
+        """Put the sum of a piece aside: rounding errors then grow with its length and with the
+        number of pieces, not with the number of all terms.
+        """
+        if self.closed is not None:
+            self.f.store(self._total(), self.closed, self.dtype.itemsize)
+            self.f.store(self.identity, self.memory, self.dtype.itemsize)
+
+    def _total(self) -> Value:
+        value = self.f.load(self.memory, self.type, self.dtype.itemsize)
+        if self.closed is None:
+            return value
+        return self.f.fadd(self.f.load(self.closed, self.type, self.dtype.itemsize), value)
 
     def add(self, point: Point, value: Value) -> None:
         f = self.f
@@ -85,7 +104,7 @@ class Accumulator:
         f = self.f
         if self.argument:
             return f.load(self.places, Type("i64", self.type.lanes), 8)
-        value = f.load(self.memory, self.type, self.dtype.itemsize)
+        value = self._total()
         if not across or self.type.lanes == 1:
             return value
         while (half := value.type.lanes // 2) > 1:

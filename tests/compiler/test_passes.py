@@ -157,6 +157,14 @@ def test_large_kernels_keep_their_independent_points():
     assert len(after("fuse", [x], [e, make("sum", e, axes=(0, 1))]).items) == 2
 
 
+def test_what_is_dear_is_kept_for_the_next_loop_over_the_row():
+    """The exponentials of a softmax are stored once and read back; a difference is taken again."""
+    x = floats(64, 100)
+    (kernel,) = after("fuse", [x], [softmax(x)]).items
+    kept = [store.value.op for store in kernel.stores if store.place.buffer.kind == "temporary"]
+    assert kept == ["exp"]
+
+
 # ---- collapse ----
 
 
