@@ -13,8 +13,10 @@ TERMS = 1_000_003
 LIMIT = 2e-5
 
 
-@pytest.mark.parametrize("shape, axes", [((TERMS,), (0,)), ((TERMS // 7, 7), (0,)),
-                                         ((1000, 10, 100), (0, 1)), ((9, 100_000), (1,))])  # fmt: skip
+ROWS = [((TERMS,), (0,)), ((TERMS // 7, 7), (0,)), ((1000, 10, 100), (0, 1)), ((9, 100_000), (1,))]
+
+
+@pytest.mark.parametrize("shape, axes", ROWS)
 def test_sum(shape, axes):
     array = np.full(shape, 0.1, np.float32)
     (x,) = variables(array)
