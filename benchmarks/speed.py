@@ -23,6 +23,8 @@ from peers import jax_epoch, jax_mlp, torch_mlp
 import chainrule as cr
 from chainrule import nn, optim
 
+PAUSE = 0.25  # seconds between contestants
+
 
 def network(sizes: list[int]) -> nn.Sequential:
     """A ReLU network with these widths."""
@@ -100,6 +102,9 @@ def measure(
     times: dict[str, list[float]] = {who: [] for who in contestants}
     for _ in range(rounds):
         for who, run in contestants.items():
+            # The threads of the one before spin for a while, waiting for more work.
+            time.sleep(PAUSE)
+            run()
             samples = []
             for _ in range(repeats):
                 start = time.perf_counter()

@@ -3,7 +3,6 @@
 from math import e, inf, nan, pi
 
 from chainrule import dtypes
-from chainrule.compiler import set_threads
 from chainrule.config import config
 from chainrule.control import cond, scan, while_loop
 from chainrule.dtypes import (
@@ -202,7 +201,7 @@ from chainrule.frontend.functions.searching import (
 )
 from chainrule.frontend.tensor import Box, Tensor
 from chainrule.frontend.trace import is_training, training
-from chainrule.jit import jit
+from chainrule.jit import jit, set_threads
 from chainrule.transforms import (
     check_grad,
     checkpoint,

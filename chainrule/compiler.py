@@ -37,17 +37,6 @@ def _load_pool() -> llvm.LoadedObject:
 engine = Engine(_load_pool)
 
 
-def set_threads(count: int) -> None:
-    """Let compiled programs use `count` threads from now on; at first it is `CHAINRULE_THREADS`, or
-    the cores that this process may use. Results have the same bits for any number. Raises
-    ArgumentError below 1.
-
-    >>> import chainrule as cr
-    >>> cr.set_threads(2)
-    """
-    engine.set_threads(count)
-
-
 @functools.cache
 def _cache() -> Cache:
     return Cache(default_folder())

@@ -8,21 +8,27 @@ import functools
 import inspect
 import logging
 from collections.abc import Callable, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from chainrule import debug, dtypes, tree
-from chainrule.compiler import Compiled, Traced
 from chainrule.config import config
+from chainrule.deferred import Deferred
 from chainrule.errors import ArgumentError
 from chainrule.frontend import trace
 from chainrule.frontend.lift import from_numpy, lift
 from chainrule.frontend.stateful import Stateful
 from chainrule.frontend.tensor import Box, Tensor, concrete, node_of
-from chainrule.inspection import explain
-from chainrule.inspection.explain import Explanation, Plan
 from chainrule.ir.node import Node, Spec, variable
+
+if TYPE_CHECKING:
+    from chainrule.compiler import Compiled
+    from chainrule.inspection.explain import Explanation, Plan
+
+# The compiler is half of the package, and only the first compiled call needs it.
+compiler = Deferred("chainrule.compiler")
+inspection = Deferred("chainrule.inspection.explain")
 
 log = logging.getLogger("chainrule")
 REMEMBERED = 256  # Calls of one function whose keys are remembered by identity.
@@ -102,7 +108,7 @@ class Jitted:
           temporaries             64  t0 float32[4, 4]
           peak                   324
         """
-        return explain.plan(self.__name__, self._bound(args, kwargs)[0].program)
+        return inspection.plan(self.__name__, self._bound(args, kwargs)[0].program)
 
     def explain(self, *args: Any, **kwargs: Any) -> Explanation:
         """What a call with these arguments does: each kernel as loops, with its work and its time.
@@ -116,7 +122,7 @@ class Jitted:
         (1, 16)
         """
         call, boxes, inputs = self._bound(args, kwargs)
-        return explain.explain(self.__name__, call.program, boxes, inputs)
+        return inspection.explain(self.__name__, call.program, boxes, inputs)
 
     def _bound(self, args: tuple, kwargs: dict) -> tuple[Call, list[Box], list]:
         """The program for these arguments, their boxes, and the arrays to pass."""
@@ -279,7 +285,7 @@ def _trace(function: Callable, leaves: list, structure: tree.Structure) -> Call:
         held = level.boxes
         updates = {n: box._node for n, box in enumerate(held) if box._node is not held[box].inside}
         parameters = [held[box].inside for box in held] + inputs
-    program = Compiled(Traced(len(held), parameters, outputs, updates))
+    program = compiler.Compiled(compiler.Traced(len(held), parameters, outputs, updates))
     return Call(program, [box for box in held if box.implicit], result, fixed)
 
 
@@ -336,3 +342,14 @@ def jit(function: Callable) -> Jitted:
     3.0
     """
     return Jitted(function)
+
+
+def set_threads(count: int) -> None:
+    """Let compiled programs use `count` threads from now on; at first it is `CHAINRULE_THREADS`, or
+    the cores that this process may use. Results have the same bits for any number. Raises
+    ArgumentError below 1.
+
+    >>> import chainrule as cr
+    >>> cr.set_threads(2)
+    """
+    compiler.engine.set_threads(count)
