@@ -13,8 +13,9 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
 from chainrule import nn
-from chainrule.data import Problem
+from chainrule.data import Preprocessing, Problem
 from chainrule.data.columns import BOOLEAN, CATEGORY, DATE, NUMBER
+from chainrule.data.preprocess import Numeric
 from chainrule.data.read import listed
 from chainrule.train import Epoch, History, Recipe, Run, Watcher
 from chainrule.train.files import CURVE, MODEL, PREPROCESSING, RECORD
@@ -75,6 +76,7 @@ class FitScreen(Screen, Watcher):
         for reason in dict.fromkeys(problem.left_out.values()):
             names = [name for name, other in problem.left_out.items() if other == reason]
             self.fact("left out", f"{listed(names)}: {reason}")
+        self.fact("prepared", f"{_prepared(problem.preprocessing)}; fitted on the training part")
         sizes = ", ".join(f"{len(part.y):,} {name}" for name, part in parts.items())
         self.fact("split", f"{sizes}; stratified, before anything is fitted")
         for note in problem.notes:
@@ -161,12 +163,22 @@ class FitScreen(Screen, Watcher):
             self.progress = None
 
 
+def _prepared(preprocessing: Preprocessing) -> str:
+    """What becomes of the columns, in words."""
+    numeric = [column for column in preprocessing.columns if isinstance(column, Numeric)]
+    words = []
+    if numeric:
+        scale = ", on one scale as they share their range" if preprocessing.one_unit else ""
+        words.append(f"numbers to mean 0 and spread 1{scale}")
+    if any(column.tells_missing for column in numeric):
+        words.append("missing numbers to the median, and marked")
+    if len(numeric) < len(preprocessing.columns):
+        words.append("categories to 0 or 1 each, rare and unseen ones together")
+    return "; ".join(words)
+
+
 def _figure(value: float) -> str:
-    """Four digits after the point for shares, four digits in all for greater numbers."""
-    return (
-        f"{value:.4f}"
-        if abs(value) < 10
-        else f"{value:.4g}"
-        if abs(value) < 1000
-        else f"{value:,.0f}"
-    )
+    """Four digits after the point, or four in all for numbers of 10 and more."""
+    size = abs(value)
+    digits = 4 if size < 10 else 2 if size < 100 else 1 if size < 1000 else 0
+    return f"{round(value, digits) + 0.0:,.{digits}f}"  # + 0.0: no minus sign before zero.

@@ -4,6 +4,7 @@ is executable.
 
 from __future__ import annotations
 
+import itertools
 import json
 import os
 import shutil
@@ -39,12 +40,13 @@ def check_free(folder: Path) -> None:
         )
 
 
-def save(run: Run, folder: Path | None = None) -> Path:
+def save(run: Run, folder: str | Path | None = None) -> Path:
     """Write a run to a new folder; without one, to `runs/<name of the data>-<number>`. Raises
     DataError if it exists.
     """
     if folder is None:
         return _save_numbered(run)
+    folder = Path(folder)
     check_free(folder)
     folder.parent.mkdir(parents=True, exist_ok=True)
     # Made beside its final place, then renamed: whoever sees the folder sees all of it.
@@ -61,12 +63,8 @@ def save(run: Run, folder: Path | None = None) -> Path:
 
 def _save_numbered(run: Run) -> Path:
     stem = Path(run.record["data"]["name"]).stem
-    number = 1
-    while True:
-        folder = RUNS / f"{stem}-{number}"
-        if not os.path.lexists(folder):
-            return save(run, folder)
-        number += 1
+    folders = (RUNS / f"{stem}-{number}" for number in itertools.count(1))
+    return save(run, next(folder for folder in folders if not os.path.lexists(folder)))
 
 
 def _write(run: Run, folder: Path) -> None:

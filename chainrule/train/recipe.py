@@ -153,12 +153,13 @@ def described(recipe: Recipe, inputs: int, outputs: int) -> dict[str, str]:
     """Each of `CHOICES` in words."""
     sizes = "-".join(map(str, (inputs, *recipe.hidden, outputs)))
     inputs_too = f", {recipe.input_dropout:g} of the inputs" if recipe.input_dropout else ""
+    dropout = f"{recipe.dropout:g}" if recipe.dropout else "none"
     smoothed = f", smoothed by {recipe.label_smoothing:g}" if recipe.label_smoothing else ""
     return {
         "network": sizes,
         "activation": recipe.activation,
         "initialisation": recipe.initialisation.replace("_", " "),
-        "dropout": f"{recipe.dropout:g}{inputs_too}",
+        "dropout": dropout + inputs_too,
         "loss": recipe.loss.replace("_", " ") + smoothed,
         "optimizer": f"{recipe.optimizer}, rate {recipe.learning_rate:g}, "
         f"decay {recipe.weight_decay:g}",

@@ -49,7 +49,7 @@ class History:
         """Seconds that the first epoch took longer than a usual one: its programs were compiled or
         loaded.
         """
-        usual = sorted(epoch.seconds for epoch in self.epochs)[len(self.epochs) // 2]
+        usual = sorted(epoch.seconds for epoch in self.epochs)[(len(self.epochs) - 1) // 2]
         return max(0.0, self.epochs[0].seconds - usual)
 
 

@@ -65,7 +65,7 @@ def test_regression_prints_its_error_in_original_units():
     result = run("fit", "diabetes", "--epochs", "5", "-o", "out")
     assert result.exit_code == 0
     rmse = record("out")["metrics"]["network"]["RMSE"]
-    assert f"test RMSE {rmse:.4g}" in result.stdout.splitlines()
+    assert f"test RMSE {rmse:.2f}" in result.stdout.splitlines()
 
 
 def test_fit_reads_a_file_and_follows_its_options():
