@@ -18,6 +18,9 @@ import numpy as np
 
 STAGED = 4096  # Arrays up to so many bytes are copied: cheaper than asking NumPy for their address.
 ALIGNMENT = 64
+# References to the array of a box while it is looked at, if nobody else looks on: the box's, the
+# variable's and the call's own.
+ALONE = 3
 
 
 class Slot(NamedTuple):
@@ -70,13 +73,11 @@ class Executable:
             self._pointers[number] = address(array)
         self._boxes = [(n, slot) for n, slot in enumerate(slots) if slot.kind in ("state", "box")]
         self._seen: list[Any] = [_nothing] * len(self._boxes)
-        self._written = [slot.kind == "state" for _, slot in self._boxes]
-        self._inputs = [
-            (n, slot, self._stage(n, slot)) for n, slot in enumerate(slots) if slot.kind == "input"
-        ]
-        self._outputs = [
-            (n, slot, self._stage(n, slot)) for n, slot in enumerate(slots) if slot.kind == "output"
-        ]
+        self._most = [ALONE if slot.kind == "state" else sys.maxsize for _, slot in self._boxes]
+        self._inputs = [(n, slot) for n, slot in enumerate(slots) if slot.kind == "input"]
+        self._outputs = [(n, slot) for n, slot in enumerate(slots) if slot.kind == "output"]
+        self._input_stages = [self._stage(n, slot) for n, slot in self._inputs]
+        self._output_stages = [self._stage(n, slot) for n, slot in self._outputs]
         self._launch = make_launcher(self._pointers)
         self._turn = threading.Lock()
 
@@ -94,37 +95,46 @@ class Executable:
         The program has one memory, so threads that call it take turns.
         """
         with self._turn:
-            seen, written = self._seen, self._written
-            for place, box in enumerate(boxes):
+            for box, last, most in zip(boxes, self._seen, self._most, strict=True):
                 value = box._value
-                # Three references are the box's, this variable's and the call's own: then nobody
-                # else looks on.
-                if seen[place]() is not value or (written[place] and sys.getrefcount(value) > 3):
-                    self._take(place, box)
+                if last() is not value or sys.getrefcount(value) > most:
+                    self._take_all(boxes)
+                    break
             kept = []
-            for (number, slot, stage), array in zip(self._inputs, inputs, strict=True):
+            for place, stage in enumerate(self._input_stages):
                 if stage is not None:
-                    np.copyto(stage, array)
+                    stage[...] = inputs[place]
                 else:
-                    array = np.ascontiguousarray(array, slot.dtype)
-                    kept.append(array)
-                    self._pointers[number] = array.__array_interface__["data"][0]
-            results = []
-            for number, slot, stage in self._outputs:
+                    number, slot = self._inputs[place]
+                    kept.append(array := np.ascontiguousarray(inputs[place], slot.dtype))
+                    self._pointers[number] = address(array)
+            results = list(self._output_stages)
+            for place, stage in enumerate(results):
                 if stage is None:
-                    results.append(array := np.empty(slot.shape, slot.dtype))
-                    self._pointers[number] = array.__array_interface__["data"][0]
+                    number, slot = self._outputs[place]
+                    results[place] = array = np.empty(slot.shape, slot.dtype)
+                    self._pointers[number] = address(array)
             self._launch()
-            fresh = iter(results)
-            return [next(fresh) if stage is None else stage.copy() for *_, stage in self._outputs]
+            for place, stage in enumerate(self._output_stages):
+                if stage is not None:
+                    results[place] = stage.copy()
+            return results
+
+    def _take_all(self, boxes: Sequence[Holder]) -> None:
+        """Make the arrays of all boxes the program's, where they are not yet."""
+        for place, box in enumerate(boxes):
+            value = box._value
+            if self._seen[place]() is not value or sys.getrefcount(value) > self._most[place]:
+                del value
+                self._take(place, box)
 
     def _take(self, place: int, box: Holder) -> None:
-        """Make the box's array the program's: a private, aligned copy if it is written and could be
+        """Make a box's array the program's: a private, aligned copy if it is written and could be
         seen elsewhere.
         """
         number, slot = self._boxes[place]
         array = box._value
-        if self._written[place] or not array.flags.c_contiguous:
+        if slot.kind == "state" or not array.flags.c_contiguous:
             own = aligned_zeros(slot.shape, slot.dtype)
             np.copyto(own, array)
             box._value = array = own
