@@ -110,7 +110,7 @@ class Compiled:
         start = time.perf_counter()
         job = self.traced.job()
         text = fingerprint(job.parameters, [*job.outputs, *job.updates.values()])
-        name = key("program", text + repr(sorted(job.updates)))
+        name = key("program", text + repr(list(job.updates)))
         code, facts = _object(name, self._emit, self._facts)
         run = _loaded(code, self.slots, self.constants, facts["arena_bytes"], facts["serial"])
         self.seconds = time.perf_counter() - start

@@ -11,7 +11,7 @@ from chainrule.dtypes import DType
 from chainrule.ir.node import Graph, Node, topological
 
 # What tells nodes apart in one process only, or does not change what is computed.
-_LOCAL = frozenset(("serial", "name", "rule", "spec", "data"))
+_LOCAL = frozenset(("serial", "name", "rule", "data"))
 
 
 def fingerprint(parameters: Iterable[Node], outputs: Iterable[Node]) -> str:
