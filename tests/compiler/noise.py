@@ -66,29 +66,57 @@ def _of_terms(magnitude, terms, results):
 @contextlib.contextmanager
 def errors(seed):
     """Within it, the interpreter commits random errors of the allowed size."""
-    random, exact = np.random.default_rng(seed), interpret.compute
-
-    def compute(op, arrays, attributes):
-        arrays = list(arrays)
-        result = exact(op, arrays, attributes)
-        if not isinstance(result, np.ndarray) or result.dtype.kind != "f":
-            return result
-        with np.errstate(all="ignore"):
-            if op.name in ZEROS:
-                result = np.where(
-                    result == 0, np.copysign(result, _signs(seed, random, result)), result
-                )
-            size = deviation(op.name, arrays, attributes, result)
-            if size is None:
-                return result
-            noise = _noise(seed, random, result, size)
-            return np.where(size > 0, result + noise, result).astype(result.dtype)
-
-    interpret.compute = compute
+    exact, faulty = interpret.compute, _Faulty(seed, interpret.compute)
+    interpret.compute = faulty.compute
     try:
         yield
     finally:
         interpret.compute = exact
+
+
+class _Faulty:
+    """A primitive's definition with errors; it remembers which arrays have any."""
+
+    def __init__(self, seed, exact):
+        self.seed, self.exact = seed, exact
+        self.random = np.random.default_rng(seed)
+        self.wrong = {}  # By identity; the arrays are kept, so that none is given again.
+
+    def compute(self, op, arrays, attributes):
+        arrays = list(arrays)
+        result = self.exact(op, arrays, attributes)
+        if isinstance(result, tuple):
+            if self.wrong:
+                self.wrong.update((id(array), array) for array in result)
+            return result
+        spoiled = any(
+            id(x) in self.wrong or id(getattr(x, "base", x)) in self.wrong for x in arrays
+        )
+        if result.dtype.kind == "f":
+            with np.errstate(all="ignore"):
+                result, spoiled = self.noisy(op.name, arrays, attributes, result, spoiled)
+        if spoiled:
+            self.wrong[id(result)] = result
+        return result
+
+    def noisy(self, name, arrays, attributes, result, spoiled):
+        """(the result with errors, whether it or an operand has any)."""
+        if name in ZEROS:
+            signs = _signs(self.seed, self.random, result)
+            result = np.where(result == 0, np.copysign(result, signs), result)
+        size = deviation(name, arrays, attributes, result)
+        if size is not None:
+            noise = _noise(self.seed, self.random, result, size)
+        elif spoiled and name in ("add", "subtract"):
+            # An error of an operand may be rounded away, or up to a whole unit.
+            size, noise = np.abs(result), _unit(self.random, result)
+        else:
+            return result, spoiled
+        return np.where(size > 0, result + noise, result).astype(result.dtype), True
+
+
+def _unit(random, result):
+    return random.integers(-1, 2, result.shape) * np.spacing(np.abs(result))
 
 
 def _signs(seed, random, like):

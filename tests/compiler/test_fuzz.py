@@ -9,6 +9,8 @@ from compiler.making import Case
 from compiler.noise import Spread
 from compiler.programs import Compiled, interpreted, parallel, same_bits
 
+from chainrule.codegen import llvm
+
 GROUPS = range(0, 200, 10)  # Seeds of the graphs that stand alone, ten a test.
 JOINED = range(1000, 1060, 15)
 
@@ -55,6 +57,14 @@ def test_random_graphs(first):
 def test_random_graphs_in_one_program(first):
     whole = joined([graph(seed) for seed in range(first, first + 15)])
     assert problems(whole, shared=True) == []
+
+
+@pytest.mark.parametrize("width", [16, 32])
+def test_random_graphs_for_narrower_registers(width, monkeypatch):
+    """Other tiles, other tails: what AVX2 and NEON machines get."""
+    monkeypatch.setattr(llvm, "vector_bytes", lambda: width)
+    seeds = range(2000 + width, 2010 + width)
+    assert problems(joined([graph(seed) for seed in seeds]), shared=True) == []
 
 
 def test_the_oracle_sees_errors():
