@@ -53,8 +53,9 @@ def fit(
 ) -> Run:
     """Train a network on a table: a CSV or Parquet file, a polars frame, or a shipped data set.
 
-    `wanted` are fields of Recipe that win over its rules, such as epochs=20. The same seed gives
-    the same run, for any number of threads. Raises DataError, ArgumentError and TrainingError.
+    `wanted` are choices (`recipe.TUNABLE`) that win over the rules, such as epochs=20. The same
+    seed gives the same run, for any number of threads. Raises DataError, ArgumentError and
+    TrainingError.
     """
     watcher = watcher or Watcher()
     problem = prepare(read(source), target, task=task, drop=drop, seed=seed)

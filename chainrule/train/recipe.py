@@ -26,6 +26,10 @@ FEWEST_EPOCHS, MOST_EPOCHS = 50, 200
 # Below the first number of rows a network can learn all by heart; above the second it hardly can.
 FEW_ROWS, MANY_ROWS = 1_000, 20_000
 
+LOSS_REASONS = {
+    "cross_entropy": "-log probability of the true class; smoothed, none is ever quite certain",
+    "mse": "its best answer is the mean of the target",
+}
 # The lines in which a recipe is told, and the fields that each is about.
 CHOICES = {
     "network": ("hidden",),
@@ -39,6 +43,18 @@ CHOICES = {
     "epochs": ("epochs",),
     "patience": ("patience",),
 }
+
+TUNABLE = (
+    "hidden",
+    "input_dropout",
+    "dropout",
+    "label_smoothing",
+    "learning_rate",
+    "weight_decay",
+    "batch_size",
+    "epochs",
+    "patience",
+)
 
 
 @dataclass(frozen=True)
@@ -70,9 +86,10 @@ class Recipe:
 
 
 def choose(problem: Problem, **wanted: Any) -> Recipe:
-    """The recipe for a problem. What is `wanted` (a field of Recipe that is not None) wins over the
-    rules.
+    """The recipe for a problem. What is `wanted` (of `TUNABLE`, and not None) wins over the rules.
+    Raises ArgumentError.
     """
+    wanted = {name: value for name, value in wanted.items() if value is not None}
     rows, inputs = problem.parts["training"].x.shape
     width = _power_of_two(4 * inputs, NARROWEST, WIDEST)
     batch_size = wanted.get("batch_size") or _power_of_two(
@@ -96,10 +113,10 @@ def choose(problem: Problem, **wanted: Any) -> Recipe:
         epochs=epochs,
         patience=max(10, epochs // 4),
     )
-    recipe = replace(recipe, **{name: value for name, value in wanted.items() if value is not None})
+    _check_names(wanted)
+    recipe = replace(recipe, **wanted)
     _check(recipe)
-    asked = {name for name, value in wanted.items() if value is not None}
-    return replace(recipe, reasons=_reasons(recipe, problem, asked))
+    return replace(recipe, reasons=_reasons(recipe, problem, set(wanted)))
 
 
 def _power_of_two(size: float, least: int, greatest: int) -> int:
@@ -110,6 +127,17 @@ def _epochs(rows: int, batch_size: int) -> int:
     """Enough for `STEPS` steps, in tens."""
     epochs = STEPS * batch_size / rows
     return int(np.clip(round(epochs, -1), FEWEST_EPOCHS, MOST_EPOCHS))
+
+
+def _check_names(wanted: Mapping[str, Any]) -> None:
+    for name in wanted:
+        if name not in TUNABLE:
+            raise ArgumentError(
+                "fit",
+                f"{name} cannot be chosen",
+                f"a recipe can be told {', '.join(TUNABLE)}",
+                "leave it out, or train your own model with train.Trainer",
+            )
 
 
 def _check(recipe: Recipe) -> None:
@@ -127,18 +155,13 @@ def _reasons(recipe: Recipe, problem: Problem, asked: set[str]) -> dict[str, str
     rows, inputs = problem.parts["training"].x.shape
     steps = -(-rows // recipe.batch_size)
     size = "few" if rows < FEW_ROWS else "many" if rows >= MANY_ROWS else "not many"
+    redundant = "; inputs in one unit repeat each other" * bool(recipe.input_dropout)
     reasons = {
         "network": f"about 4 times the {inputs} inputs, from {NARROWEST} to {WIDEST}, then half",
         "activation": "cheap, and its gradient does not fade in the layers below",
         "initialisation": "keeps signals at one size through ReLU layers",
-        "dropout": f"{rows:,} training rows are {size}"
-        + (
-            "; inputs in one unit repeat each other, so some can be missed"
-            * bool(recipe.input_dropout)
-        ),
-        "loss": "-log probability of the true class; smoothed, none is ever quite certain"
-        if problem.target.classes
-        else "its best answer is the mean of the target",
+        "dropout": f"{rows:,} training rows are {size}{redundant}",
+        "loss": LOSS_REASONS[recipe.loss],
         "optimizer": f"finds a step size for each weight; the decay is right for {size} rows",
         "schedule": "large steps first, to get near; small ones last, to settle",
         "batch size": f"{steps:,} steps an epoch",

@@ -97,6 +97,16 @@ def test_impossible_choices_are_errors(name, value):
     )
 
 
+def test_choices_that_the_recipe_does_not_have_are_errors():
+    with pytest.raises(ArgumentError) as caught:
+        train.fit("iris", activation="tanh")
+    assert str(caught.value) == (
+        "[fit] activation cannot be chosen; a recipe can be told hidden, input_dropout, dropout, "
+        "label_smoothing, learning_rate, weight_decay, batch_size, epochs, patience; "
+        "leave it out, or train your own model with train.Trainer"
+    )
+
+
 class Told(train.Watcher):
     def __init__(self):
         self.steps = []
