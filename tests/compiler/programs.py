@@ -4,6 +4,7 @@ import contextlib
 from typing import NamedTuple
 
 import numpy as np
+import pytest
 
 from chainrule import dtypes
 from chainrule.codegen import llvm
@@ -81,14 +82,19 @@ def interpreted(parameters, arrays, outputs, updates=None) -> Result:
 
 
 @contextlib.contextmanager
-def parallel():
-    """Programs planned here share their work among threads, however little it is."""
-    kept = schedule.SMALL_PROGRAM, schedule.SMALL_KERNEL
-    schedule.SMALL_PROGRAM = schedule.SMALL_KERNEL = 0
-    try:
+def parallel(seed=None):
+    """Programs planned here share their work among threads, however little it is; with a seed they
+    share some of their loops and kernels, and leave the others to one thread.
+    """
+    random = np.random.default_rng(seed)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(schedule, "SMALL_PROGRAM", 0)
+        patch.setattr(schedule, "SMALL_KERNEL", 0)
+        if seed is not None:
+            alone, work = schedule.is_serial, schedule.work
+            patch.setattr(schedule, "is_serial", lambda k: random.random() < 0.5 or alone(k))
+            patch.setattr(schedule, "work", lambda x: -1 if random.random() < 0.5 else work(x))
         yield
-    finally:
-        schedule.SMALL_PROGRAM, schedule.SMALL_KERNEL = kept
 
 
 def kernels(block) -> list[Kernel]:
