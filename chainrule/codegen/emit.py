@@ -168,22 +168,22 @@ class _Row:
             inner = [
                 s for s in statements if isinstance(s, Reduce) or s.index.axes() & self.kernel.inner
             ]
-            self._emit_uniform(inner, stage)
+            self._emit_uniform(inner)
             if inner:
-                self._emit_loop(inner, stage)
+                self._emit_loop(inner)
             outer = [s for s in statements if isinstance(s, Store) and s not in inner]
             self.point.store_all(outer)
             for statement in inner:
                 if isinstance(statement, Store):
                     self.stored[id(statement.value)] = statement
 
-    def _emit_uniform(self, statements: list, stage: int) -> None:
+    def _emit_uniform(self, statements: list) -> None:
         """What does not change along the row is computed before the loop."""
         for expr in walk(*[statement.value for statement in statements]):
             if not self.stages.inner[id(expr)]:
                 self.point.emit(expr)
 
-    def _emit_loop(self, statements: list, stage: int) -> None:
+    def _emit_loop(self, statements: list) -> None:
         vector = self.point.vector if self.point.vector in self.kernel.inner else None
         turns = math.prod(axis.size for axis in self.inner_axes) // (
             self.point.lanes if vector else 1
