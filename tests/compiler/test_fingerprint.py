@@ -1,5 +1,7 @@
 """The text by which programs are found again: the same for equal graphs, another for any other."""
 
+import hashlib
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -7,12 +9,15 @@ from pathlib import Path
 import numpy as np
 import pytest
 from compiler import fuzz
+from compiler.programs import parallel
 
 import chainrule as cr
+from chainrule.codegen.program import emit_program
 from chainrule.dtypes import float32, float64, int64
 from chainrule.ir.contraction import plain
 from chainrule.ir.fingerprint import fingerprint
 from chainrule.ir.node import Graph, Spec, cast, constant, make, pick, variable
+from chainrule.passes.pipeline import Job, plan
 
 
 def of_seed(seed):
@@ -26,11 +31,23 @@ def test_random_graphs_have_texts_of_their_own():
     assert [of_seed(seed) for seed in range(0, 300, 10)] == texts[::10]
 
 
-def test_text_is_the_same_in_another_process():
-    code = "from compiler.test_fingerprint import of_seed; print([of_seed(s) for s in range(20)])"
+def program_of_seed(seed):
+    case = fuzz.trained(fuzz.case(seed), seed)
+    with parallel():
+        program = plan(Job(case.parameters, case.outputs, case.updates))
+    return hashlib.sha256(emit_program(program, 64).encode()).hexdigest()
+
+
+def test_another_process_makes_the_same_texts():
+    """Of graphs and of programs: no order may depend on addresses or on the seed of hashes."""
+    call = "[[of_seed(n), program_of_seed(n)] for n in range(20)]"
+    code = f"from compiler.test_fingerprint import *; print({call})"
     command, tests = [sys.executable, "-c", code], Path(__file__).parents[1]
-    run = subprocess.run(command, capture_output=True, text=True, check=True, cwd=tests)
-    assert run.stdout.strip() == str([of_seed(seed) for seed in range(20)])
+    environment = {**os.environ, "PYTHONHASHSEED": "7"}
+    run = subprocess.run(
+        command, capture_output=True, text=True, check=True, cwd=tests, env=environment
+    )
+    assert run.stdout.strip() == str([[of_seed(n), program_of_seed(n)] for n in range(20)])
 
 
 def body(function):
