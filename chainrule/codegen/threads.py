@@ -8,9 +8,10 @@ import platform
 import re
 import sys
 
-# A turn of spinning takes 10 to 40 ns, by processor. Neighbours meet at a barrier within a few
-# microseconds; whoever is later has lost its core, and spinning on would only keep it away longer.
-BARRIER_TURNS = 400
+# A turn of spinning takes 10 to 40 ns, by processor. Shares of a kernel end up to some 10 us apart,
+# and a thread that was asleep comes that much late: giving up sooner makes sleeping a habit. Whoever
+# is later than about 50 us has lost its core; spinning on would only keep it away longer.
+BARRIER_TURNS = 2000
 # A training loop comes back to Python between two steps: workers stay awake for about 50 us.
 POOL_TURNS = 2000
 # Where spinning has failed, as it must while two threads share a core, it is cut to a 32nd, but for
@@ -55,6 +56,61 @@ nap:
 }
 
 define internal void @wake(ptr %word) {
+  ret void
+}
+"""
+
+# A sleeper that wakes is often put on its waker's core. Two threads that meet at barriers would then
+# take turns there for a long time, each asleep when the scheduler looks: a step on two threads takes
+# longer than on one. So a worker that finds itself on its caller's core leaves it.
+_PLACE = """
+declare i32 @sched_getcpu()
+declare i32 @sched_getaffinity(i32, i64, ptr)
+declare i32 @sched_setaffinity(i32, i64, ptr)
+
+define internal i32 @core() {
+  %core = call i32 @sched_getcpu()
+  ret i32 %core
+}
+
+; Fills in the cores that this thread may use; returns their number.
+define internal i64 @allowed(ptr %mask) {
+  store <16 x i64> zeroinitializer, ptr %mask, align 64
+  call i32 @sched_getaffinity(i32 0, i64 128, ptr %mask)
+  %words = load <16 x i64>, ptr %mask, align 64
+  %counts = call <16 x i64> @llvm.ctpop(<16 x i64> %words)
+  %count = call i64 @llvm.vector.reduce.add(<16 x i64> %counts)
+  ret i64 %count
+}
+
+define internal void @leave(ptr %mask, i32 %core) {
+  %other = alloca <16 x i64>, align 64
+  %words = load <16 x i64>, ptr %mask, align 64
+  store <16 x i64> %words, ptr %other, align 64
+  %number = lshr i32 %core, 6
+  %low = and i32 %core, 63
+  %shift = zext i32 %low to i64
+  %bit = shl i64 1, %shift
+  %keep = xor i64 %bit, -1
+  %at = getelementptr i64, ptr %other, i32 %number
+  %word = load i64, ptr %at, align 8
+  %less = and i64 %word, %keep
+  store i64 %less, ptr %at, align 8
+  call i32 @sched_setaffinity(i32 0, i64 128, ptr %other)
+  ret void
+}
+"""
+
+_ANYWHERE = """
+define internal i32 @core() {
+  ret i32 -1
+}
+
+define internal i64 @allowed(ptr %mask) {
+  ret i64 0
+}
+
+define internal void @leave(ptr %mask, i32 %core) {
   ret void
 }
 """
@@ -149,8 +205,8 @@ done:
 }
 """
 
-# The block: busy flag, ticket, workers; the job at 64 (null: stop); the barrier at 128; mailboxes
-# from 256. A worker reads the job only after its own mailbox has changed, so a smaller job leaves
+# The block: busy flag, ticket, workers; the job at 64 (null: stop) with the caller's core at 88; the
+# barrier at 128; mailboxes from 256. A worker reads the job only after its own mailbox has changed, so a smaller job leaves
 # the others asleep, and the closing barrier keeps the job in place until all have done it.
 _POOL = """
 define i64 @pool_bytes(i64 %threads) {
@@ -166,7 +222,8 @@ define internal ptr @mailbox(ptr %pool, i64 %thread) alwaysinline {
   ret ptr %box
 }
 
-define internal i1 @take_part(ptr %pool, i64 %thread) {
+; `cores` is the number of cores in `mask`: nobody leaves where there are fewer than threads.
+define internal i1 @take_part(ptr %pool, i64 %thread, ptr %mask, i64 %cores) {
   %job = getelementptr i8, ptr %pool, i64 64
   %slots.at = getelementptr i8, ptr %pool, i64 72
   %threads.at = getelementptr i8, ptr %pool, i64 80
@@ -175,7 +232,19 @@ define internal i1 @take_part(ptr %pool, i64 %thread) {
   %slots = load ptr, ptr %slots.at
   %threads = load i64, ptr %threads.at
   %stop = icmp eq ptr %program, null
-  br i1 %stop, label %end, label %run
+  br i1 %stop, label %end, label %look
+look:
+  %roomy = icmp ule i64 %threads, %cores
+  br i1 %roomy, label %compare, label %run
+compare:
+  %core.at = getelementptr i8, ptr %pool, i64 88
+  %caller = load i32, ptr %core.at
+  %here = call i32 @core()
+  %same = icmp eq i32 %here, %caller
+  br i1 %same, label %aside, label %run
+aside:
+  call void @leave(ptr %mask, i32 %here)
+  br label %run
 run:
   call void %program(i64 %thread, i64 %threads, ptr %slots, ptr %state)
   call void @barrier(ptr %state, i64 %threads)
@@ -186,6 +255,8 @@ end:
 
 define void @pool_worker(ptr %pool, i64 %thread) {
 entry:
+  %mask = alloca <16 x i64>, align 64
+  %cores = call i64 @allowed(ptr %mask)
   %box = call ptr @mailbox(ptr %pool, i64 %thread)
   br label %next
 next:
@@ -194,7 +265,7 @@ next:
   br label %work
 work:
   %new = add i32 %old, 1
-  %more = call i1 @take_part(ptr %pool, i64 %thread)
+  %more = call i1 @take_part(ptr %pool, i64 %thread, ptr %mask, i64 %cores)
   br i1 %more, label %next, label %end
 end:
   ret void
@@ -208,6 +279,9 @@ entry:
   store ptr %program, ptr %job
   store ptr %slots, ptr %slots.at
   store i64 %threads, ptr %threads.at
+  %core.at = getelementptr i8, ptr %pool, i64 88
+  %core = call i32 @core()
+  store i32 %core, ptr %core.at
   br label %check
 check:
   %thread = phi i64 [1, %entry], [%thread.next, %post]
@@ -231,7 +305,7 @@ define void @pool_run(ptr %pool, ptr %program, ptr %slots, i64 %threads) {
   br i1 %free, label %together, label %alone
 together:
   call void @publish(ptr %pool, ptr %program, ptr %slots, i64 %threads)
-  call i1 @take_part(ptr %pool, i64 0)
+  call i1 @take_part(ptr %pool, i64 0, ptr null, i64 0)
   store atomic i64 0, ptr %pool release, align 8
   ret void
 alone:
@@ -278,4 +352,5 @@ def barrier_ir() -> str:
 
 def pool_ir() -> str:
     """`pool_bytes`, `pool_worker`, `pool_run` and `pool_stop`, for `chainrule.runtime.engine`."""
-    return _native(_BARRIER, _POOL)
+    place = _PLACE if sys.platform == "linux" else _ANYWHERE
+    return _native(place, _BARRIER, _POOL)
