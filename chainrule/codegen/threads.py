@@ -9,8 +9,8 @@ import re
 import sys
 
 # A turn of spinning takes 10 to 40 ns, by processor. Shares of a kernel end up to some 10 us apart,
-# and a thread that was asleep comes that much late: giving up sooner makes sleeping a habit. Whoever
-# is later than about 50 us has lost its core; spinning on would only keep it away longer.
+# and a thread that was asleep comes that much late: giving up sooner makes sleeping a habit.
+# Whoever is later than about 50 us has lost its core; spinning on would only keep it away longer.
 BARRIER_TURNS = 2000
 # A training loop comes back to Python between two steps: workers stay awake for about 50 us.
 POOL_TURNS = 2000
@@ -60,9 +60,9 @@ define internal void @wake(ptr %word) {
 }
 """
 
-# A sleeper that wakes is often put on its waker's core. Two threads that meet at barriers would then
-# take turns there for a long time, each asleep when the scheduler looks: a step on two threads takes
-# longer than on one. So a worker that finds itself on its caller's core leaves it.
+# A sleeper that wakes is often put on its waker's core. Two threads that meet at barriers would
+# then take turns there for a long time, each asleep when the scheduler looks: a step on two threads
+# takes longer than on one. So a worker that finds itself on its caller's core leaves it.
 _PLACE = """
 declare i32 @sched_getcpu()
 declare i32 @sched_getaffinity(i32, i64, ptr)
@@ -205,9 +205,10 @@ done:
 }
 """
 
-# The block: busy flag, ticket, workers; the job at 64 (null: stop) with the caller's core at 88; the
-# barrier at 128; mailboxes from 256. A worker reads the job only after its own mailbox has changed, so a smaller job leaves
-# the others asleep, and the closing barrier keeps the job in place until all have done it.
+# The block: busy flag, ticket, workers; the job at 64 (null: stop) with the caller's core at 88;
+# the barrier at 128; mailboxes from 256. A worker reads the job only after its own mailbox has
+# changed, so a smaller job leaves the others asleep, and the closing barrier keeps the job in place
+# until all have done it.
 _POOL = """
 define i64 @pool_bytes(i64 %threads) {
   %boxes = mul i64 %threads, 64
