@@ -234,6 +234,14 @@ def test_views_of_views_make_no_kernels():
     assert len(Compiled([x], [view]).program.block.items) == 1
 
 
+def test_padding_keeps_the_sign_of_zero():
+    (x,) = variables(array := np.ones(3, np.float32))
+    outputs = [make("pad", x, low=(1,), high=(1,), value=value) for value in (-0.0, 0.0)]
+    minus, plus = check([x], outputs, [array])
+    assert np.signbit(minus).tolist() == [True, False, False, False, True]
+    assert not np.signbit(plus).any()
+
+
 def test_inputs_that_are_not_contiguous():
     array = np.arange(60, dtype=np.float64).reshape(3, 4, 5)
     for given in (array.transpose(2, 0, 1), array[::2, ::-1], np.broadcast_to(array[0, 0], (3, 5)),
