@@ -22,6 +22,7 @@ LAYERS = (
     ("jit",),
     ("nn", "optim"),
     ("chainrule",),
+    ("checks",),
     ("data",),
     ("train",),
     ("doctor", "models", "interop"),

@@ -1,0 +1,17 @@
+"""All references in numpy, by the names of our checks."""
+
+from components import (
+    numpy_activations,
+    numpy_distributions,
+    numpy_layers,
+    numpy_linalg,
+    numpy_losses,
+)
+
+REFERENCES = {
+    **numpy_activations.REFERENCES,
+    **numpy_distributions.REFERENCES,
+    **numpy_layers.REFERENCES,
+    **numpy_linalg.REFERENCES,
+    **numpy_losses.REFERENCES,
+}

@@ -1,0 +1,7 @@
+"""The linear algebra of PyTorch, by the names of our checks."""
+
+import pytest
+
+torch = pytest.importorskip("torch")
+
+REFERENCES = {}
