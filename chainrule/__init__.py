@@ -23,6 +23,7 @@ from chainrule.dtypes import (
 )
 from chainrule.errors import ChainruleError
 from chainrule.frontend import random
+from chainrule.frontend.functions.convolution import conv, conv_transpose
 from chainrule.frontend.functions.creation import (
     arange,
     asarray,

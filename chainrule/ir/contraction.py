@@ -12,6 +12,9 @@ import numpy as np
 from chainrule.errors import ShapeError
 
 
+TILED = 512  # Contractions with fewer products than that are not worth a tile.
+
+
 class Dimension(NamedTuple):
     """How the letters index one dimension of an operand: (sum of coefficient * letter + offset) /
     divisor.
@@ -58,6 +61,15 @@ class Contraction(NamedTuple):
     def summed(self) -> tuple[int, ...]:
         return tuple(letter for letter in range(len(self.sizes)) if letter not in self.output)
 
+    @property
+    def is_tiled(self) -> bool:
+        """Whether register tiles pay: one operand alone has the last letter of the result, and there
+        is enough to do.
+        """
+        if not self.output or not self.summed or math.prod(self.sizes) < TILED:
+            return False
+        return _has(self.left, self.output[-1]) != _has(self.right, self.output[-1])
+
     def check(self, left: tuple[int, ...], right: tuple[int, ...]) -> None:
         """Raise ShapeError where an operand's extents contradict the letters."""
         for name, dimensions, shape in (("left", self.left, left), ("right", self.right, right)):
@@ -75,6 +87,10 @@ class Contraction(NamedTuple):
                         f"axis {axis} of the {name} operand {list(shape)} has {extent} elements",
                         f"its partner has {self.sizes[letter]}",
                     )
+
+
+def _has(dimensions: tuple[Dimension, ...], letter: int) -> bool:
+    return any(letter == term for dimension in dimensions for term, _ in dimension.terms)
 
 
 def plain(

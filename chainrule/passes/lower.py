@@ -197,20 +197,17 @@ class Lowering(Inliner):
         """The tiled form: the last axis in one operand only, contiguous there (copied so if need
         be).
         """
-        if not axes or not summed or left.conditions or right.conditions:
-            return None
-        if math.prod(axis.size for axis in (*axes, *summed)) < 512:
+        spec = node.attributes["spec"]
+        if not spec.is_tiled or left.conditions or right.conditions:
             return None
         last = axes[-1]
         steps = [operand.index.coefficient(last) or 0 for operand in (left, right)]
-        if (steps[0] != 0) == (steps[1] != 0):
-            return None
         rows, columns = (left, right) if steps[1] else (right, left)
         if max(steps) != 1:
             if not any(axis in rows.index.axes() for axis in axes[:-1]):
                 return None  # A single row: dot products along memory need no copy.
             columns = self._packed(node, columns, last)
-        return Hero(node.attributes["spec"], axes, summed, rows, columns, node.dtype)
+        return Hero(spec, axes, summed, rows, columns, node.dtype)
 
     def _packed(self, node: Node, operand: Operand, last: Axis) -> Operand:
         """A copy of an operand in which `last` is contiguous."""

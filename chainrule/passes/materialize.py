@@ -59,7 +59,7 @@ def choose(order: list[Node], outputs: list[Node], inputs: Container[Node]) -> s
             chosen |= {
                 source
                 for source in map(_viewed, node.inputs)
-                if source not in inputs and _computes(source)
+                if source not in inputs and (_computes(source) or source.op.name == "pad")
             }
         elif node.op.name == "after":
             chosen |= {source for source in map(_viewed, node.inputs[1:]) if source not in inputs}

@@ -16,7 +16,9 @@ from chainrule.ir.describe import block_text, program_text
 from chainrule.ir.listing import graph_text
 from chainrule.ir.node import Graph, Node, topological
 from chainrule.ir.plan import Block, Buffer, Place, Program
+from chainrule.ir.rewrite import rewrite
 from chainrule.ir.verify import verify
+from chainrule.passes import windows
 from chainrule.passes.collapse import collapse
 from chainrule.passes.fuse import fuse
 from chainrule.passes.lower import lower
@@ -48,12 +50,21 @@ def _simplify(job: Job) -> Job:
     """Before: the graph as traced. After: an equivalent graph without marks, identities and
     foldable constants.
     """
-    results = simplify([*job.outputs, *job.updates.values()])
+    return _rewritten(job, simplify)
+
+
+def _rewritten(job: Job, change: Callable[[list[Node]], list[Node]]) -> Job:
+    results = change([*job.outputs, *job.updates.values()])
     job.outputs = results[: len(job.outputs)]
     job.updates = dict(zip(job.updates, results[len(job.outputs) :], strict=True))
     if config.verify:
         verify(Graph(job.parameters, results))
     return job
+
+
+def _windows(job: Job) -> Job:
+    """Before: windows may reach beyond their operands. After: not in contractions made of tiles."""
+    return _rewritten(job, lambda results: rewrite(results, windows.rules))
 
 
 def _lower(job: Job) -> Block:
@@ -82,6 +93,7 @@ def _slot(job: Job, name: str, node: Node, kind: str) -> Place:
 
 PASSES: list[tuple[str, Callable]] = [
     ("simplify", _simplify),
+    ("windows", _windows),
     ("lower", _lower),
     ("fuse", fuse),
     ("collapse", collapse),

@@ -7,9 +7,11 @@ import pytest
 from compiler.networks import log_softmax, matmul, rows, softmax, training_step
 from compiler.programs import Compiled, interpreted, kernels, parallel
 
+from chainrule.autodiff.reverse import gradients
 from chainrule.codegen import llvm
 from chainrule.codegen.program import emit_program
 from chainrule.dtypes import float32, int64
+from chainrule.ir.contraction import Contraction, Dimension
 from chainrule.ir.node import (
     Graph,
     Spec,
@@ -64,6 +66,31 @@ def test_simplify_inlines_checkpoints():
     body = Graph([inside], [make("exp", inside)])
     (result,) = nodes_after_simplify([x], [pick(make("checkpoint", x, body=body), 0)])
     assert result is make("exp", x)
+
+
+# ---- windows: what tiles read lies inside ----
+
+
+def convolution(x, w, stride, padding):
+    """Images and kernels, channels last."""
+    (n, *places, _), (*kernel, channels, filters) = x.shape, w.shape
+    out = [(size + 2 * padding - k) // stride + 1 for size, k in zip(places, kernel, strict=True)]
+    window = [Dimension(((1 + axis, stride), (4 + axis, 1)), -padding) for axis in range(2)]
+    one = [Dimension(((letter, 1),)) for letter in range(7)]
+    spec = Contraction((n, *out, filters, *kernel, channels), (one[0], *window, one[6]),
+                       (one[4], one[5], one[6], one[3]), (0, 1, 2, 3))  # fmt: skip
+    return make("contract", x, w, spec=spec)
+
+
+@pytest.mark.parametrize(("stride", "padding"), [(1, 1), (2, 0), (2, 2)])
+def test_convolutions_and_their_gradients_are_tiles(stride, padding):
+    x, w = floats(2, 9, 8, 4), floats(3, 3, 4, 16)
+    y = convolution(x, w, stride, padding)
+    g = floats(*y.shape)
+    outputs = [y, *gradients([y], [g], [x, w])]
+    heroes = [k.hero for k in kernels(planned([x, w, g], outputs)) if k.hero is not None]
+    assert len(heroes) == 3
+    assert not any(h.left.conditions or h.right.conditions for h in heroes)
 
 
 # ---- lower: views are indices, roots are kernels ----
