@@ -24,6 +24,38 @@ from chainrule.dtypes import (
 from chainrule.errors import ChainruleError
 from chainrule.frontend import random
 from chainrule.frontend.functions.convolution import conv, conv_transpose
+from chainrule.frontend.functions.activation import (
+    celu,
+    elu,
+    geglu,
+    gelu,
+    glu,
+    hard_shrink,
+    hard_sigmoid,
+    hard_swish,
+    hard_tanh,
+    heaviside,
+    identity,
+    leaky_relu,
+    log_sigmoid,
+    log_softmax,
+    mish,
+    prelu,
+    reglu,
+    relu,
+    relu6,
+    selu,
+    sigmoid,
+    silu,
+    soft_shrink,
+    softmax,
+    softplus,
+    softsign,
+    sparsemax,
+    swiglu,
+    swish,
+    tanh_shrink,
+)
 from chainrule.frontend.functions.creation import (
     arange,
     asarray,
@@ -157,17 +189,8 @@ from chainrule.frontend.functions.manipulation import (
     unstack,
 )
 from chainrule.frontend.functions.network import (
-    gelu,
-    leaky_relu,
-    log_sigmoid,
-    log_softmax,
     logit,
     one_hot,
-    relu,
-    sigmoid,
-    silu,
-    softmax,
-    softplus,
     stop_gradient,
 )
 from chainrule.frontend.functions.reductions import (
@@ -212,6 +235,7 @@ from chainrule.transforms import (
     hvp,
     jacobian,
     jvp,
+    numerical_gradient,
     value_and_grad,
     vjp,
     vmap,

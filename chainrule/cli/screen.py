@@ -8,6 +8,7 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from types import TracebackType
+from typing import Self
 
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
@@ -50,20 +51,45 @@ class Screen:
         self.line(f"  {name:<{NAME}}{text}")
 
 
-class FitScreen(Screen, Watcher):
-    """Tells of a training step by step. As a context it closes the progress bar in any case."""
+class ProgressScreen(Screen):
+    """A screen with a progress bar on a terminal. As a context it closes the bar in any case."""
 
     def __init__(self) -> None:
         super().__init__()
         self.progress: Progress | None = None
 
-    def __enter__(self) -> FitScreen:
+    def __enter__(self) -> Self:
         return self
 
     def __exit__(
         self, kind: type | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        self._close_progress()
+        self.close_progress()
+
+    def open_progress(self, total: int, description: str) -> None:
+        if self.console.is_terminal:
+            columns = (
+                BarColumn(),
+                MofNCompleteColumn(),
+                TimeRemainingColumn(),
+                TextColumn("{task.description}"),
+            )
+            self.progress = Progress(*columns, console=self.console, transient=True)
+            self.progress.start()
+            self.bar = self.progress.add_task(description, total=total)
+
+    def advance(self, description: str) -> None:
+        if self.progress is not None:
+            self.progress.update(self.bar, advance=1, description=description)
+
+    def close_progress(self) -> None:
+        if self.progress is not None:
+            self.progress.stop()
+            self.progress = None
+
+
+class FitScreen(ProgressScreen, Watcher):
+    """Tells of a training step by step."""
 
     def prepared(self, problem: Problem) -> None:
         self.problem = problem
@@ -92,21 +118,12 @@ class FitScreen(Screen, Watcher):
         for choice, what in choices.items():
             self.fact(choice, f"{what:<{CHOICE}}{recipe.reasons[choice]}")
         self.heading("Training")
-        if self.console.is_terminal:
-            columns = (
-                BarColumn(),
-                MofNCompleteColumn(),
-                TimeRemainingColumn(),
-                TextColumn("{task.description}"),
-            )
-            self.progress = Progress(*columns, console=self.console, transient=True)
-            self.progress.start()
-            self.bar = self.progress.add_task("compiling", total=recipe.epochs)
+        self.open_progress(recipe.epochs, "compiling")
 
     def epoch(self, epoch: Epoch) -> None:
-        if self.progress is not None:
-            self.progress.update(self.bar, advance=1, description=self._told(epoch))
-        elif epoch.number == 1 or epoch.number % max(1, self.recipe.epochs // REPORTS) == 0:
+        self.advance(self._told(epoch))
+        told = epoch.number == 1 or epoch.number % max(1, self.recipe.epochs // REPORTS) == 0
+        if self.progress is None and told:
             self.fact(f"epoch {epoch.number}", self._told(epoch))
 
     def _told(self, epoch: Epoch) -> str:
@@ -117,7 +134,7 @@ class FitScreen(Screen, Watcher):
         )
 
     def trained(self, history: History) -> None:
-        self._close_progress()
+        self.close_progress()
         best, count = history.best, len(history.epochs)
         self.fact("best", f"epoch {best.number} of {count}, {self._told(best)}")
         why = {
@@ -156,11 +173,6 @@ class FitScreen(Screen, Watcher):
         self.line()
         self.line(f"test {name} {_figure(value)}", style="bold green")
         self.line(f"run folder {folder}: {', '.join((MODEL, RECORD, PREPROCESSING, CURVE))}")
-
-    def _close_progress(self) -> None:
-        if self.progress is not None:
-            self.progress.stop()
-            self.progress = None
 
 
 def _prepared(preprocessing: Preprocessing) -> str:
