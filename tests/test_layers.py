@@ -38,7 +38,7 @@ COMPILER = {"passes", "codegen", "runtime"}
 
 # Installed by extras, and slow to load: only these may be imported inside a function, only there.
 OPTIONAL = {"matplotlib", "polars", "rich", "safetensors", "sklearn", "threadpoolctl", "typer"}
-MAY_DEFER = {"cli", "data", "nn", "train"}
+MAY_DEFER = {"cli", "data", "nn", "optim", "train"}
 
 # What `import chainrule` must not load.
 HEAVY = OPTIONAL | {"jax", "pandas", "scipy", "torch"}

@@ -12,9 +12,9 @@ import chainrule as cr
 from chainrule.nn import activations
 
 MODULES = [
-    f"{package.__name__}.{found.name}"
+    found.name
     for package in (cr.nn, cr.optim)
-    for found in pkgutil.iter_modules(package.__path__)
+    for found in pkgutil.walk_packages(package.__path__, f"{package.__name__}.")
 ]
 # An activation as a layer says no more than the function that it names; abstract bases have none.
 WITHOUT_EXAMPLE = {cr.optim.Optimizer, cr.optim.schedules.Schedule}
