@@ -23,7 +23,6 @@ from chainrule.dtypes import (
 )
 from chainrule.errors import ChainruleError
 from chainrule.frontend import random
-from chainrule.frontend.functions.convolution import conv, conv_transpose
 from chainrule.frontend.functions.activation import (
     celu,
     elu,
@@ -56,6 +55,7 @@ from chainrule.frontend.functions.activation import (
     swish,
     tanh_shrink,
 )
+from chainrule.frontend.functions.convolution import conv, conv_transpose
 from chainrule.frontend.functions.creation import (
     arange,
     asarray,

@@ -3,16 +3,34 @@
 from chainrule.frontend.stateful import Buffer
 from chainrule.nn import init, losses
 from chainrule.nn.activations import (
+    CELU,
+    ELU,
     GELU,
+    GLU,
+    SELU,
+    HardShrink,
+    HardSigmoid,
+    HardSwish,
+    HardTanh,
+    Heaviside,
     LeakyReLU,
     LogSigmoid,
     LogSoftmax,
+    Mish,
+    PReLU,
     ReLU,
+    ReLU6,
     Sigmoid,
+    Sign,
     SiLU,
     Softmax,
     Softplus,
+    SoftShrink,
+    Softsign,
+    Sparsemax,
+    Swish,
     Tanh,
+    TanhShrink,
 )
 from chainrule.nn.containers import Flatten, Identity, Sequential
 from chainrule.nn.dropout import Dropout

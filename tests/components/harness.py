@@ -63,8 +63,19 @@ def weighted(outputs, directions):
     return total
 
 
+def without_options(function, arguments):
+    """The function with Python scalars bound: these are options, no inputs when it is compiled."""
+
+    def bound(*given):
+        rest = iter(given)
+        return function(*[x if isinstance(x, (int, float, str)) else next(rest) for x in arguments])
+
+    return bound, [x for x in arguments if not isinstance(x, (int, float, str))]
+
+
 def value_and_gradients(function, arguments, compiled=False):
     """The outputs in training mode, and the gradients of `weighted` by every float argument."""
+    function, arguments = without_options(function, arguments)
     with cr.training():
         directions = cotangents(function(*arguments))
 

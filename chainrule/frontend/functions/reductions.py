@@ -243,7 +243,7 @@ def diff(
 
 
 def logsumexp(x: Operand, /, *, axis: Axis = None, keepdims: bool = False) -> Tensor:
-    """log(sum(exp(x))) over some axes, or over all, without overflow.
+    """log(sum(exp(x))) over some axes, or over all, without overflow (B-023).
 
     >>> cr.logsumexp(cr.asarray([1e4, -1e4]))
     Tensor(10000., dtype=float32)
