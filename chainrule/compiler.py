@@ -9,7 +9,7 @@ from __future__ import annotations
 import functools
 import hashlib
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -24,9 +24,11 @@ from chainrule.ir.fingerprint import fingerprint
 from chainrule.ir.node import Node
 from chainrule.ir.plan import Program
 from chainrule.passes.pipeline import Job, plan
+from chainrule.passes.simplify import simplify as simplify  # `inspection` reads graphs with it.
 from chainrule.runtime.cache import Cache, default_folder, key
 from chainrule.runtime.engine import Engine
 from chainrule.runtime.executable import Executable, Slot
+from chainrule.runtime.host import host_calls
 
 
 @functools.cache
@@ -100,6 +102,7 @@ class Compiled:
         self.slots += [_slot("constant", node) for node in job.constants]
         self.slots += [_slot("output", node) for node in job.outputs]
         self.constants = [node.attributes["data"].value for node in job.constants]
+        self.calls = host_calls([*job.outputs, *job.updates.values()])
 
     @functools.cached_property
     def program(self) -> Program:
@@ -112,7 +115,8 @@ class Compiled:
         text = fingerprint(job.parameters, [*job.outputs, *job.updates.values()])
         name = key("program", text + repr(list(job.updates)))
         code, facts = _object(name, self._emit, self._facts)
-        run = _loaded(code, self.slots, self.constants, facts["arena_bytes"], facts["serial"])
+        memory = facts["arena_bytes"], facts["serial"]
+        run = _loaded(code, self.slots, self.constants, *memory, self.calls)
         self.seconds = time.perf_counter() - start
         return run
 
@@ -128,26 +132,37 @@ def _slot(kind: str, node: Node) -> Slot:
 
 
 def _loaded(
-    code: bytes, slots: list[Slot], constants: list, arena_bytes: int, serial: bool
+    code: bytes,
+    slots: list[Slot],
+    constants: list,
+    arena_bytes: int,
+    serial: bool,
+    calls: Mapping[int, list[Node]] | None = None,
 ) -> Executable:
     """Object code bound to memory of its own."""
     native = llvm.LoadedObject(code)
     limit = 1 if serial else None
     return Executable(
-        lambda pointers: engine.launcher(native, pointers, limit), slots, constants, arena_bytes
+        lambda pointers: engine.launcher(native, pointers, limit),
+        slots,
+        constants,
+        arena_bytes,
+        calls,
     )
 
 
 # ---- Measurements ----
 
 
-def measuring(program: Program, boxes: int, constants: list) -> Executable:
+def measuring(
+    program: Program, boxes: int, constants: list, calls: Mapping[int, list[Node]] | None = None
+) -> Executable:
     """A planned program with Marks, compiled past the disk cache; its first slots are `boxes`."""
     slots = [Slot(buffer.kind, buffer.shape, buffer.dtype.numpy) for buffer in program.slots]
     slots[:boxes] = [s._replace(kind=s.kind.replace("input", "box")) for s in slots[:boxes]]
     text = emit_program(program, llvm.vector_bytes()) + barrier_ir() + mark_ir()
     code = llvm.compile_ir(text)
-    return _loaded(code, slots, constants, program.arena_bytes, program.block.serial)
+    return _loaded(code, slots, constants, program.arena_bytes, program.block.serial, calls)
 
 
 def arithmetic(marks: np.ndarray, serial: bool) -> tuple[Executable, int]:

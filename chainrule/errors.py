@@ -4,6 +4,8 @@ instead`.
 
 from __future__ import annotations
 
+import numpy as np
+
 
 class ChainruleError(Exception):
     """Any error that the library raises on purpose."""
@@ -31,6 +33,10 @@ class IndexingError(ChainruleError, IndexError):
 
 class AxisError(ArgumentError, IndexError):
     """An axis that the array does not have."""
+
+
+class MatrixError(ArgumentError, np.linalg.LinAlgError):
+    """A matrix that has no such factorization or solution."""
 
 
 class ImmutableError(ChainruleError, TypeError):

@@ -204,6 +204,27 @@ row("cumulative", np.array([1.5, 0.0, 2.0, 0.0, 3.0]), name="prod with zeros", w
 row("cumulative", integers(3, 5), name="sum of integers", kind="sum")
 row("random_bits", np.array([1, 2, 3, 4], np.uint32), shape=(3, 2))
 
+# ---- Linear algebra ----
+
+# Well conditioned, with singular values that differ, also where a test scales or steps.
+_square, _tall, _wide = (
+    np.eye(*shape[-2:]) * 3.0 ** np.arange(1, shape[-1] + 1) + floats(*shape, signed=True) / 2
+    for shape in ((2, 3, 3), (2, 4, 3), (3, 5))
+)
+_definite = _square + _square.mT
+row("cholesky", _definite, wrt=[0])
+row("solve", _square, floats(2, 3, 2), wrt=[0, 1])
+row("slogdet", _square, wrt=[0])
+row("slogdet", np.zeros((0, 0)), name="of nothing")
+row("eigh", _definite, wrt=[0])
+for _name, _x in {"square": _square, "tall": _tall, "wide": _wide}.items():
+    row("qr", _x, name=_name, wrt=[0], complete=False)
+    row("svd", _x, name=_name, wrt=[0], full=False)
+    row("pinv", _x, name=_name, wrt=[0], rtol=1e-9)
+row("qr", _tall, name="complete", complete=True)
+row("svd", _wide, name="full", full=True)
+row("svd", np.zeros((2, 0, 3)), name="of nothing", full=False)
+
 # ---- Control ----
 
 

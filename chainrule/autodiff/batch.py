@@ -190,9 +190,18 @@ def _random_bits(node: Node, inputs: list[Node], flags: list[bool], size: int) -
     return pick(loop, 0)
 
 
+def _host(node: Node, inputs: list[Node], flags: list[bool], size: int) -> Any:
+    """One more axis of the stack."""
+    stacked = _elementwise(node, inputs, flags, size)
+    if node.shape is not None:
+        return stacked
+    return [(pick(stacked, place), True) for place in range(len(node.outputs))]
+
+
 TABLE: dict[str, Row] = {
     name: _elementwise for name, op in OPS.items() if op.family == "elementwise"
 }
+TABLE |= {name: _host for name, op in OPS.items() if op.family == "host"}
 TABLE |= {name: _shifted("axes") for name in ("flip", "sum", "prod", "max", "min")}
 TABLE |= {name: _shifted("axis") for name in ("concat", "argmax", "argmin")}
 TABLE |= {

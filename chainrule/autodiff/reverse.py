@@ -10,13 +10,15 @@ from chainrule.autodiff.rules import TABLE, Cotangents, total
 from chainrule.ir.node import Node, current, topological
 
 
-def active_nodes(outputs: Iterable[Node], wrt: Iterable[Node]) -> list[Node]:
+def active_nodes(
+    outputs: Iterable[Node], wrt: Iterable[Node], fixed: Iterable[Node] = ()
+) -> list[Node]:
     """The nodes that carry a derivative from `wrt` to `outputs`, inputs before users, `wrt`
     themselves left out.
     """
     active = set(wrt)
     order = []
-    for node in topological(outputs, skip=set(active).__contains__):
+    for node in topological(outputs, skip={*active, *fixed}.__contains__):
         if node.op.name != "pick" and TABLE[node.op.name] is None or active.isdisjoint(node.inputs):
             continue
         if node.dtype is None or node.dtype.is_float:
@@ -26,13 +28,17 @@ def active_nodes(outputs: Iterable[Node], wrt: Iterable[Node]) -> list[Node]:
 
 
 def gradients(
-    outputs: Sequence[Node], cotangents: Sequence[Node | None], wrt: Sequence[Node]
+    outputs: Sequence[Node],
+    cotangents: Sequence[Node | None],
+    wrt: Sequence[Node],
+    fixed: Iterable[Node] = (),
 ) -> Cotangents:
     """sum over k of cotangents[k] * d outputs[k] / d wrt[i], for each i; None is zero.
 
-    The nodes of `wrt` count as independent: no derivative is taken through one to another.
+    The nodes of `wrt` count as independent: no derivative is taken through one to another. `fixed`
+    are nodes that do not depend on them, below which need not be looked.
     """
-    order = active_nodes(outputs, wrt)
+    order = active_nodes(outputs, wrt, fixed)
     walk = _Walk({*order, *wrt})
     for output, cotangent in zip(outputs, cotangents, strict=True):
         walk.give(output, cotangent)

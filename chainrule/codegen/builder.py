@@ -169,6 +169,12 @@ class Function:
     def call(self, name: str, result: Type, *arguments: Value) -> Value:
         return self._emit(f"call {result} @{name}({', '.join(map(repr, arguments))})", result)
 
+    def call_address(self, address: Value, result: Type, *arguments: Value) -> Value:
+        """Calls the function at an address."""
+        return self._emit(
+            f"call {result} {address.text}({', '.join(map(repr, arguments))})", result
+        )
+
     def call_void(self, name: str, *arguments: Value) -> None:
         self._do(f"call void @{name}({', '.join(map(repr, arguments))})")
 

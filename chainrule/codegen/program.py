@@ -2,7 +2,8 @@
 their order.
 
 Receives a planned Program, hands on LLVM IR text. The entry is `program(thread, threads, slots,
-barrier)`; `slots` holds the pointers of the program's buffers, the arena's last.
+barrier)`; `slots` holds the pointers of the program's buffers, the arena's, and that of a function
+`i64 (i64 number, ptr pointers)` which applies a definition to arrays, and returns 1 if that fails.
 """
 
 from __future__ import annotations
@@ -24,8 +25,10 @@ from chainrule.ir.plan import (
     Mark,
     Place,
     Program,
+    Special,
     Turn,
     While,
+    call_number,
 )
 
 
@@ -64,7 +67,9 @@ class _Emitter:
         self.thread, self.threads, self.slots, self.barrier = self.f.parameters
         self.turns: dict[Turn, Value] = {}
         self.bases: dict[int, Value] = {}
-        for slot in range(len(program.slots) + 1):
+        self.failed = self.f.alloca(I64)  # Whether a call of the host has failed: thread 0 knows.
+        self.f.store(constant(I64, 0), self.failed, 8)
+        for slot in range(len(program.slots) + 2):
             address = self.f.gep(self.slots, slot, "ptr")
             self.bases[slot] = self.f.load(address, PTR, 8)
         self._block(program.block)
@@ -129,6 +134,7 @@ class _Emitter:
         f.branch(head)
         f.enter(head)
         self._items(item.test, alone)
+        self._stop_if_failed(item.flag)
         self._meet(alone)
         f.cond_branch(self._flag(item.flag), body, after)
         f.enter(body)
@@ -136,6 +142,12 @@ class _Emitter:
         self._meet(alone)
         f.branch(head)
         f.enter(after)
+
+    def _stop_if_failed(self, flag: Place) -> None:
+        """A loop that waits for a result must not wait for one that could not be computed."""
+        f = self.f
+        with f.when(f.icmp("ne", f.load(self.failed, I64, 8), 0)):
+            f.store(constant(Type("i8"), 0), self._pointer(flag), 1)
 
     def _branch(self, item: Branch, alone: bool) -> None:
         f = self.f
@@ -153,6 +165,9 @@ class _Emitter:
     # ---- Kernels ----
 
     def _kernel(self, kernel: Kernel, alone: bool) -> None:
+        if kernel.special is not None and kernel.special.host:
+            self._alone_or_all(True, alone, lambda alone: self._host(kernel.special))
+            return
         name, units = self._function(kernel)
         pointers = [self._pointer(place) for place in signature(kernel)]
         f = self.f
@@ -165,6 +180,17 @@ class _Emitter:
             first = f.udiv(f.mul(self.thread, units), self.threads)
             end = f.udiv(f.mul(f.add(self.thread, 1), units), self.threads)
             f.call_void(name, *pointers, first, end)
+
+    def _host(self, call: Special) -> None:
+        """Thread 0 hands the addresses of operands and results to the function of the last slot."""
+        f, places = self.f, call.operands + call.results
+        pointers = f.alloca(PTR, len(places))
+        for number, place in enumerate(places):
+            f.store(self._pointer(place), f.gep(pointers, number, "ptr"), 8)
+        name = call_number(call.op, call.attributes, call.operands, call.results)
+        function = self.bases[len(self.program.slots) + 1]
+        failed = f.call_address(function, I64, constant(I64, name), pointers)
+        f.store(f.or_(f.load(self.failed, I64, 8), failed), self.failed, 8)
 
     def _function(self, kernel: Kernel) -> tuple[str, int]:
         """(the kernel's function, its units); kernels with the same text share a function."""

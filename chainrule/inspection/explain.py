@@ -228,7 +228,8 @@ def explain(
     threads = 1 if program.block.serial else engine.threads
     counted = list(kernels(program.block))
     marks = table(threads, len(counted))
-    run = measuring(marked(program, marks), fresh.traced.boxes, [*fresh.constants, marks])
+    constants = [*fresh.constants, marks]
+    run = measuring(marked(program, marks), fresh.traced.boxes, constants, fresh.calls)
     compilation = time.perf_counter() - start
     copies = [State(box._value) for box in boxes]
     times, runs = measured(lambda: run(copies, inputs), marks, RUNS, PATIENCE)

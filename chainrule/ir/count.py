@@ -37,9 +37,11 @@ def _adds(statement: object) -> bool:
 
 
 def _special_flops(kernel: Kernel) -> int:
-    """An addition for each element that is accumulated; sorting does no arithmetic."""
+    """An addition for each element that is accumulated; sorting does no arithmetic, and what the
+    host does is not known.
+    """
     special = kernel.special
-    if special.op == "argsort" or not special.operands[0].dtype.is_float:
+    if special.host or special.op == "argsort" or not special.operands[0].dtype.is_float:
         return 0
     return math.prod(special.operands[-1].shape)
 

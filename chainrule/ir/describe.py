@@ -148,7 +148,9 @@ class KernelText:
             f"{name}={attribute_text(value)}" for name, value in special.attributes.items()
         ]
         arguments = ", ".join(operands + attributes)
-        return f"{self._place(special.results[0])} = {special.op}({arguments})"
+        # Beside what the others return stands at most scratch.
+        results = special.results if special.host else special.results[:1]
+        return f"{', '.join(map(self._place, results))} = {special.op}({arguments})"
 
     def _hero(self) -> str:
         hero = self.kernel.hero

@@ -4,8 +4,9 @@ blocks, programs.
 
 from __future__ import annotations
 
+import hashlib
 import math
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
@@ -136,8 +137,8 @@ class Kernel:
     """Loops over `axes` with statements inside; `inner` axes are those that the Reduces run over.
 
     `hero`: the contraction whose accumulated value the stores use; its axes are the output letters.
-    `special`: the name of a primitive with an emitter of its own (argsort, cumulative,
-    scatter_add); `operands` its places and `attributes` its parameters.
+    `special`: a primitive with an emitter of its own (argsort, cumulative, scatter_add), or a call
+    of its definition.
     """
 
     axes: tuple[Axis, ...]
@@ -201,12 +202,27 @@ class Hero:
 
 @dataclass(eq=False)
 class Special:
-    """A primitive that is not a loop over independent points."""
+    """A primitive that is not a loop over independent points.
+
+    `host`: the program calls its definition back, under the number `call_number` gives it.
+    """
 
     op: str
     operands: list[Place]
     results: list[Place]
     attributes: dict[str, Any]
+    host: bool = False
+
+
+def call_number(
+    op: str, attributes: Mapping[str, Any], operands: Iterable[Any], results: Iterable[Any]
+) -> int:
+    """By which a program names a definition, applied to arrays of these shapes and dtypes: the same
+    in every process.
+    """
+    specs = [[(x.dtype.name, x.shape) for x in group] for group in (operands, results)]
+    text = repr((op, sorted(attributes.items()), specs))
+    return int.from_bytes(hashlib.sha256(text.encode()).digest()[:7])
 
 
 @dataclass(eq=False)

@@ -91,8 +91,10 @@ class Lowering(Inliner):
             self._special(node)
         elif name in ("scan", "while", "cond"):
             _CONTROL[name](self, node)
+        elif node.op.family == "host":
+            self._host(node)
         elif name == "pick":
-            pass  # The control node placed its results.
+            pass  # The node with several results placed them.
         else:
             self._map(node, self.temporary(node))
 
@@ -247,6 +249,18 @@ class Lowering(Inliner):
         if node.op.name == "argsort":
             results.append(self.temporary(node, "scratch"))
         self._emit(Kernel((), special=Special(node.op.name, operands, results, attributes)), node)
+
+    def _host(self, node: Node) -> None:
+        """The definition itself, called from the program."""
+        operands = [self.place(child) for child in node.inputs]
+        results = [self.temporary(spec) for spec in node.outputs]
+        if node.shape is None:
+            _results(self, node, results)
+        else:
+            (self.places[node],) = results
+        if any(place.buffer.nbytes for place in results):
+            call = Special(node.op.name, operands, results, dict(node.attributes), host=True)
+            self._emit(Kernel((), special=call), node)
 
 
 def _indices(shape: tuple[int, ...]) -> list[Index]:

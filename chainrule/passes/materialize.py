@@ -52,7 +52,7 @@ def choose(order: list[Node], outputs: list[Node], inputs: Container[Node]) -> s
     """The nodes to store: results, roots, operands of contractions, and what would be computed
     again too often.
     """
-    chosen = {node for node in order if node.op.name in ROOTS}
+    chosen = {node for node in order if node.op.name in ROOTS or node.op.family == "host"}
     chosen |= {node for node in set(order).intersection(outputs) if _computes(node)}
     for node in order:
         if node.op.name == "contract":

@@ -89,7 +89,9 @@ def work(item: object) -> float:
 def kernel_work(kernel: Kernel) -> float:
     points = math.prod(axis.size for axis in kernel.axes)
     if kernel.special is not None:
-        return 4 * sum(math.prod(place.shape) for place in kernel.special.operands)
+        # What the host does is no reason to wake other threads.
+        sizes = [math.prod(place.shape) for place in kernel.special.operands]
+        return 0 if kernel.special.host else 4 * sum(sizes)
     total = points * sum(COST[expr.op] for expr in kernel.expressions()) / LANES
     if kernel.hero is not None:
         total += points * math.prod(axis.size for axis in kernel.hero.summed) / LANES / 4

@@ -11,10 +11,13 @@ import math
 import sys
 import threading
 import weakref
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NamedTuple, Protocol
 
 import numpy as np
+
+from chainrule.ir.node import Node
+from chainrule.runtime.host import HostLaunch
 
 STAGED = 4096  # Arrays up to so many bytes are copied: cheaper than asking NumPy for their address.
 ALIGNMENT = 64
@@ -55,7 +58,10 @@ def address(array: np.ndarray) -> int:
 
 
 class Executable:
-    """A program with its slots, its arena and the boxes whose content it has seen last."""
+    """A program with its slots, its arena and the boxes whose content it has seen last.
+
+    `calls` are the nodes that it leaves to the host, by call number.
+    """
 
     def __init__(
         self,
@@ -63,8 +69,9 @@ class Executable:
         slots: Sequence[Slot],
         constants: Sequence[np.ndarray],
         arena_bytes: int,
+        calls: Mapping[int, list[Node]] | None = None,
     ) -> None:
-        self._pointers = (ctypes.c_void_p * (len(slots) + 1))()
+        self._pointers = (ctypes.c_void_p * (len(slots) + 2))()
         self._arena = aligned_zeros((arena_bytes,), np.dtype(np.uint8))
         self._pointers[len(slots)] = address(self._arena)
         self._constants = [np.ascontiguousarray(array) for array in constants]
@@ -79,6 +86,9 @@ class Executable:
         self._input_stages = [self._stage(n, slot) for n, slot in self._inputs]
         self._output_stages = [self._stage(n, slot) for n, slot in self._outputs]
         self._launch = make_launcher(self._pointers)
+        if calls:
+            states = [(n, slot) for n, slot in self._boxes if slot.kind == "state"]
+            self._launch = HostLaunch(self._launch, calls, self._pointers, states)
         self._turn = threading.Lock()
 
     def _stage(self, number: int, slot: Slot) -> np.ndarray | None:

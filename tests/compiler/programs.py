@@ -18,6 +18,7 @@ from chainrule.passes.dependencies import bodies
 from chainrule.passes.pipeline import Job, plan
 from chainrule.runtime.engine import Engine
 from chainrule.runtime.executable import Executable, Slot
+from chainrule.runtime.host import host_calls
 
 engine = Engine(lambda: llvm.LoadedObject(llvm.compile_ir(pool_ir())))
 
@@ -52,7 +53,7 @@ class Compiled:
         native = llvm.LoadedObject(llvm.compile_ir(text))
         self.executable = Executable(
             lambda pointers: engine.launcher(native, pointers), slots, constants,
-            self.program.arena_bytes,
+            self.program.arena_bytes, host_calls([*outputs, *job.updates.values()]),
         )  # fmt: skip
 
     def states(self, arrays):

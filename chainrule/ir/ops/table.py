@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+import numpy as np
+
 from chainrule.errors import ShapeError
 from chainrule.ir.node import OPS, Node, Op, Spec
 
@@ -13,7 +15,7 @@ def require(condition: bool, op: str, what: str, why: str) -> None:
         raise ShapeError(op, what, why)
 
 
-def describe(*specs: Spec | Node) -> str:
+def describe(*specs: Spec | Node | np.ndarray) -> str:
     return ", ".join(f"{spec.dtype.name}{list(spec.shape)}" for spec in specs)
 
 
