@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from chainrule.errors import TraceError
+from chainrule.errors import ArgumentError, TraceError
 from chainrule.ir.interpret import evaluate
 from chainrule.ir.node import Array, Node, Origin, Spec, buffer, current, mark, variable
 
@@ -77,7 +77,7 @@ class _State(threading.local):
     session: Session | None = None
     level: Level | None = None
     modules: tuple[str, ...] = ()
-    training: bool | None = None
+    training: bool | str | None = None
 
 
 state = _State()
@@ -103,12 +103,14 @@ def level(kind: str, differentiates: bool = False) -> Iterator[tuple[Session, Le
 
 
 @contextmanager
-def training(mode: bool = True) -> Iterator[None]:
+def training(mode: bool | str = True) -> Iterator[None]:
     """Within this block modules behave as in training (`mode=True`) or as in use (`mode=False`),
-    come what may.
+    come what may; with `mode="dropout"` dropout alone is in training, as Monte-Carlo dropout needs.
 
-    Without it a model trains exactly while a derivative of it is being taken.
+    Without it a model trains exactly while a derivative of it is being taken. (B-062)
     """
+    if mode not in (True, False, "dropout"):
+        raise ArgumentError("training", f"mode={mode!r}", 'there are True, False and "dropout"')
     before, state.training = state.training, mode
     try:
         yield
@@ -116,10 +118,12 @@ def training(mode: bool = True) -> Iterator[None]:
         state.training = before
 
 
-def is_training() -> bool:
-    """Whether dropout drops and batch statistics are taken at this point of the program."""
+def is_training(layer: str = "") -> bool:
+    """Whether batch statistics are taken at this point of the program; of a layer that drops,
+    `is_training("dropout")`, whether it drops.
+    """
     if state.training is not None:
-        return state.training
+        return state.training in (True, layer)
     return state.level is not None and state.level.training
 
 

@@ -1,7 +1,7 @@
 """Modules: layers, losses and starting values, for transforms and optimizers to work on."""
 
 from chainrule.frontend.stateful import Buffer
-from chainrule.nn import init, losses
+from chainrule.nn import adversarial, init, losses
 from chainrule.nn.activations import (
     CELU,
     ELU,
@@ -32,7 +32,18 @@ from chainrule.nn.activations import (
     Tanh,
     TanhShrink,
 )
+from chainrule.nn.batch_normalization import BatchNorm, BatchRenorm, InstanceNorm
 from chainrule.nn.containers import Flatten, Identity, Sequential
-from chainrule.nn.dropout import Dropout
+from chainrule.nn.dropout import (
+    AlphaDropout,
+    Dropout,
+    GaussianDropout,
+    GaussianNoise,
+    SpatialDropout,
+    StochasticDepth,
+    depth_rates,
+)
 from chainrule.nn.linear import Linear
 from chainrule.nn.module import Module, Parameter
+from chainrule.nn.normalization import AddNorm, GroupNorm, LayerNorm, RMSNorm
+from chainrule.nn.reweighted import DropConnect, SpectralNorm, WeightNorm

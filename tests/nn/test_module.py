@@ -347,7 +347,7 @@ def test_repr():
     assert repr(Net()) == (
         "Net(\n"
         "  hidden: Linear(weight[784, 256], bias[256])\n"
-        "  drop: Dropout(p=0.2)\n"
+        "  drop: Dropout(p=0.2, inverted=True)\n"
         "  blocks.0: Linear(weight[256, 256], bias[256])\n"
         "  blocks.1: Linear(weight[256, 256], bias=None)\n"
         "  out: Linear(weight[256, 10], bias[10])\n"
