@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from functools import wraps
 from typing import Any
 
@@ -16,7 +17,7 @@ class _Running(threading.local):
 
     prefix: tuple[str, ...] = ()
     places: dict[int, str] = {}
-    observer: Callable[[Any, Any], None] | None = None
+    observer: Callable[[Any, Any], Any] | None = None
 
 
 running = _Running()
@@ -25,6 +26,16 @@ running = _Running()
 def here() -> str:
     """The path of the running module: the outermost one's class, then attributes: `Net.hidden`."""
     return ".".join(trace.state.modules)
+
+
+@contextmanager
+def observed(observer: Callable[[Any, Any], Any]) -> Iterator[None]:
+    """In the block each module hands on what `observer(module, result)` returns."""
+    before, running.observer = running.observer, observer
+    try:
+        yield
+    finally:
+        running.observer = before
 
 
 def located(call: Callable) -> Callable:
@@ -46,8 +57,6 @@ def located(call: Callable) -> Callable:
             raise
         finally:
             running.prefix, running.places, trace.state.modules = before
-        if running.observer is not None:
-            running.observer(self, result)
-        return result
+        return result if running.observer is None else running.observer(self, result)
 
     return run

@@ -14,7 +14,7 @@ from chainrule.frontend.lift import lift, shape_of
 from chainrule.frontend.stateful import Stateful
 from chainrule.frontend.tensor import Box, Tensor
 from chainrule.ir.node import Spec, variable
-from chainrule.nn.calls import running
+from chainrule.nn.calls import observed
 
 
 class Row(NamedTuple):
@@ -77,22 +77,19 @@ def _holds_modules(parts: dict[str, Any], path: str) -> bool:
 
 def _outputs(module: Any, inputs: tuple) -> dict[str, str]:
     """The shape of each module's first result by path, from a recording that is thrown away."""
-    places, found, before = module.walk().places, {}, running.observer
+    places, found = module.walk().places, {}
 
-    def observe(part: Any, result: Any) -> None:
+    def observe(part: Any, result: Any) -> Any:
         if id(part) in places:
             shapes = [
                 str(list(leaf.shape)) for leaf in tree.leaves(result) if isinstance(leaf, Tensor)
             ]
             found.setdefault(places[id(part)], ", ".join(shapes))
+        return result
 
-    running.observer = observe
-    try:
-        # In a body, boxes get their old content back.
-        with trace.level("body"):
-            module(*[Tensor(None, variable(_spec(given))) for given in inputs])
-    finally:
-        running.observer = before
+    # In a body, boxes get their old content back.
+    with observed(observe), trace.level("body"):
+        module(*[Tensor(None, variable(_spec(given))) for given in inputs])
     return found
 
 
