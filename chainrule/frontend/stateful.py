@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from fnmatch import fnmatchcase
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -10,6 +11,9 @@ import numpy as np
 from chainrule.errors import ArgumentError, ShapeError
 from chainrule.frontend.functions.creation import asarray
 from chainrule.frontend.tensor import Box, Tensor, concrete
+
+# Which boxes: a path, the path of a module, a pattern, a function of (path, box), or all.
+Selection = str | Callable[[str, Any], bool] | None
 
 
 class Buffer(Box):
@@ -140,6 +144,13 @@ class Stateful:
         for path, value in loaded.items():
             boxes[path].assign(value)
         return missing, unknown
+
+
+def chooses(selection: Selection, path: str, box: Box) -> bool:
+    """Whether a selection has the box at a path."""
+    if selection is None or callable(selection):
+        return selection is None or selection(path, box)
+    return fnmatchcase(path, selection) or path.startswith(f"{selection}.")
 
 
 def listed(paths: Iterable[str], most: int = 5) -> str:

@@ -2,19 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from fnmatch import fnmatchcase
 from os import PathLike
 from typing import Any
 
 from chainrule import tree
 from chainrule.errors import ArgumentError, DTypeError
-from chainrule.frontend.stateful import Buffer, Stateful
+from chainrule.frontend.stateful import Buffer, Selection, Stateful, chooses
 from chainrule.frontend.tensor import OPERANDS, Box
 from chainrule.nn import summary, weights
 from chainrule.nn.calls import located
-
-Selection = str | Callable[[str, "Parameter"], bool] | None
 
 
 class Parameter(Buffer):
@@ -115,24 +111,23 @@ class Module(Stateful):
         A pattern is a path, the path of a module, or has wildcards (`"*.bias"`); a function gets
         (path, parameter). Raises ArgumentError where nothing matches.
         """
-        for parameter in self._selected(selection, "freeze"):
+        for parameter in self.selected(selection, "freeze"):
             parameter.trainable = False
 
     def unfreeze(self, selection: Selection = None) -> None:
         """Undo `freeze`; optimizers that were built before do not know these parameters."""
-        for parameter in self._selected(selection, "unfreeze"):
+        for parameter in self.selected(selection, "unfreeze"):
             parameter.trainable = True
 
-    def _selected(self, selection: Selection, verb: str) -> list[Parameter]:
+    def selected(self, selection: Selection, verb: str) -> list[Parameter]:
+        """The parameters that a selection has; raises ArgumentError, naming `verb`, for none."""
         parameters = self.parameters()
-        if selection is None:
-            return list(parameters.values())
         chosen = [
             parameter
             for path, parameter in parameters.items()
-            if _chooses(selection, path, parameter)
+            if chooses(selection, path, parameter)
         ]
-        if not chosen:
+        if not chosen and selection is not None:
             what = repr(selection) if isinstance(selection, str) else "the function"
             raise ArgumentError(
                 f"{type(self).__name__}.{verb}",
@@ -150,7 +145,12 @@ class Module(Stateful):
     def load_weights(
         self, path: str | PathLike, strict: bool = True
     ) -> tuple[list[str], list[str]]:
-        """Take over parameters and buffers from a safetensors file; see `load_state_dict`."""
+        """Take over parameters and buffers from a safetensors file; see `load_state_dict` (A-098).
+
+        Pre-trained weights for a part of a model: `strict=False` loads what both have and leaves
+        the rest as it was initialised. If a path has another shape, a new head, load the others:
+        `model[:-1].load_weights(path, strict=False)`.
+        """
         return self.load_state_dict(weights.load(path), strict)
 
     def summary(self, *inputs: Any) -> summary.Summary:
@@ -169,12 +169,6 @@ class Module(Stateful):
 
     def __repr__(self) -> str:
         return summary.describe(self)
-
-
-def _chooses(selection: Any, path: str, parameter: Parameter) -> bool:
-    if callable(selection):
-        return selection(path, parameter)
-    return fnmatchcase(path, selection) or path.startswith(f"{selection}.")
 
 
 def _flatten(module: Module) -> tuple[tuple[Parameter, ...], tuple[str, ...]]:

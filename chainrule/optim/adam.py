@@ -2,19 +2,23 @@
 
 from __future__ import annotations
 
+from types import SimpleNamespace
 from typing import Any
 
-from chainrule.frontend.functions.elementwise import sqrt
+from chainrule.frontend.functions.elementwise import maximum, sqrt
 from chainrule.frontend.tensor import Tensor
-from chainrule.optim.base import Choice, Factors, Optimizer, Rate
+from chainrule.optim.base import Factors, Optimizer
+from chainrule.optim.hyperparameters import Groups, Rate
 
 
 class Adam(Optimizer):
-    """x - rate * m' / (sqrt(v') + eps), where m' = m / (1 - b1**t) and v' = v / (1 - b2**t).
+    """x - rate m' / (sqrt(v') + eps), where m' = m / (1 - b1**t) and v' = v / (1 - b2**t) (A-068).
 
     The moments m = b1 m + (1 - b1) g and v = b2 v + (1 - b2) g**2 start at 0, which the divisions
-    undo (Kingma & Ba 2015). Weight decay adds weight_decay * x to the gradient; AdamW is usually
-    what is meant. These are PyTorch's formulas and defaults.
+    undo (Kingma & Ba 2015); with `bias_correction=False` m' = m and v' = v. `amsgrad` divides by
+    the largest v so far (Reddi et al. 2018). Weight decay adds weight_decay * x to the gradient,
+    L2 regularisation (A-069); AdamW is usually what is meant. These are PyTorch's formulas and
+    defaults.
 
     >>> x = cr.nn.Parameter([1.0, 2.0])
     >>> cr.optim.Adam([x], 0.1).update([cr.asarray([3.0, -0.01])])
@@ -26,36 +30,43 @@ class Adam(Optimizer):
         self,
         parameters: Any,
         learning_rate: Rate = 1e-3,
-        betas: tuple[float, float] = (0.9, 0.999),
+        betas: tuple[Rate, Rate] = (0.9, 0.999),
         eps: float = 1e-8,
         weight_decay: float = 0.0,
-        decay_where: Choice = None,
+        groups: Groups = None,
+        *,
+        amsgrad: bool = False,
+        bias_correction: bool = True,
     ) -> None:
-        super().__init__(parameters, learning_rate, weight_decay, decay_where)
-        self.betas, self.eps = betas, eps
+        super().__init__(
+            parameters, learning_rate, weight_decay, groups, betas=tuple(betas), eps=eps
+        )
+        self.amsgrad, self.bias_correction = amsgrad, bias_correction
         self.m, self.v = self.zeros(), self.zeros()
+        self.largest = self.zeros() if amsgrad else None
 
-    def factors(self, rate: Tensor, step: Tensor) -> Factors:
-        b1, b2 = self.betas
-        return rate / (1 - b1**step), 1 / sqrt(1 - b2**step), 1 - rate * self.weight_decay
-
-    def decayed(self, x: Tensor, g: Tensor, keep: Tensor) -> tuple[Tensor, Tensor]:
-        """Parameter and gradient after weight decay."""
-        return x, g + self.weight_decay * x
+    def factors(self, now: SimpleNamespace, step: Tensor) -> Factors:
+        b1, b2 = now.betas
+        rate, scale = now.learning_rate, 1.0
+        if self.bias_correction:
+            rate, scale = rate / (1 - b1**step), 1 / sqrt(1 - b2**step)
+        return rate, scale, b1, 1 - b1, b2, 1 - b2, now.eps
 
     def new_value(self, path: str, x: Tensor, g: Tensor, factors: Factors) -> Tensor:
-        (b1, b2), (rate, scale, keep) = self.betas, factors
-        if self.decays(path):
-            x, g = self.decayed(x, g, keep)
-        m = b1 * self.m[path] + (1 - b1) * g
-        v = b2 * self.v[path] + (1 - b2) * (g * g)
+        rate, scale, b1, c1, b2, c2, eps = factors
+        m = b1 * self.m[path] + c1 * g
+        v = b2 * self.v[path] + c2 * (g * g)
         self.m[path].assign(m)
         self.v[path].assign(v)
-        return x - rate * m / (sqrt(v) * scale + self.eps)
+        if self.largest is not None:
+            v = maximum(self.largest[path], v)
+            self.largest[path].assign(v)
+        return x - rate * m / (sqrt(v) * scale + eps)
 
 
 class AdamW(Adam):
-    """Adam whose decay shrinks x by the factor 1 - rate * weight_decay (Loshchilov & Hutter 2019).
+    """Adam whose decay shrinks x by the factor 1 - rate * weight_decay (Loshchilov & Hutter 2019),
+    so that it does not depend on the size of gradients (A-070, A-109).
 
     >>> x = cr.nn.Parameter([1.0])
     >>> cr.optim.AdamW([x], 0.1, weight_decay=0.5).update([cr.asarray([3.0])])
@@ -63,16 +74,21 @@ class AdamW(Adam):
     0.85
     """
 
+    decoupled = True
+
     def __init__(
         self,
         parameters: Any,
         learning_rate: Rate = 1e-3,
-        betas: tuple[float, float] = (0.9, 0.999),
+        betas: tuple[Rate, Rate] = (0.9, 0.999),
         eps: float = 1e-8,
         weight_decay: float = 0.01,
-        decay_where: Choice = None,
+        groups: Groups = None,
+        *,
+        amsgrad: bool = False,
+        bias_correction: bool = True,
     ) -> None:
-        super().__init__(parameters, learning_rate, betas, eps, weight_decay, decay_where)
-
-    def decayed(self, x: Tensor, g: Tensor, keep: Tensor) -> tuple[Tensor, Tensor]:
-        return x * keep, g
+        super().__init__(
+            parameters, learning_rate, betas, eps, weight_decay, groups,
+            amsgrad=amsgrad, bias_correction=bias_correction,
+        )  # fmt: skip

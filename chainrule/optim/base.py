@@ -2,55 +2,82 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
+from functools import cache
+from types import SimpleNamespace
 from typing import Any
 
 from chainrule import tree
-from chainrule.dtypes import float64, int64
+from chainrule.dtypes import DType, float64, int64
 from chainrule.errors import ArgumentError, ShapeError
 from chainrule.frontend.functions.creation import asarray, zeros
-from chainrule.frontend.lift import cast, lift
+from chainrule.frontend.lift import cast, lift, unboxed
 from chainrule.frontend.stateful import Buffer, Stateful, listed
 from chainrule.frontend.tensor import OPERANDS, Box, Tensor
+from chainrule.optim.hyperparameters import (
+    Groups,
+    Hyperparameters,
+    Rate,
+    at_step,
+    grouped,
+    overrides,
+)
 
-Rate = float | Tensor | Callable[[Any], Any]
-Choice = Callable[[str, Box], bool] | None
-Factors = tuple[Tensor, ...]
+Factors = tuple[Any, ...]
 
 
 class Optimizer(Stateful):
     """Changes the parameters of a module, or of a dict or list of them, against their gradients.
 
     `learning_rate` is a number, which may be set at any time, or a schedule: a function from the
-    number of steps taken to the rate, made of cr functions. `decay_where(path, parameter)` says
-    which parameters decay (all, if it is None). A subclass defines `new_value`, one parameter's
-    step, and `factors`, the numbers that this needs from the rate and the step alone.
+    number of steps taken to the rate, made of cr functions. Weight decay is coupled (weight_decay *
+    x is added to the gradient) or decoupled (x shrinks by the factor 1 - rate * weight_decay).
+
+    `groups` has parameters with other numbers: a dict from selections, as `Module.freeze` takes
+    them, to overrides of any hyperparameter, of which later ones win (A-074). Later layers learn
+    faster than the pre-trained ones here, and biases do not decay:
+
+    >>> model = cr.nn.Sequential(cr.nn.Linear(4, 8), cr.tanh, cr.nn.Linear(8, 2))
+    >>> groups = {"layers.0": {"learning_rate": 1e-5}, "*.bias": {"weight_decay": 0.0}}
+    >>> optimizer = cr.optim.AdamW(model, 1e-3, weight_decay=0.1, groups=groups)
+    >>> optimizer.groups[0].learning_rate = 1e-4
+
+    A subclass defines `new_value`, one parameter's step, and `factors`, the numbers that this needs
+    and that are the same for all parameters of a group.
     """
+
+    decoupled = False
 
     def __init__(
         self,
         parameters: Any,
         learning_rate: Rate,
         weight_decay: float = 0.0,
-        decay_where: Choice = None,
+        groups: Groups = None,
+        **others: Any,
     ) -> None:
         leaves, structure = tree.flatten(parameters)
+        owner = type(self).__name__
+        numbers = {"learning_rate": learning_rate, "weight_decay": weight_decay, **others}
         self.parameters = dict(_paths(tree.unflatten(structure, leaves)))
-        _check_parameters(type(self).__name__, self.parameters)
-        self.weight_decay, self.decay_where = weight_decay, decay_where
+        _check_parameters(owner, self.parameters)
         self.steps = Buffer(asarray(0, dtype=int64))
-        self.rate = Buffer(asarray(0.0, dtype=float64))
-        self.learning_rate = learning_rate
+        self.hyperparameters = Hyperparameters(owner, numbers)
+        self.groups = overrides(owner, groups, numbers)
+        self.members = grouped(owner, groups, self.parameters)
 
-    def factors(self, rate: Tensor, step: Tensor) -> Factors:
-        """Numbers that all parameters need in this step; `step` counts from 1. All are float64."""
-        return (rate,)
+    def factors(self, now: SimpleNamespace, step: Tensor) -> Factors:
+        """Numbers that all parameters of a group need in this step, from its hyperparameters.
+
+        `step` counts from 1. Tensors among them are float64, and are cast for each parameter.
+        """
+        return (now.learning_rate,)
 
     def new_value(self, path: str, x: Tensor, g: Tensor, factors: Factors) -> Tensor:
         """The new value of the parameter x with gradient g; its moments are assigned on the way."""
         raise NotImplementedError
 
-    def update(self, grads: Any) -> None:
+    def update(self, grads: Any) -> Any:
         """One step. `grads` has the paths of the parameters; those without a gradient stay.
 
         Raises ArgumentError for a gradient of an unknown parameter, ShapeError for another shape.
@@ -58,42 +85,46 @@ class Optimizer(Stateful):
         self.walk()  # Boxes have their names now, should one of them be part of an error.
         given = dict(_paths(grads))
         self._check(given)
-        rate = asarray(self.learning_rate, dtype=float64)
-        factors = self.factors(rate, cast(self.steps + 1, float64))
+        step = cast(self.steps + 1, float64)
+        of_group = cache(lambda members: self._numbers(members, step))
         for path, g in given.items():
             x = self.parameters[path]
-            casted = tuple([cast(factor, x.dtype) for factor in factors])
-            x.assign(self.new_value(path, x, cast(lift(g), x.dtype), casted))
+            now, factors = of_group(self.members[path])
+            casted = tuple([_number(factor, x.dtype) for factor in factors])
+            kept, g = self.decayed(x, cast(lift(g), x.dtype), now)
+            x.assign(self.new_value(path, kept, g, casted))
         self.steps.assign(self.steps + 1)
+
+    def decayed(self, x: Tensor, g: Tensor, now: SimpleNamespace) -> tuple[Tensor, Tensor]:
+        """Parameter and gradient after weight decay."""
+        if not now.weight_decay:
+            return x, g
+        if not self.decoupled:
+            return x, g + now.weight_decay * x
+        # The factor is close to 1, where float32 would round it.
+        return x * cast(1 - now.learning_rate * now.weight_decay, x.dtype), g
 
     @property
     def learning_rate(self) -> Any:
-        """The rate of the next step."""
-        return self.rate + 0 if self.schedule is None else self.schedule(self.steps + 0)
+        """The rate of the next step, where no group overrides it."""
+        return unboxed(self.now().learning_rate)
 
     @learning_rate.setter
     def learning_rate(self, rate: Rate) -> None:
-        self.schedule = rate if callable(rate) else None
-        if callable(rate):
-            return
-        if isinstance(rate, (int, float)) and not 0 <= rate < float("inf"):
-            raise ArgumentError(
-                type(self).__name__,
-                f"learning_rate is {rate}",
-                "it scales each step",
-                "choose a number that is not negative",
-            )
-        # A box, not a setting: a new rate needs no new program.
-        self.rate.assign(asarray(rate, dtype=float64))
+        self.hyperparameters.learning_rate = rate
+
+    def now(self, members: tuple[int, ...] = ()) -> SimpleNamespace:
+        """The hyperparameters of the next step for parameters in these groups."""
+        parts = [self.hyperparameters, *[self.groups[number] for number in members]]
+        return at_step(parts, unboxed(self.steps))
 
     def zeros(self) -> dict[str, Buffer]:
         """A buffer of zeros for each parameter."""
         return {path: Buffer(zeros(x.shape, dtype=x.dtype)) for path, x in self.parameters.items()}
 
-    def decays(self, path: str) -> bool:
-        """Whether weight decay applies to a parameter."""
-        chosen = self.decay_where is None or self.decay_where(path, self.parameters[path])
-        return bool(self.weight_decay) and chosen
+    def _numbers(self, members: tuple[int, ...], step: Tensor) -> tuple[SimpleNamespace, Factors]:
+        now = self.now(members)
+        return now, self.factors(now, step)
 
     def _check(self, given: dict[str, Any]) -> None:
         where = f"{type(self).__name__}.update"
@@ -140,6 +171,11 @@ def _paths(value: Any, prefix: str = "") -> Iterator[tuple[str, Any]]:
         return
     for name, inner in items:
         yield from _paths(inner, f"{prefix}.{name}" if prefix else str(name))
+
+
+def _number(factor: Any, kind: DType) -> Any:
+    """A factor in the dtype of a parameter; Python's numbers fit all."""
+    return cast(factor, kind) if isinstance(factor, Tensor) else factor
 
 
 def _check_parameters(where: str, parameters: dict[str, Any]) -> None:

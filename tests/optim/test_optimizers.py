@@ -89,9 +89,13 @@ def test_float32_keeps_its_digits():
     assert all(x.dtype is cr.float32 for x in held.values())
 
 
-def test_decay_where():
+@pytest.mark.covers("A-121", "B-057")
+@pytest.mark.parametrize(
+    "groups", [optim.undecayed(), optim.undecayed("b"), {"b": {"weight_decay": 0}}]
+)
+def test_vectors_need_not_decay(groups):
     held = parameters()
-    optimizer = optim.AdamW(held, 0.1, weight_decay=0.5, decay_where=lambda path, x: x.ndim > 1)
+    optimizer = optim.AdamW(held, 0.1, weight_decay=0.5, groups=groups)
     optimizer.update(tensors({path: np.zeros_like(x) for path, x in START.items()}))
     np.testing.assert_allclose(held["a"].numpy(), START["a"] * 0.95, rtol=1e-14)
     np.testing.assert_array_equal(held["b"].numpy(), START["b"])
@@ -189,7 +193,16 @@ def test_resuming_continues_exactly():
     for grads in GRADS[:5]:
         one.update(tensors(grads))
     state = one.state_dict()
-    assert list(state) == ["steps", "rate", "m.a", "m.b", "v.a", "v.b"]
+    assert list(state) == [
+        "steps",
+        "hyperparameters.learning_rate",
+        "hyperparameters.betas.0",
+        "hyperparameters.betas.1",
+        "m.a",
+        "m.b",
+        "v.a",
+        "v.b",
+    ]
     two.load_state_dict(state)
     for path, x in first.items():
         second[path].assign(x + 0)
@@ -213,7 +226,7 @@ def test_captured_optimizer_under_jit_is_named():
     with pytest.raises(cr.ChainruleError) as caught:
         cr.jit(lambda grads: optimizer.update(grads))(tensors(GRADS[0]))
     assert str(caught.value).startswith(
-        "[jit] Buffer Adam.rate is used in a compiled function but was not passed to it; "
+        "[jit] Buffer Adam.steps is used in a compiled function but was not passed to it; "
     )
 
 
