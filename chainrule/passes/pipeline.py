@@ -21,6 +21,7 @@ from chainrule.ir.verify import verify
 from chainrule.passes import windows
 from chainrule.passes.collapse import collapse
 from chainrule.passes.fuse import fuse
+from chainrule.passes.hoist import hoist
 from chainrule.passes.lower import lower
 from chainrule.passes.memory import memory
 from chainrule.passes.schedule import schedule
@@ -95,6 +96,7 @@ PASSES: list[tuple[str, Callable]] = [
     ("simplify", _simplify),
     ("windows", _windows),
     ("lower", _lower),
+    ("hoist", hoist),
     ("fuse", fuse),
     ("collapse", collapse),
     ("schedule", schedule),

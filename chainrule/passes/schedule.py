@@ -32,6 +32,7 @@ from chainrule.passes.materialize import COST
 LANES = 16  # Work is counted in vector instructions of about this width.
 # Below this much work (about 20 us) waking other threads and meeting them costs more than it saves.
 SMALL_PROGRAM = 100_000
+SMALL_TURN = 25_000  # Inside a loop the threads are awake: meeting them costs about 1 us.
 SMALL_KERNEL = 1000  # Below this much work (about 0.3 us) a kernel is not worth splitting.
 
 
@@ -60,7 +61,7 @@ def _schedule(block: Block, serial: bool) -> Block:
 
 def _nested(item: object, serial: bool) -> object:
     """Schedule the blocks inside an item; a loop with little work a turn stays on one thread."""
-    inner = serial or all(work(body) < SMALL_PROGRAM for body in bodies(item))
+    inner = serial or all(work(body) < SMALL_TURN for body in bodies(item))
     if isinstance(item, Loop):
         item.body = _schedule(item.body, inner)
     elif isinstance(item, While):

@@ -90,6 +90,7 @@ def parallel(seed=None):
     random = np.random.default_rng(seed)
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(schedule, "SMALL_PROGRAM", 0)
+        patch.setattr(schedule, "SMALL_TURN", 0)
         patch.setattr(schedule, "SMALL_KERNEL", 0)
         if seed is not None:
             alone, work = schedule.is_serial, schedule.work

@@ -25,6 +25,7 @@ from chainrule.ir.node import (
 )
 from chainrule.ir.plan import (
     Barrier,
+    Loop,
 )
 from chainrule.passes import pipeline
 from chainrule.passes.pipeline import Job, plan
@@ -123,6 +124,27 @@ def test_parts_of_a_concatenation_are_written_in_place():
     program = planned([x, y], [make("exp", make("concat", make("sin", x), make("cos", y), axis=1))])
     stores = [store for kernel in kernels(program) for store in kernel.stores]
     assert len({store.place.buffer for store in stores}) <= 2
+
+
+# ---- hoist ----
+
+
+def recurrence(w, h, length):
+    """h = tanh(w.T @ h), `length` times."""
+    inside, carried = floats(*w.shape), floats(*h.shape)
+    turned = permute(inside, (1, 0)) * 2.0
+    body = Graph([inside, carried], [make("tanh", matmul(turned, carried))])
+    return pick(
+        make("scan", w, h, body=body, constants=1, carried=1, length=length, reverse=False), 0
+    )
+
+
+def test_what_no_turn_changes_is_done_before_the_loop():
+    w, h = floats(32, 32), floats(32, 32)
+    block = after("hoist", [w, h], [recurrence(w, h, 6)])
+    (loop,) = [item for item in block.items if isinstance(item, Loop)]
+    assert not any(place.buffer.name == "x0" for k in loop.body.items for place in k.reads())
+    assert len(after("lower", [w, h], [recurrence(w, h, 6)]).items) < len(block.items)
 
 
 # ---- fuse ----

@@ -6,6 +6,7 @@ from collections import defaultdict
 
 from chainrule.ir.node import Graph, Node, make, pick, substitute, topological
 from chainrule.ir.rewrite import transform
+from chainrule.passes.rewrites.accumulation import accumulate_outside
 from chainrule.passes.rewrites.control import keep_results, live_results, pick_kept
 
 
@@ -23,7 +24,7 @@ def _users(outputs: list[Node]) -> dict[Node, list[Node | None]]:
 def consolidate(outputs: list[Node], graphs: dict[Graph, Graph] | None = None) -> list[Node]:
     """The same values without unpicked results, and contractions in the order they are read."""
     graphs = {} if graphs is None else graphs
-    outputs = merge_scans(outputs)
+    outputs = accumulate_outside(merge_scans(outputs))
     live: dict[Node, list[int]] = {}
     permuted: set[Node] = set()
     for node, readers in _users(outputs).items():

@@ -91,3 +91,34 @@ def a_result_that_only_dead_results_need_is_dead():
     c, d, x = var(2), var(2), var(3, 2)
     first = scan(body, [c, d, x], 0, 2, 3)
     return [make("exp", scan(body, [*first, x], 0, 2, 3)[0])]
+
+
+def weight_gradient(length=5):
+    """What the backward pass of a recurrence carries: a sum of outer products."""
+    def body(total, h, g):
+        product = matmul(h, g, {0: 2, 1: 3, 2: 4}, (0, 1), (0, 2), (1, 2))
+        return [total + product, g * 2]
+
+    return scan(body, [var(3, 4), var(length, 2, 3), var(length, 2, 4)], 0, 1, length)
+
+
+@case("accumulate_outside", exact=False, left="add(a, contract(b, c))")
+def _():
+    return weight_gradient()[:1]
+
+
+@case(left="scan{add(p0, contract(sin(p1), exp(p1)))}(a, b).0")
+def a_sum_of_what_is_not_stacked_anyway_stays():
+    def body(total, x):
+        factors = make("sin", x), make("exp", x)
+        return [total + matmul(*factors, {0: 2, 1: 3, 2: 3}, (0, 1), (0, 2), (1, 2))]
+
+    return scan(body, [var(3, 3), var(5, 2, 3)], 0, 1, 5)
+
+
+@case(left="scan{add(p0, contract(p1, p0))}(a, b).0")
+def a_sum_that_its_terms_read_stays():
+    def body(total, x):
+        return [total + matmul(x, total, {0: 3, 1: 3, 2: 3}, (0, 1), (1, 2), (0, 2))]
+
+    return scan(body, [var(3, 3), var(5, 3, 3)], 0, 1, 5)
