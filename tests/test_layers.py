@@ -20,7 +20,7 @@ LAYERS = (
     ("control", "transforms", "compiler"),
     ("inspection",),
     ("jit",),
-    ("nn", "optim"),
+    ("activations", "nn", "optim"),
     ("chainrule",),
     ("checks",),
     ("data",),
@@ -38,7 +38,7 @@ COMPILER = {"passes", "codegen", "runtime"}
 
 # Installed by extras, and slow to load: only these may be imported inside a function, only there.
 OPTIONAL = {"matplotlib", "polars", "rich", "safetensors", "sklearn", "threadpoolctl", "typer"}
-MAY_DEFER = {"cli", "data", "nn", "optim", "train"}
+MAY_DEFER = {"activations", "cli", "data", "nn", "optim", "train"}
 
 # What `import chainrule` must not load.
 HEAVY = OPTIONAL | {"jax", "pandas", "scipy", "torch"}

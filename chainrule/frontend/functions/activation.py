@@ -51,7 +51,7 @@ def relu(x: Operand, /) -> Tensor:
     return maximum(x, 0)
 
 
-def leaky_relu(x: Operand, /, negative_slope: float = 0.01) -> Tensor:
+def leaky_relu(x: Operand, /, negative_slope: Operand = 0.01) -> Tensor:
     """x above 0, negative_slope * x below (Maas et al. 2013) (A-019).
 
     >>> cr.leaky_relu(cr.asarray([-1.0, 2.0]))
