@@ -9,6 +9,7 @@ import numpy as np
 
 import chainrule as cr
 from chainrule.transforms.checking import GradientCheck
+from chainrule.transforms.numerical import wide_floats
 
 
 class Check(NamedTuple):
@@ -42,8 +43,5 @@ def verdicts(checks: Iterable[Check], seed: int = 0) -> Iterator[Verdict]:
 
 
 def _result(check: Check, seed: int) -> GradientCheck:
-    before, cr.config.float64 = cr.config.float64, True
-    try:
+    with wide_floats():
         return cr.check_grad(check.function, *check.draw(seed), tolerance=np.inf)
-    finally:
-        cr.config.float64 = before

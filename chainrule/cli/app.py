@@ -1,5 +1,5 @@
-"""The two verbs: `fit` trains on a table, `predict` applies a run. Receive options; hand on to
-`chainrule.train`.
+"""The verbs: `fit` trains on a table, `predict` applies a run, `check` checks derivatives. Receive
+options; hand on to `chainrule.train` and `chainrule.checks`.
 """
 
 from __future__ import annotations
@@ -15,8 +15,9 @@ from typer.core import TyperGroup
 
 import chainrule as cr
 from chainrule import train
+from chainrule.checks import chosen, verdicts
 from chainrule.cli import options
-from chainrule.cli.screen import FitScreen, Screen
+from chainrule.cli.screen import CheckScreen, FitScreen, Screen
 from chainrule.data import read
 from chainrule.errors import ChainruleError, DataError
 from chainrule.train.files import check_free
@@ -130,6 +131,25 @@ def predict(
         screen.line(f"notice: {notice}", style="yellow")
     _write(result, output)
     screen.line(f"{result.height:,} predictions written to {output}")
+
+
+@app.command()
+def check(names: options.CheckNames = None, seed: options.CheckSeed = 0) -> None:
+    """Compare derivatives with finite differences.
+
+    Every loss, activation and layer is checked in float64: relative errors of first and second
+    derivatives below 1e-7 are perfect, below 1e-5 acceptable, below 1e-3 suspicious. Ends with code
+    1 where one is worse than acceptable.
+    """
+    families = chosen(names or ())
+    with CheckScreen(families) as screen:
+        for family, checks in families.items():
+            screen.heading(family)
+            for verdict in verdicts(checks, seed):
+                screen.told(verdict)
+    screen.summed_up()
+    if screen.failures:
+        raise typer.Exit(1)
 
 
 def _write(result: pl.DataFrame, output: Path) -> None:

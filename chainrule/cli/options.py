@@ -70,3 +70,10 @@ PredictionFile = Annotated[
     Path, Option("--output", "-o", metavar="FILE", help="The file to write, .csv or .parquet.")
 ]
 Force = Annotated[bool, Option("--force", help="Replace the output file if it exists.")]
+CheckNames = Annotated[
+    list[str] | None,
+    Argument(metavar="NAME", help="A component or a family: relu, losses. [default: all]"),
+]
+CheckSeed = Annotated[
+    int, Option("--seed", metavar="NUMBER", min=0, help="Chooses the points and directions.")
+]

@@ -4,6 +4,7 @@ person looks on.
 
 from __future__ import annotations
 
+import time
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -14,6 +15,7 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
 from chainrule import nn
+from chainrule.checks import Check, Verdict
 from chainrule.data import Preprocessing, Problem
 from chainrule.data.columns import BOOLEAN, CATEGORY, DATE, NUMBER
 from chainrule.data.preprocess import Numeric
@@ -30,6 +32,7 @@ KINDS = {
     DATE: "dates, in days",
     CATEGORY: "categorical",
 }
+VERDICTS = {"perfect": None, "acceptable": None, "suspicious": "yellow", "wrong": "red"}
 REPORTS = 10  # Epochs told of where there is no progress bar.
 
 
@@ -173,6 +176,41 @@ class FitScreen(ProgressScreen, Watcher):
         self.line()
         self.line(f"test {name} {_figure(value)}", style="bold green")
         self.line(f"run folder {folder}: {', '.join((MODEL, RECORD, PREPROCESSING, CURVE))}")
+
+
+class CheckScreen(ProgressScreen):
+    """Tells the verdicts on derivatives as they come, in the columns of one table."""
+
+    def __init__(self, families: Mapping[str, Sequence[Check]]) -> None:
+        super().__init__()
+        names = [check.name for checks in families.values() for check in checks]
+        self.counts: Counter[str] = Counter()
+        self.width = max(map(len, names))
+        self.start = time.perf_counter()
+        self.line(f"  {'':{self.width}}  {'first':>8}  {'second':>8}  verdict", style="bold")
+        self.open_progress(len(names), names[0])
+
+    @property
+    def failures(self) -> int:
+        """How many verdicts are worse than acceptable."""
+        return self.counts["suspicious"] + self.counts["wrong"]
+
+    def told(self, verdict: Verdict) -> None:
+        result = verdict.result
+        self.counts[result.verdict] += 1
+        errors = f"{result.first:8.1e}  {result.second:8.1e}"
+        text = "; ".join((result.verdict, *result.notes))
+        style = VERDICTS[result.verdict]
+        self.line(f"  {verdict.name:{self.width}}  {errors}  {text}", style=style)
+        self.advance(verdict.name)
+
+    def summed_up(self) -> None:
+        """The line at the end."""
+        self.close_progress()
+        counts = ", ".join(f"{self.counts[word]} {word}" for word in VERDICTS if self.counts[word])
+        seconds = time.perf_counter() - self.start
+        self.line()
+        self.line(f"{self.counts.total()} checked in {seconds:.1f} s: {counts}", style="bold")
 
 
 def _prepared(preprocessing: Preprocessing) -> str:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -11,7 +10,6 @@ import numpy as np
 from chainrule import tree
 from chainrule.autodiff.forward import tangents
 from chainrule.autodiff.reverse import gradients
-from chainrule.config import config
 from chainrule.dtypes import float32, float64
 from chainrule.errors import ArgumentError, DTypeError, GradientError
 from chainrule.frontend import trace
@@ -21,7 +19,14 @@ from chainrule.frontend.tensor import OPERANDS, Tensor, concrete, node_of
 from chainrule.ir.closure import dependents
 from chainrule.ir.interpret import evaluate
 from chainrule.ir.node import Array, Node, buffer, cast, constant, mark, reduce_sum
-from chainrule.transforms.numerical import check_outside, has_kink, probe, relative_error, slope
+from chainrule.transforms.numerical import (
+    check_outside,
+    has_kink,
+    probe,
+    relative_error,
+    slope,
+    wide_floats,
+)
 
 Arrays = list[np.ndarray]
 
@@ -87,7 +92,7 @@ def check_grad(
             "first and second derivatives can be checked",
             "use 1 or 2",
         )
-    with _wide_floats():
+    with wide_floats():
         problem = _Problem(f, arguments, np.random.default_rng(seed))
         checks = [problem.check(order) for _ in range(directions)]
     result = GradientCheck(
@@ -97,16 +102,6 @@ def check_grad(
     )
     result.require(tolerance)
     return result
-
-
-@contextmanager
-def _wide_floats() -> Iterator[None]:
-    """Floats that the function makes itself are float64 too."""
-    before, config.float64 = config.float64, True
-    try:
-        yield
-    finally:
-        config.float64 = before
 
 
 class _Problem:

@@ -11,7 +11,8 @@ from typing import Any
 
 import numpy as np
 
-from chainrule.errors import TraceError
+from chainrule.config import config
+from chainrule.errors import ArgumentError, TraceError
 from chainrule.frontend import trace
 from chainrule.frontend.lift import lift
 from chainrule.frontend.nesting import Stand, standing
@@ -29,8 +30,9 @@ def numerical_gradient(
 
     Its arguments, result and dtypes are those of `cr.grad`. By default h = eps^(1/3) max(1, |x|),
     6e-6 in float64 and 5e-3 in float32, where truncation, about h^2, and rounding, about eps / h,
-    are in balance: measured errors are near 1e-11 and 1e-5. A step of 1e-7, as often advised, is
-    limited by rounding: 1e-9 in float64, and no digit is right in float32.
+    balance: relative errors measured on exp(x) sin(x) are 1e-11 and 1e-5. The step 1e-7 of many
+    texts is limited by rounding instead: 3e-10, and in float32 no digit is right. Raises
+    ArgumentError for a step that rounding swallows.
 
     >>> cr.numerical_gradient(lambda x: cr.sum(x**3), step=0.5)(cr.asarray([1.0, 2.0]))
     Tensor([ 3.25, 12.25], dtype=float32)
@@ -78,6 +80,13 @@ def _differences(
         high, low = x.copy(), x.copy()
         high[index] += h
         low[index] -= h
+        if not low[index] < high[index]:
+            raise ArgumentError(
+                "numerical_gradient",
+                f"a step of {h:g} does not change {x[index]} in {x.dtype}",
+                "it is lost in rounding",
+                "leave out step=, or use float64",
+            )
         ahead, behind = (value([*point[:place], y, *point[place + 1 :]]) for y in (high, low))
         slopes[index] = (ahead - behind) / (float(high[index]) - float(low[index]))
     return Tensor(slopes)
@@ -95,6 +104,16 @@ def check_outside(where: str) -> None:
             "it needs values to step away from",
             "call it outside",
         )
+
+
+@contextmanager
+def wide_floats() -> Iterator[None]:
+    """Floats that a function makes itself are float64 too."""
+    before, config.float64 = config.float64, True
+    try:
+        yield
+    finally:
+        config.float64 = before
 
 
 @contextmanager

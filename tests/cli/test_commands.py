@@ -11,8 +11,10 @@ import polars as pl
 import pytest
 from typer.testing import CliRunner
 
-import chainrule
+import chainrule as cr
 from chainrule import cli, train
+from chainrule.checks import FAMILIES
+from chainrule.checks.row import Check
 from chainrule.cli.app import app
 from chainrule.data import read
 from chainrule.train.trainer import Trainer
@@ -192,6 +194,68 @@ def test_predict_error_is_one_line(words, message):
     fails(message, "predict", *words)
 
 
+# ---- check ----
+
+
+def test_check_prints_one_aligned_table():
+    result = run("check", "relu", "nn.losses.mse")
+    assert (result.exit_code, result.stderr) == (0, "")
+    lines = result.stdout.splitlines()
+    assert lines[0].split() == ["first", "second", "verdict"]
+    assert [line for line in lines[1:-1] if line[:1].strip()] == ["activations", "losses"]
+    rows = {line.split()[0]: line for line in lines[1:] if line.startswith("  ")}
+    assert rows["relu"].endswith("  perfect")
+    assert rows["nn.losses.mse"].endswith("  perfect")
+    assert len({line.index("perfect") for line in rows.values() if "perfect" in line}) == 1
+    assert lines[-1].startswith(f"{len(rows)} checked in ")
+    assert "\x1b" not in result.stdout
+
+
+def test_check_takes_a_seed():
+    first, second, again = (run("check", "tanh", "--seed", s).stdout for s in ("1", "2", "1"))
+    row = [next(line for line in text.splitlines() if "tanh" in line) for text in (first, second)]
+    assert row[0] != row[1]
+    assert row[0] in again
+
+
+def test_check_ends_with_1_where_a_derivative_is_wrong(monkeypatch):
+    @cr.custom_gradient
+    def wrong(x):
+        return cr.sin(x), lambda g: g * 2 * cr.cos(x)
+
+    rows = (
+        Check("wrong", wrong, lambda random: (random.normal(size=3),)),
+        Check("kinked", cr.relu, lambda random: (np.zeros(3),)),
+        Check("right", cr.sin, lambda random: (random.normal(size=3),)),
+    )
+    monkeypatch.setattr("chainrule.checks.FAMILIES", {"odd": rows})
+    result = run("check")
+    assert result.exit_code == 1
+    assert "  perfect" in result.stdout
+    assert "wrong; the point lies on a kink or a tie" in result.stdout
+    assert result.stdout.splitlines()[-1].endswith(" s: 1 perfect, 2 wrong")
+
+
+def test_check_shows_progress_on_a_terminal():
+    command = [sys.executable, "-m", "chainrule", "check", "relu", "tanh"]
+    code = f"import pty, sys; sys.exit(pty.spawn({command!r}) >> 8)"
+    environment = {**os.environ, "TERM": "xterm-256color", "COLUMNS": "120"}
+    found = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, stdin=subprocess.DEVNULL, env=environment
+    )
+    assert found.returncode == 0, found.stdout
+    assert "━".encode() in found.stdout
+    assert b"2 checked in" in found.stdout
+
+
+def test_check_names_what_it_does_not_know():
+    fails(
+        f"[check] there is no check 'lossess'; families are {', '.join(FAMILIES)}; "
+        "did you mean 'losses'?",
+        *("check", "lossess"),
+    )
+
+
 # ---- One line for each error ----
 
 
@@ -292,8 +356,8 @@ def test_folder_that_cannot_be_made_is_an_error(folder):
 
 
 def test_version_and_help():
-    assert run("--version").stdout == f"chainrule {chainrule.__version__}\n"
-    for words in ([], ["--help"], ["fit", "--help"], ["predict", "--help"]):
+    assert run("--version").stdout == f"chainrule {cr.__version__}\n"
+    for words in ([], ["--help"], ["fit", "--help"], ["predict", "--help"], ["check", "--help"]):
         result = run(*words)
         assert result.exit_code == 0
         assert result.stdout.startswith("Usage: ")
