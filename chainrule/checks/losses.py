@@ -17,11 +17,11 @@ KINDS = ("minimax", "non-saturating", "least-squares", "wasserstein", "hinge")
 
 
 def _discriminators(real: cr.Tensor, fake: cr.Tensor) -> list[cr.Tensor]:
-    return [losses.gan_discriminator(real, fake, kind=kind) for kind in KINDS]
+    return [losses.gan_discriminator(real, fake, kind=kind, reduction="none") for kind in KINDS]
 
 
 def _generators(fake: cr.Tensor) -> list[cr.Tensor]:
-    return [losses.gan_generator(fake, kind=kind) for kind in KINDS]
+    return [losses.gan_generator(fake, kind=kind, reduction="none") for kind in KINDS]
 
 
 def _smoothed(logits: cr.Tensor, target: cr.Tensor) -> cr.Tensor:
@@ -99,8 +99,10 @@ def _tables(count: int) -> Callable[[Random], tuple]:
 
 
 def _joint(random: Random) -> tuple:
-    shape = (*draw.shape(random, 1, 2), *(int(size) for size in random.integers(2, 5, 2)))
-    return (draw.probabilities(random, (*shape[:-2], shape[-2] * shape[-1])).reshape(shape),)
+    """Tables of two variables, far enough from 0 for finite differences."""
+    shape = (*draw.shape(random, 1, 2), *(int(size) for size in random.integers(2, 4, 2)))
+    joint = draw.between(random, shape, 0.4, 1.0)
+    return (joint / joint.sum((-2, -1), keepdims=True),)
 
 
 def _embeddings(random: Random) -> tuple:

@@ -173,7 +173,7 @@ def focal(
     are alpha_t of the paper. (A-038)
 
     >>> cr.nn.losses.focal(cr.asarray([[2.0, 0.0], [0.0, 2.0]]), cr.asarray([0, 1]))
-    Tensor(0.00180373, dtype=float32)
+    Tensor(0.00180356, dtype=float32)
     """
     z, y = labelled("focal", logits, labels)
     _check_hard("focal", y)
@@ -200,7 +200,7 @@ def binary_focal(
     no remedy of its own for rare positives. (A-038)
 
     >>> cr.nn.losses.binary_focal(cr.asarray([0.0, 4.0]), cr.asarray([0, 1]), reduction="none")
-    Tensor([1.2996510e-01, 1.4679757e-06], dtype=float32)
+    Tensor([1.299651e-01, 1.467893e-06], dtype=float32)
     """
     z, y = matched("binary_focal", prediction=logits, target=target)
     surprise = binary_cross_entropy(z, y, reduction="none")

@@ -133,7 +133,7 @@ def nt_xent(
 
     >>> x = cr.asarray([[1.0, 0.0], [0.0, 1.0]])
     >>> cr.nn.losses.nt_xent(x, x, temperature=1.0)
-    Tensor(0.5514447, dtype=float32)
+    Tensor(0.55144465, dtype=float32)
     """
     x, y = _views("nt_xent", temperature, first=first, second=second)
     count, z = x.shape[0], concat([x, y])

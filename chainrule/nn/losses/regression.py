@@ -196,8 +196,8 @@ def poisson_nll(
 ) -> Tensor:
     """exp(log_rate) - target * log_rate: -log P(count) without log(count!), as in PyTorch.
 
-    >>> cr.nn.losses.poisson_nll(cr.asarray([0.0, 1.0]), cr.asarray([2, 3]), reduction="none")
-    Tensor([ 1.        , -0.28171825], dtype=float32)
+    >>> cr.nn.losses.poisson_nll(cr.asarray([0.0, 2.0]), cr.asarray([2, 3]), reduction="none")
+    Tensor([1.       , 1.3890557], dtype=float32)
     """
     x, y = matched("poisson_nll", log_rate=log_rate, target=target)
     return reduced("poisson_nll", exp(x) - y * x, sample_weights, reduction)
