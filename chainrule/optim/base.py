@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from functools import cache
 from types import SimpleNamespace
 from typing import Any
 
-from chainrule import tree
 from chainrule.dtypes import DType, float64, int64
 from chainrule.errors import ArgumentError, ShapeError
-from chainrule.frontend.functions.creation import asarray, zeros
+from chainrule.frontend.functions.creation import asarray
 from chainrule.frontend.lift import cast, lift, unboxed
-from chainrule.frontend.stateful import Buffer, Stateful, listed
-from chainrule.frontend.tensor import OPERANDS, Box, Tensor
+from chainrule.frontend.stateful import Buffer, listed
+from chainrule.frontend.tensor import OPERANDS, Tensor
+from chainrule.optim.beside import Beside, by_path
 from chainrule.optim.hyperparameters import (
     Groups,
     Hyperparameters,
@@ -26,7 +25,7 @@ from chainrule.optim.hyperparameters import (
 Factors = tuple[Any, ...]
 
 
-class Optimizer(Stateful):
+class Optimizer(Beside):
     """Changes the parameters of a module, or of a dict or list of them, against their gradients.
 
     `learning_rate` is a number, which may be set at any time, or a schedule: a function from the
@@ -56,11 +55,9 @@ class Optimizer(Stateful):
         groups: Groups = None,
         **others: Any,
     ) -> None:
-        leaves, structure = tree.flatten(parameters)
+        super().__init__(parameters)
         owner = type(self).__name__
         numbers = {"learning_rate": learning_rate, "weight_decay": weight_decay, **others}
-        self.parameters = dict(_paths(tree.unflatten(structure, leaves)))
-        _check_parameters(owner, self.parameters)
         self.steps = Buffer(asarray(0, dtype=int64))
         self.hyperparameters = Hyperparameters(owner, numbers)
         self.groups = overrides(owner, groups, numbers)
@@ -83,7 +80,7 @@ class Optimizer(Stateful):
         Raises ArgumentError for a gradient of an unknown parameter, ShapeError for another shape.
         """
         self.walk()  # Boxes have their names now, should one of them be part of an error.
-        given = dict(_paths(grads))
+        given = dict(by_path(grads))
         self._check(given)
         step = cast(self.steps + 1, float64)
         of_group = cache(lambda members: self._numbers(members, step))
@@ -118,10 +115,6 @@ class Optimizer(Stateful):
         parts = [self.hyperparameters, *[self.groups[number] for number in members]]
         return at_step(parts, unboxed(self.steps))
 
-    def zeros(self) -> dict[str, Buffer]:
-        """A buffer of zeros for each parameter."""
-        return {path: Buffer(zeros(x.shape, dtype=x.dtype)) for path, x in self.parameters.items()}
-
     def _numbers(self, members: tuple[int, ...], step: Tensor) -> tuple[SimpleNamespace, Factors]:
         now = self.now(members)
         return now, self.factors(now, step)
@@ -150,47 +143,7 @@ class Optimizer(Stateful):
                     f"the parameter has {list(self.parameters[path].shape)}",
                 )
 
-    def _name(self, box: Box, path: str) -> None:
-        # Parameters keep the name that their module gave them.
-        if not path.startswith("parameters."):
-            super()._name(box, path)
-
-    def _state(self) -> dict[str, Box]:
-        return {p: box for p, box in self.named_boxes().items() if not p.startswith("parameters.")}
-
-
-def _paths(value: Any, prefix: str = "") -> Iterator[tuple[str, Any]]:
-    """(path, leaf) for all leaves of nested containers; None is no leaf."""
-    if isinstance(value, dict):
-        items: Any = value.items()
-    elif isinstance(value, (list, tuple)):
-        items = enumerate(value)
-    else:
-        if value is not None:
-            yield prefix, value
-        return
-    for name, inner in items:
-        yield from _paths(inner, f"{prefix}.{name}" if prefix else str(name))
-
 
 def _number(factor: Any, kind: DType) -> Any:
     """A factor in the dtype of a parameter; Python's numbers fit all."""
     return cast(factor, kind) if isinstance(factor, Tensor) else factor
-
-
-def _check_parameters(where: str, parameters: dict[str, Any]) -> None:
-    if not parameters:
-        raise ArgumentError(
-            where,
-            "there is no parameter to train",
-            "all are frozen, or the module holds none",
-            "unfreeze some, and hold modules and nn.Parameter in attributes",
-        )
-    for path, parameter in parameters.items():
-        if not isinstance(parameter, Box):
-            raise ArgumentError(
-                where,
-                f"{path or 'the argument'} is a {type(parameter).__name__}",
-                "an optimizer assigns new values",
-                "pass a module, or a dict or list of nn.Parameter",
-            )
