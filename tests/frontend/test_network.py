@@ -1,4 +1,4 @@
-"""Network functions: values and derivatives against SciPy, in both tails and at the kinks."""
+"""Activations and their kin: values and derivatives against SciPy, in both tails and at kinks."""
 
 import numpy as np
 import pytest
@@ -19,6 +19,11 @@ def falling(x):
     return special.expit(x) * special.expit(-x)
 
 
+def mish_slope(x):
+    gate = np.tanh(np.logaddexp(x, 0))
+    return gate + x * (1 - gate**2) * special.expit(x)
+
+
 # name: (function, value, derivative), the last two in double precision
 ROWS = {
     "relu": (cr.relu, lambda x: np.maximum(x, 0), lambda x: (x > 0) * 1.0),
@@ -33,6 +38,18 @@ ROWS = {
     "gelu": (cr.gelu, lambda x: x * special.ndtr(x), lambda x: special.ndtr(x) + x * density(x)),
     "silu": (cr.silu, lambda x: x * special.expit(x), lambda x: special.expit(x) + x * falling(x)),
     "softplus": (cr.softplus, lambda x: np.logaddexp(x, 0), special.expit),
+    "softplus of 3 x": (
+        lambda x: cr.softplus(x, 3.0),
+        lambda x: np.logaddexp(3 * x, 0) / 3,
+        lambda x: special.expit(3 * x),
+    ),
+    "mish": (cr.mish, lambda x: x * np.tanh(np.logaddexp(x, 0)), mish_slope),
+    "elu": (
+        lambda x: cr.elu(x, 0.7),
+        lambda x: np.where(x > 0, x, 0.7 * np.expm1(np.minimum(x, 0))),
+        lambda x: np.where(x > 0, 1, 0.7 * np.exp(np.minimum(x, 0))),
+    ),
+    "softsign": (cr.softsign, lambda x: x / (1 + abs(x)), lambda x: 1 / (1 + abs(x)) ** 2),
     "log_sigmoid": (cr.log_sigmoid, special.log_expit, lambda x: special.expit(-x)),
     "logaddexp": (lambda x: cr.logaddexp(x, 0.5), lambda x: np.logaddexp(x, 0.5),
                   lambda x: special.expit(x - 0.5)),
@@ -70,10 +87,44 @@ def test_gelu_approximation():
 
 
 @pytest.mark.parametrize(
-    "function", [cr.relu, cr.leaky_relu, cr.sigmoid, cr.silu, cr.gelu, cr.softplus]
+    "name", sorted({*cr.activations.names()} - {"glu", "reglu", "geglu", "swiglu"})
 )
-def test_nan_stays(function):
-    assert np.isnan(function(cr.asarray([cr.nan])).numpy()).all()
+def test_nan_stays(name):
+    assert np.isnan(cr.activations.get(name)(cr.asarray([cr.nan])).numpy()).all()
+
+
+# (function, where it has a kink, the derivative there)
+KINKS = [
+    (cr.relu, 0.0, 0.0),
+    (cr.abs, 0.0, 0.0),
+    (cr.leaky_relu, 0.0, 0.01),
+    (cr.elu, 0.0, 1.0),
+    (cr.relu6, 6.0, 0.0),
+    (cr.hard_tanh, -1.0, 0.0),
+    (cr.hard_sigmoid, 3.0, 0.0),
+    (cr.soft_shrink, 0.5, 0.0),
+    (cr.hard_shrink, 0.5, 0.0),
+    (cr.heaviside, 0.0, 0.0),
+    (cr.sign, 0.0, 0.0),
+]
+
+
+@pytest.mark.covers("B-021")
+@pytest.mark.parametrize(("function", "kink", "slope"), KINKS)
+def test_derivatives_at_kinks(function, kink, slope):
+    for derivative in (cr.grad(function), cr.jit(cr.grad(function))):
+        assert derivative(cr.asarray(kink)).item() == pytest.approx(slope)
+
+
+@pytest.mark.covers("B-023")
+@pytest.mark.parametrize("name", ["sigmoid", "softplus", "softmax", "log_softmax", "logsumexp"])
+@pytest.mark.parametrize("size", [1e4, 1e30])
+def test_large_inputs_stay_finite_with_their_derivatives(name, size):
+    function = getattr(cr, name)
+    x = cr.asarray([-size, 0.0, size])
+    total = cr.value_and_grad(lambda x: cr.sum(function(x)))
+    for result in (*total(x), *cr.jit(total)(x)):
+        assert np.isfinite(result.numpy()).all()
 
 
 LOGITS = np.array([[1e4, -1e4, 0.0], [0.1, 0.2, 0.3], [-1e4, -1e4, -1e4]])
@@ -144,6 +195,48 @@ def test_roots_at_zero_have_derivative_zero():
     zeros = cr.zeros(2)
     assert cr.grad(lambda x: cr.std(x))(zeros + 3).tolist() == [0, 0]
     assert cr.grad(lambda x: cr.sum(cr.hypot(x, cr.zeros(2))))(zeros).tolist() == [0, 0]
+
+
+def test_values_at_steps():
+    x = cr.asarray([-2.0, 0.0, 2.0])
+    assert cr.heaviside(x, 0.5).tolist() == [0.0, 0.5, 1.0]
+    assert cr.sign(x).tolist() == [-1.0, 0.0, 1.0]
+
+
+def test_integers_become_floats():
+    for name in {*cr.activations.names()} - {"relu", "sign"}:
+        assert cr.activations.get(name)(cr.asarray([1, 2])).dtype is cr.float32
+
+
+def test_swish_becomes_relu():
+    x = np.linspace(-5, 5, 101)
+    found = cr.swish(cr.asarray(x, dtype="float64"), 1e3).numpy()
+    np.testing.assert_allclose(found, np.maximum(x, 0), atol=1e-3)
+
+
+def test_selu_keeps_mean_and_variance():
+    x = cr.asarray(special.ndtri((np.arange(100_000) + 0.5) / 100_000), dtype="float64")
+    y = cr.selu(x).numpy()
+    np.testing.assert_allclose([y.mean(), y.var()], [0, 1], atol=1e-4)
+
+
+@pytest.mark.parametrize("axis", [0, 1, -1])
+def test_sparsemax_is_the_nearest_distribution(axis):
+    random = np.random.default_rng(0)
+    x = random.normal(size=(4, 5)) * 3
+    p = cr.sparsemax(cr.asarray(x, dtype="float64"), axis=axis).numpy()
+    np.testing.assert_allclose(p.sum(axis), 1, rtol=1e-12)
+    assert (p >= 0).all() and (p == 0).any()
+    for _ in range(100):
+        other = np.moveaxis(random.dirichlet(np.full(x.shape[axis], 0.3), 20 // x.shape[axis]),
+                            -1, axis)  # fmt: skip
+        assert (((x - p) ** 2).sum(axis) <= ((x - other) ** 2).sum(axis)).all()
+
+
+@pytest.mark.parametrize("x", [[1.0, 1.0], [2.0, 2.0, 2.0], [0.0], [-1e30, 1e30], [3.0, 3.0, -5.0]])
+def test_sparsemax_of_ties(x):
+    best = np.isclose(x, np.max(x))
+    assert cr.sparsemax(cr.asarray(x)).tolist() == pytest.approx(list(best / best.sum()))
 
 
 def test_one_hot():

@@ -125,7 +125,7 @@ def hard_shrink(x: Operand, /, threshold: float = 0.5) -> Tensor:
     Tensor([-1.,  0.,  1.], dtype=float32)
     """
     x = floating(x, "hard_shrink")
-    return where(abs(x) > threshold, x, 0)
+    return where(abs(x) <= threshold, 0, x)
 
 
 def soft_shrink(x: Operand, /, threshold: float = 0.5) -> Tensor:
@@ -316,10 +316,9 @@ def sparsemax(x: Operand, /, *, axis: int = -1) -> Tensor:
     places = cast(iota(x.shape[-1]), x.dtype) + 1
     above = 1 + places * falling > cumulative_sum(falling, axis=-1)
     kept = x >= min(where(above, falling, 0), axis=-1, keepdims=True)
-    threshold = (sum(where(kept, x, 0), axis=-1, keepdims=True) - 1) / sum(
-        cast(kept, x.dtype), axis=-1, keepdims=True
-    )
-    return moveaxis(where(kept, x - threshold, 0), -1, axis)
+    count = sum(kept, axis=-1, dtype=x.dtype, keepdims=True)
+    threshold = (sum(where(kept, x, 0), axis=-1, keepdims=True) - 1) / count
+    return moveaxis(relu(x - threshold), -1, axis)
 
 
 def glu(x: Operand, /, *, axis: int = -1) -> Tensor:
