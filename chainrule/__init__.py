@@ -225,6 +225,7 @@ from chainrule.frontend.functions.searching import (
 )
 from chainrule.frontend.tensor import Box, Tensor
 from chainrule.frontend.trace import is_training, training
+from chainrule.inspection.formula import formula
 from chainrule.jit import jit, set_threads
 from chainrule.transforms import (
     check_grad,
