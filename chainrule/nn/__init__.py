@@ -1,7 +1,7 @@
 """Modules: layers, losses and starting values, for transforms and optimizers to work on."""
 
 from chainrule.frontend.stateful import Buffer
-from chainrule.nn import adversarial, init, losses
+from chainrule.nn import adversarial, init, losses, penalties
 from chainrule.nn.activations import (
     CELU,
     ELU,
@@ -45,5 +45,6 @@ from chainrule.nn.dropout import (
 )
 from chainrule.nn.linear import Linear
 from chainrule.nn.module import Module, Parameter
+from chainrule.nn.monte_carlo import mc_dropout
 from chainrule.nn.normalization import AddNorm, GroupNorm, LayerNorm, RMSNorm
 from chainrule.nn.reweighted import DropConnect, SpectralNorm, WeightNorm
