@@ -21,9 +21,12 @@ class Activation(Module):
 
     function: ClassVar[Callable[..., Tensor]]
 
-    def __init_subclass__(cls, function: Callable[..., Tensor], **keywords: Any) -> None:
+    def __init_subclass__(
+        cls, function: Callable[..., Tensor] | None = None, **keywords: Any
+    ) -> None:
         super().__init_subclass__(**keywords)
-        cls.function = staticmethod(function)
+        if function is not None:
+            cls.function = staticmethod(function)
 
     def __call__(self, x: Operand) -> Tensor:
         options = {name: value for name, value in vars(self).items() if not name.startswith("_")}

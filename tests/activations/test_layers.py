@@ -54,6 +54,14 @@ def test_functions_are_layers():
     np.testing.assert_allclose(model(X).numpy().sum(-1), 1, rtol=1e-6)
 
 
+def test_layers_can_be_derived_from():
+    class Doubled(nn.LeakyReLU):
+        def __call__(self, x):
+            return 2 * super().__call__(x)
+
+    assert Doubled(0.5)(cr.asarray([-1.0])).tolist() == [-1.0]
+
+
 def test_changed_options_are_compiled_anew():
     layer = nn.LeakyReLU(0.1)
     compiled = cr.jit(lambda layer, x: layer(x))
