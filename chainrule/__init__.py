@@ -226,6 +226,7 @@ from chainrule.frontend.functions.searching import (
 from chainrule.frontend.tensor import Box, Tensor
 from chainrule.frontend.trace import is_training, training
 from chainrule.inspection.formula import formula
+from chainrule.inspection.gradients import cost_of_gradient, saved_for_backward
 from chainrule.jit import jit, set_threads
 from chainrule.transforms import (
     check_grad,
