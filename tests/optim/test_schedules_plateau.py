@@ -83,4 +83,4 @@ def test_plateau_is_saved_with_its_optimizer():
         plateau.update(loss)
     again = optim.SGD(position(), Plateau(Warmup(0.1, 4), patience=0))
     again.load_state_dict(optimizer.state_dict())
-    assert again.schedule(2) == plateau(2) == pytest.approx(0.0005, rel=1e-12)
+    assert again.hyperparameters.learning_rate(2) == plateau(2) == pytest.approx(0.0005, rel=1e-12)

@@ -6,6 +6,8 @@ import warnings
 import numpy as np
 import pytest
 
+import chainrule as cr
+from chainrule import nn, optim
 from chainrule.optim import schedules as ours
 
 torch = pytest.importorskip("torch")
@@ -139,3 +141,27 @@ def test_warmup_cosine_is_optax():
     schedule, peer = ours.WarmupCosine(*options), optax.warmup_cosine_decay_schedule(*options)
     for t in range(STEPS):
         assert schedule(t) == pytest.approx(float(peer(t)), rel=1e-5)
+
+
+@pytest.mark.parametrize("name", ["SGD", "Adam"])
+def test_one_cycle_drives_rate_and_momentum(name):
+    """Weights in 60 compiled steps, beside those of PyTorch's optimizer and OneCycleLR."""
+    generator = np.random.default_rng(3)
+    start, gradients = generator.normal(size=5), generator.normal(size=(STEPS, 5))
+    schedule = ours.OneCycle(RATE, STEPS)
+    beta = {"SGD": {"momentum": schedule.momentum}, "Adam": {"betas": (schedule.momentum, 0.99)}}
+    held = {"x": nn.Parameter(cr.asarray(start, dtype="float64"))}
+    optimizer = getattr(optim, name)(held, schedule, **beta[name])
+    update = cr.jit(lambda optimizer, g: optimizer.update({"x": g}))
+    x = torch.tensor(start, requires_grad=True)
+    options = {"SGD": {"momentum": 0.9}, "Adam": {"betas": (0.9, 0.99)}}
+    peer = getattr(torch.optim, name)([x], lr=RATE, **options[name])
+    rates = theirs.OneCycleLR(peer, RATE, STEPS)
+    for step, g in enumerate(gradients):
+        update(optimizer, cr.asarray(g, dtype="float64"))
+        x.grad = torch.tensor(g)
+        peer.step()
+        if step < STEPS - 1:
+            rates.step()
+        np.testing.assert_allclose(held["x"].numpy(), x.detach().numpy(), rtol=1e-11)
+    assert len(update.compiled) == 1
