@@ -2,6 +2,7 @@
 derivatives and batches.
 """
 
+from chainrule.transforms import handmade
 from chainrule.transforms.checking import GradientCheck, check_grad
 from chainrule.transforms.derivatives import Pullback, grad, jvp, value_and_grad, vjp
 from chainrule.transforms.jacobians import hessian, hvp, jacobian
