@@ -134,7 +134,7 @@ class Trainer:
         on_epoch: Callable[[Epoch], None] | None = None,
     ) -> History:
         """Train until the validation loss has not fallen for `patience` epochs; bring the best
-        weights back.
+        weights back. Any fall counts, however small. (A-115)
 
         Ctrl-C ends training like patience does, once an epoch is done. Raises TrainingError where a
         loss is not finite.

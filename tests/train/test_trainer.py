@@ -86,6 +86,7 @@ def test_same_seed_gives_the_same_weights_and_history():
     assert runs[0][1] == runs[1][1]
 
 
+@pytest.mark.covers("A-115")
 def test_patience_ends_training_and_brings_the_best_weights_back():
     made, weights = scripted([3.0, 1.0, 2.0, 1.5, 0.5])
     history = made.fit((X, Y), (X, Y), epochs=5, patience=2)
