@@ -50,18 +50,29 @@ class Adam(Optimizer):
         rate, scale = now.learning_rate, 1.0
         if self.bias_correction:
             rate, scale = rate / (1 - b1**step), 1 / sqrt(1 - b2**step)
-        return rate, scale, b1, 1 - b1, b2, 1 - b2, now.eps
+        return rate, scale, now.eps, *shares(now)
 
     def new_value(self, path: str, x: Tensor, g: Tensor, factors: Factors) -> Tensor:
-        rate, scale, b1, c1, b2, c2, eps = factors
+        return x - self.difference(path, g, factors)
+
+    def difference(self, path: str, g: Tensor, factors: Factors) -> Tensor:
+        """rate m' / (sqrt(v') + eps)."""
+        rate, scale, eps, *parts = factors
+        m, v = self.moments(path, g, *parts)
+        if self.largest is not None:
+            v = maximum(self.largest[path], v)
+            self.largest[path].assign(v)
+        return rate * m / (sqrt(v) * scale + eps)
+
+    def moments(
+        self, path: str, g: Tensor, b1: Tensor, c1: Tensor, b2: Tensor, c2: Tensor
+    ) -> tuple[Tensor, Tensor]:
+        """The new means of gradients and of their squares."""
         m = b1 * self.m[path] + c1 * g
         v = b2 * self.v[path] + c2 * (g * g)
         self.m[path].assign(m)
         self.v[path].assign(v)
-        if self.largest is not None:
-            v = maximum(self.largest[path], v)
-            self.largest[path].assign(v)
-        return x - rate * m / (sqrt(v) * scale + eps)
+        return m, v
 
 
 class AdamW(Adam):
@@ -92,3 +103,9 @@ class AdamW(Adam):
             parameters, learning_rate, betas, eps, weight_decay, groups,
             amsgrad=amsgrad, bias_correction=bias_correction,
         )  # fmt: skip
+
+
+def shares(now: SimpleNamespace) -> Factors:
+    """b1, 1 - b1, b2, 1 - b2, of which float32 would round the differences."""
+    b1, b2 = now.betas
+    return b1, 1 - b1, b2, 1 - b2

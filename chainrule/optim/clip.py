@@ -1,4 +1,4 @@
-"""Clipping: receives a tree of gradients, hands it on with a bounded norm."""
+"""Clipping: receives a tree of gradients, hands it on with a bounded norm or bounded elements."""
 
 from __future__ import annotations
 
@@ -7,13 +7,14 @@ from typing import Any
 
 from chainrule import tree
 from chainrule.errors import ArgumentError
-from chainrule.frontend.functions.elementwise import add, minimum, sqrt
+from chainrule.frontend.functions.elementwise import add, clip, minimum, sqrt
 from chainrule.frontend.functions.reductions import sum
 from chainrule.frontend.tensor import Tensor
 
 
 def clip_by_global_norm(grads: Any, max_norm: float) -> tuple[Any, Tensor]:
-    """(grads * min(1, max_norm / norm), norm), where norm is that of all gradients as one vector.
+    """(grads * min(1, max_norm / norm), norm), where norm is that of all gradients as one vector
+    (B-046).
 
     As in PyTorch, 1e-6 is added to the norm that divides.
 
@@ -21,14 +22,25 @@ def clip_by_global_norm(grads: Any, max_norm: float) -> tuple[Any, Tensor]:
     >>> norm, grads["w"]
     (Tensor(50., dtype=float32), Tensor([3., 4.], dtype=float32))
     """
-    if not max_norm > 0:
-        raise ArgumentError(
-            "clip_by_global_norm",
-            f"max_norm is {max_norm}",
-            "no gradient could be as short",
-            "choose max_norm > 0",
-        )
+    _check_positive("clip_by_global_norm", "max_norm", max_norm, "no gradient could be as short")
     squares = [sum(g * g) for g in tree.leaves(grads)]
     norm = sqrt(reduce(add, squares))
     scale = minimum(max_norm / (norm + 1e-6), 1)
     return tree.map(lambda g: g * scale.astype(g.dtype), grads), norm
+
+
+def clip_by_value(grads: Any, most: float) -> Any:
+    """Every element of every gradient brought between -most and most (B-047).
+
+    This turns the gradient as a whole; `clip_by_global_norm` keeps its direction.
+
+    >>> cr.optim.clip_by_value({"w": cr.asarray([30.0, -0.5])}, 5.0)
+    {'w': Tensor([ 5. , -0.5], dtype=float32)}
+    """
+    _check_positive("clip_by_value", "most", most, "nothing would be left")
+    return tree.map(lambda g: clip(g, -most, most), grads)
+
+
+def _check_positive(where: str, name: str, value: float, why: str) -> None:
+    if not value > 0:
+        raise ArgumentError(where, f"{name} is {value}", why, f"choose {name} > 0")
