@@ -42,7 +42,7 @@ def contrastive(
     """
     x, y = matched("contrastive", first=first, second=second)
     distance = _length(x - y)
-    distance, alike = matched("contrastive", distance=distance, same=same)
+    distance, alike = matched("contrastive", distance=distance, target=same)
     losses = alike * sum(square(x - y), axis=-1) + (1 - alike) * square(relu(margin - distance))
     return reduced("contrastive", losses, sample_weights, reduction)
 
