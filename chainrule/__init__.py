@@ -22,7 +22,7 @@ from chainrule.dtypes import (
     bool_ as bool,
 )
 from chainrule.errors import ChainruleError
-from chainrule.frontend import random
+from chainrule.frontend import linalg, random
 from chainrule.frontend.functions.activation import (
     celu,
     elu,

@@ -220,7 +220,7 @@ row("eigh", _definite, wrt=[0])
 for _name, _x in {"square": _square, "tall": _tall, "wide": _wide}.items():
     row("qr", _x, name=_name, wrt=[0], complete=False)
     row("svd", _x, name=_name, wrt=[0], full=False)
-    row("pinv", _x, name=_name, wrt=[0], rtol=1e-9)
+    row("pinv", _x, np.full(_x.shape[:-2], 1e-9), name=_name, wrt=[0])
 row("qr", _tall, name="complete", complete=True)
 row("svd", _wide, name="full", full=True)
 row("svd", np.zeros((2, 0, 3)), name="of nothing", full=False)

@@ -161,7 +161,7 @@ def _svd(node: Node, dx: Node) -> Cotangents:
 
 
 def _pinv(node: Node, dx: Node) -> Cotangents:
-    (a,), x = node.inputs, node
+    a, x = node.inputs[0], node
     xt, dxt = _transposed(x), _transposed(dx)
     inner, outer = _product(_product(x, xt), dxt), _product(dxt, _product(xt, x))
     result = -_product(x, _product(dx, x)) + inner - _product(_product(inner, a), x)
@@ -175,16 +175,17 @@ def _undetermined(name: str, x: Node, instead: str) -> ArgumentError:
 
 
 def _row(tangent: Callable[[Node, Node], Cotangents]) -> Rule:
-    """Both modes from the tangents of a primitive with one input."""
+    """Both modes from the tangents of a primitive of one matrix."""
 
     def push(node: Node, tangents: Cotangents) -> Cotangents:
         return tangent(node, tangents[0])
 
     def pull(node: Node, cotangents: Cotangents, needed: list[bool]) -> Cotangents:
-        start = fresh(node.inputs, "tangent")
-        pairs = zip(tangent(node, *start), cotangents, strict=True)
+        (start,) = fresh(node.inputs[:1], "tangent")
+        pairs = zip(tangent(node, start), cotangents, strict=True)
         results, given = zip(*[pair for pair in pairs if None not in pair], strict=True)
-        return gradients(results, given, start, fixed=[node, *node.inputs])
+        found = gradients(results, given, [start], fixed=[node, *node.inputs])
+        return found + [None] * (len(needed) - 1)
 
     return Rule(pull, push)
 

@@ -204,6 +204,12 @@ def sqrt(x: Operand, /) -> Tensor:
     return elementwise("sqrt", x, floats=True)
 
 
+def root(x: Tensor) -> Tensor:
+    """sqrt(x), whose derivative is 0 where x is 0."""
+    positive = x > 0
+    return where(positive, sqrt(where(positive, x, 1)), x)
+
+
 def reciprocal(x: Operand, /) -> Tensor:
     """1 / x.
 

@@ -7,8 +7,17 @@ from collections.abc import Sequence
 from typing import Any
 
 from chainrule.errors import ArgumentError, ShapeError
-from chainrule.frontend.functions.manipulation import moveaxis
-from chainrule.frontend.lift import Operand, axis_of, broadcast_shape, promoted, reshape_to
+from chainrule.frontend.functions.manipulation import cut, moveaxis, roll
+from chainrule.frontend.functions.reductions import sum
+from chainrule.frontend.lift import (
+    Operand,
+    axis_of,
+    broadcast_shape,
+    lift,
+    promoted,
+    reshape_to,
+    unboxed,
+)
 from chainrule.frontend.tensor import Tensor, apply, method
 from chainrule.ir.contraction import plain
 
@@ -39,6 +48,7 @@ def matmul(x1: Operand, x2: Operand, /) -> Tensor:
     """The matrix product of the last two axes, stacks broadcast; a vector counts as a row on the
     left, a column on
     the right, and its axis goes. (..., m, k) and (..., k, n) give (..., m, n). Raises ShapeError.
+    (A-265)
 
     >>> cr.matmul(cr.asarray([[1, 2], [3, 4]]), cr.asarray([1, 1]))
     Tensor([3, 7], dtype=int64)
@@ -134,6 +144,68 @@ def tensordot(x1: Operand, x2: Operand, /, *, axes: Any = 2) -> Tensor:
 
 def _sizes(x: Tensor, letters: Sequence[int]) -> dict[int, int]:
     return dict(zip(letters, x.shape, strict=True))
+
+
+def outer(x1: Operand, x2: Operand, /) -> Tensor:
+    """All products of an element of x1 (m,) and one of x2 (n,): (m, n). Raises ShapeError.
+
+    >>> cr.linalg.outer(cr.asarray([1, 2]), cr.asarray([3, 4]))
+    Tensor([[3, 4],
+            [6, 8]], dtype=int64)
+    """
+    x, y = promoted("outer", x1, x2)
+    if x.ndim != 1 or y.ndim != 1:
+        raise ShapeError(
+            "outer",
+            f"of {list(x.shape)} and {list(y.shape)}",
+            "both must be vectors",
+            "cr.einsum multiplies along any axes",
+        )
+    return contract(x, y, [0], [1], [0, 1])
+
+
+def cross(x1: Operand, x2: Operand, /, *, axis: int = -1) -> Tensor:
+    """The vector product along an axis of 3 elements; the other axes broadcast. Raises ShapeError.
+
+    >>> cr.linalg.cross(cr.asarray([1, 0, 0]), cr.asarray([0, 1, 0]))
+    Tensor([0, 0, 1], dtype=int64)
+    """
+    x, y = promoted("cross", x1, x2)
+    for each in (x, y):
+        extent = each.shape[axis_of(axis, each.ndim, "cross")]
+        if extent != 3:
+            raise ShapeError(
+                "cross", f"axis {axis} of {list(each.shape)} has {extent} elements", "3 are needed"
+            )
+    # Element i is x[i+1] y[i+2] - x[i+2] y[i+1].
+    x, y = roll(x, -1, axis=axis), roll(y, -1, axis=axis)
+    return x * roll(y, -1, axis=axis) - roll(x, -1, axis=axis) * y
+
+
+def diagonal(x: Operand, /, *, offset: int = 0) -> Tensor:
+    """The elements (..., i, i + offset) of each matrix. Raises ShapeError for a vector.
+
+    >>> cr.linalg.diagonal(cr.asarray([[1, 2], [3, 4]]))
+    Tensor([1, 4], dtype=int64)
+    """
+    x = unboxed(lift(x, "diagonal"))
+    if x.ndim < 2:
+        raise ShapeError("diagonal", f"of {list(x.shape)}", "a matrix has two axes")
+    *stack, m, n = x.shape
+    size = max(0, min(m + min(offset, 0), n - max(offset, 0)))
+    start = offset if offset > 0 else -offset * n
+    # From one element to the next is a row and a column.
+    first, stop = (start, start + (size - 1) * (n + 1) + 1) if size else (0, 0)
+    return cut(reshape_to(x, (*stack, m * n)), x.ndim - 2, first, stop, n + 1)
+
+
+def trace(x: Operand, /, *, offset: int = 0, dtype: Any = None) -> Tensor:
+    """The sum of the elements (..., i, i + offset) of each matrix.
+
+    >>> cr.linalg.trace(cr.asarray([[1, 2], [3, 4]]))
+    Tensor(5, dtype=int64)
+    """
+    return sum(diagonal(x, offset=offset), axis=-1, dtype=dtype)
 
 
 def einsum(subscripts: str, /, *tensors: Operand) -> Tensor:

@@ -9,7 +9,7 @@ from chainrule import dtypes
 from chainrule.dtypes import bool_, int64, uint64
 from chainrule.errors import ArgumentError, ShapeError
 from chainrule.frontend.functions.creation import full, ones, zeros
-from chainrule.frontend.functions.elementwise import sqrt, square
+from chainrule.frontend.functions.elementwise import root, square
 from chainrule.frontend.functions.logic import truth, where
 from chainrule.frontend.functions.manipulation import concat, cut, moveaxis
 from chainrule.frontend.lift import (
@@ -122,9 +122,7 @@ def std(
     >>> cr.std(cr.asarray([1.0, 3.0]))
     Tensor(1., dtype=float32)
     """
-    variance = var(x, axis=axis, correction=correction, keepdims=keepdims)
-    positive = variance > 0
-    return where(positive, sqrt(where(positive, variance, 1)), variance)
+    return root(var(x, axis=axis, correction=correction, keepdims=keepdims))
 
 
 def all(x: Operand, /, *, axis: Axis = None, keepdims: bool = False) -> Tensor:

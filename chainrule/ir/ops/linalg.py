@@ -167,13 +167,15 @@ def _svd(x: np.ndarray, full: bool) -> tuple[np.ndarray, ...]:
     return tuple(np.linalg.svd(x, full_matrices=full))
 
 
-def _infer_pinv(x: Node, rtol: float) -> Spec:
+def _infer_pinv(x: Node, rtol: Node) -> Spec:
     check_matrices("pinv", x)
     *stack, m, n = x.shape
+    if rtol.shape != tuple(stack) or rtol.dtype is not x.dtype:
+        raise ShapeError("pinv", f"got {describe(x, rtol)}", "rtol is one number a matrix")
     return Spec((*stack, n, m), x.dtype)
 
 
 @_host("pinv", _infer_pinv)
-def _pinv(x: np.ndarray, rtol: float) -> np.ndarray:
+def _pinv(x: np.ndarray, rtol: np.ndarray) -> np.ndarray:
     """The Moore-Penrose inverse; singular values up to rtol times the greatest count as zero."""
     return np.linalg.pinv(x, rtol=rtol)
