@@ -97,7 +97,7 @@ class EMA(Average):
         self.decay, self.bias_correction = decay, bias_correction
 
     def weight(self, t: Tensor) -> Tensor:
-        decay = self.decay(t) if callable(self.decay) else self.decay
+        decay = asarray(self.decay(t) if callable(self.decay) else self.decay, dtype=float64)
         if self.bias_correction:
             return (1 - decay) / (1 - decay**t)
         return where(t == 1, 1.0, 1 - decay)

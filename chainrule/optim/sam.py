@@ -11,6 +11,7 @@ from typing import Any
 from chainrule.errors import ArgumentError
 from chainrule.frontend.functions.creation import ones_like
 from chainrule.frontend.functions.elementwise import abs, add, sqrt, square
+from chainrule.frontend.functions.logic import where
 from chainrule.frontend.functions.reductions import sum
 from chainrule.frontend.lift import cast, lift
 from chainrule.frontend.tensor import Tensor
@@ -60,8 +61,9 @@ class SAM(Wrapper):
         held = {path: self.parameters[path] for path in gradients}
         units = {path: abs(x) if self.adaptive else ones_like(x) for path, x in held.items()}
         squares = [sum(square(units[path] * g)) for path, g in gradients.items()]
+        norm = sqrt(reduce(add, squares))
         # Without a gradient there is no direction, and e is 0.
-        far = self.rho / (sqrt(reduce(add, squares)) + 1e-12)
+        far = self.rho / where(norm > 0, norm, 1)
         return {
             path: x + cast(far, x.dtype) * square(units[path]) * gradients[path]
             for path, x in held.items()
