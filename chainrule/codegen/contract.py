@@ -4,6 +4,9 @@ them.
 A tile is `rows` x `vectors` accumulators. One loop over the summed letters multiplies a broadcast
 element of the row operand with vectors of the column operand; then the epilogue runs over the
 tile's rows, where the accumulated value is just another operand of the kernel's stores.
+
+A column operand that exceeds the cache is copied panel by panel: the columns of one tile, for all
+summed letters, lie beside each other while the tiles below each other use them.
 """
 
 from __future__ import annotations
@@ -15,12 +18,15 @@ from chainrule.codegen.builder import Function
 from chainrule.codegen.elementwise import compute_type
 from chainrule.codegen.emit import PIECE, begin, nested
 from chainrule.codegen.point import Point, lanes_below
-from chainrule.codegen.values import Type, Value, constant
+from chainrule.codegen.values import I64, Type, Value, constant
 from chainrule.dtypes import DType
 from chainrule.ir.index import Axis
 from chainrule.ir.plan import Kernel, Operand
 
 L2_BYTES = 1 << 18  # A column operand up to this size may be walked again for each row block.
+PANEL_BYTES = 1 << 19  # A panel lies on the stack, and must stay in the cache.
+WORTH_PACKING = 8  # So many tiles must use a panel.
+PAGE = 4096  # Rows at multiples of this distance share one set of the first cache.
 
 
 @dataclass
@@ -34,6 +40,7 @@ class Tiling:
     rows: int
     vectors: int
     columns_first: bool  # Whether neighbouring units lie beside each other (else below each other).
+    packs: bool  # Whether the columns of a tile are copied to a panel.
 
     @property
     def width(self) -> int:
@@ -69,22 +76,28 @@ def tiling(kernel: Kernel, vector_bytes: int) -> Tiling:
     lanes = vector_bytes // hero.dtype.itemsize
     while lanes // 2 >= across.size:
         lanes //= 2
-    rows, vectors = _tile(down.size if down else 1, -(-across.size // lanes), vector_bytes)
+    size = hero.dtype.itemsize
+    apart = (hero.left.index.coefficient(down) or 0) * size if down else 0
+    few = apart % PAGE == 0
+    rows, vectors = _tile(down.size if down else 1, -(-across.size // lanes), vector_bytes, few)
     summed = math.prod(axis.size for axis in hero.summed)
-    column_bytes = summed * across.size * hero.dtype.itemsize
-    return Tiling(across, down, outer, lanes, rows, vectors, column_bytes <= L2_BYTES)
+    fits = summed * across.size * size <= L2_BYTES
+    tiles = Tiling(across, down, outer, lanes, rows, vectors, fits, False)
+    panel = summed * tiles.width * size
+    tiles.packs = not fits and tiles.row_blocks >= WORTH_PACKING and panel <= PANEL_BYTES
+    return tiles
 
 
-def _tile(height: int, width: int, vector_bytes: int) -> tuple[int, int]:
+def _tile(height: int, width: int, vector_bytes: int, few: bool) -> tuple[int, int]:
     """(rows, vectors) of a tile: as many accumulators as registers allow, with little waste at the
     edges.
 
     There are 32 registers with AVX-512 and NEON, 16 with AVX2; operands need a few of them. Few
-    rows take wider tiles.
+    rows take wider tiles, and so do rows that would drive each other out of the cache (`few`).
     """
     registers = 10 if vector_bytes == 32 else 28
-    vectors = min(width, 8 if height == 1 else 4 if height <= 4 else 2)
-    most = min(registers // vectors, 16)
+    vectors = min(width, 8 if height == 1 else 4 if height <= 4 else 3 if few else 2)
+    most = min(registers // vectors, 8 if few else 16)
     if height <= most:
         return height, vectors
     even = [rows for rows in range(max(4, most // 2), most + 1) if height % rows == 0]
@@ -95,11 +108,14 @@ def emit_contraction(kernel: Kernel, name: str, vector_bytes: int) -> tuple[Func
     """A kernel with a contraction: (its function, its number of units)."""
     f, pointers, first, end = begin(kernel, name)
     tiles = tiling(kernel, vector_bytes)
+    panel = _Panel(kernel, tiles, f, pointers) if tiles.packs else None
     with f.loop(first, end) as loop:
         stands, row_block, column_block = _locate(f, tiles, loop.index)
         start = {tiles.across: f.mul(column_block, tiles.width)}
         if tiles.down:
             start[tiles.down] = f.mul(row_block, tiles.rows)
+        if panel is not None:
+            panel.fill(f.udiv(loop.index, tiles.row_blocks), column_block, {**stands, **start})
         row_rest = tiles.down.size % tiles.rows if tiles.down else 0
         column_rest = tiles.across.size % tiles.width
         _each_case(
@@ -115,7 +131,7 @@ def emit_contraction(kernel: Kernel, name: str, vector_bytes: int) -> tuple[Func
                 tiles.width,
                 column_rest,
                 lambda width: _Tile(
-                    kernel, tiles, f, pointers, {**stands, **start}, rows, width
+                    kernel, tiles, f, pointers, {**stands, **start}, rows, width, panel
                 ).emit(),
             ),
         )
@@ -151,6 +167,79 @@ def _each_case(f: Function, block: Value, blocks: int, whole: int, rest: int, bo
         f.enter(after)
 
 
+class _Columns:
+    """The columns of one tile: `vectors` vectors, of which the last may be masked."""
+
+    def __init__(self, kernel: Kernel, tiles: Tiling, f: Function, pointers: dict, width: int):
+        assert kernel.hero is not None
+        self.hero, self.tiles, self.f, self.pointers = kernel.hero, tiles, f, pointers
+        lanes = tiles.lanes
+        self.type = Type(compute_type(self.hero.dtype), lanes)
+        self.masks: list[Value | None] = [None] * -(-width // lanes)
+        if width % lanes:
+            self.masks[-1] = lanes_below(f, lanes, width % lanes)
+
+    def load(self, stands: dict[Axis, Value], vector: int) -> Value:
+        """Vector number `vector` at one place of the summed letters."""
+        f, operand, size = self.f, self.hero.right, self.hero.dtype.itemsize
+        point = Point(f, self.pointers, stands, None, 1, None)
+        address = f.gep(self.pointers[operand.place], point.index(operand.index), self.type.scalar)
+        address = f.gep(address, vector * self.type.lanes, self.type.scalar)
+        mask = self.masks[vector]
+        if mask is None:
+            return f.load(address, self.type, size)
+        return f.masked_load(address, self.type, mask, constant(self.type, 0), size)
+
+
+class _Panel:
+    """A copy of one tile's columns for all places of the summed letters, filled where it changes."""
+
+    def __init__(self, kernel: Kernel, tiles: Tiling, f: Function, pointers: dict) -> None:
+        assert kernel.hero is not None
+        self.kernel, self.tiles, self.f, self.pointers = kernel, tiles, f, pointers
+        self.summed = kernel.hero.summed
+        self.size = kernel.hero.dtype.itemsize
+        self.type = Type(compute_type(kernel.hero.dtype), tiles.lanes)
+        places = math.prod(axis.size for axis in self.summed)
+        self.memory = f.alloca(self.type, places * tiles.vectors)
+        self.filled = f.alloca(I64)
+        f.store(constant(I64, -1), self.filled, 8)
+
+    def fill(self, number: Value, column_block: Value, stands: dict[Axis, Value]) -> None:
+        """Copy the columns of panel `number`, unless they are there."""
+        f = self.f
+        new, after = f.block("fill"), f.block("filled")
+        f.cond_branch(f.icmp("ne", f.load(self.filled, I64, 8), number), new, after)
+        f.enter(new)
+        f.store(number, self.filled, 8)
+        rest = self.tiles.across.size % self.tiles.width
+        blocks = self.tiles.column_blocks
+        _each_case(f, column_block, blocks, self.tiles.width, rest, lambda w: self._copy(w, stands))
+        f.branch(after)
+        f.enter(after)
+
+    def _copy(self, width: int, stands: dict[Axis, Value]) -> None:
+        columns = _Columns(self.kernel, self.tiles, self.f, self.pointers, width)
+        with nested(self.f, list(self.summed)) as inner:
+            for vector in range(len(columns.masks)):
+                value = columns.load({**stands, **inner}, vector)
+                self.f.store(value, self._address(inner, vector), self._alignment)
+
+    @property
+    def _alignment(self) -> int:
+        return self.size * self.tiles.lanes
+
+    def load(self, stands: dict[Axis, Value], vector: int) -> Value:
+        return self.f.load(self._address(stands, vector), self.type, self._alignment)
+
+    def _address(self, stands: dict[Axis, Value], vector: int) -> Value:
+        f, place = self.f, constant(I64, 0)
+        for axis in self.summed:
+            place = f.add(f.mul(place, axis.size), stands[axis])
+        place = f.add(f.mul(place, self.tiles.width), vector * self.tiles.lanes)
+        return f.gep(self.memory, place, self.type.scalar)
+
+
 class _Tile:
     """One tile: `rows` x `width` results from their accumulation to their last use."""
 
@@ -163,18 +252,16 @@ class _Tile:
         stands: dict[Axis, Value],
         rows: int,
         width: int,
+        panel: _Panel | None,
     ) -> None:
         assert kernel.hero is not None
         self.kernel, self.hero, self.tiles, self.f = kernel, kernel.hero, tiles, f
         self.pointers, self.stands, self.rows = pointers, stands, rows
-        lanes = tiles.lanes
-        self.vectors = -(-width // lanes)
-        rest = width % lanes
-        self.masks: list[Value | None] = [None] * self.vectors
-        if rest:
-            self.masks[-1] = lanes_below(f, lanes, rest)
+        columns = _Columns(kernel, tiles, f, pointers, width)
+        self.columns: _Columns | _Panel = panel or columns
+        self.masks, self.vectors = columns.masks, len(columns.masks)
         self.dtype: DType = self.hero.dtype
-        self.type = Type(compute_type(self.dtype), lanes)
+        self.type = columns.type
 
     def emit(self) -> None:
         f, size = self.f, self.dtype.itemsize
@@ -212,7 +299,7 @@ class _Tile:
         vectors.
         """
         f, size = self.f, self.dtype.itemsize
-        columns = [self._vector(self.hero.right, stands, v) for v in range(self.vectors)]
+        columns = [self.columns.load(stands, v) for v in range(self.vectors)]
         for r, row in enumerate(sums):
             element = f.splat(self._element(self.hero.left, stands, r), self.type.lanes)
             for memory, column in zip(row, columns, strict=True):
@@ -233,17 +320,6 @@ class _Tile:
             step = operand.index.coefficient(self.tiles.down)
             address = self.f.gep(address, step * row, self.type.scalar)
         return self.f.load(address, self.type.with_lanes(1), self.dtype.itemsize)
-
-    def _vector(self, operand: Operand, stands: dict[Axis, Value], vector: int) -> Value:
-        """The column operand's vector number `vector` of the tile."""
-        f, size = self.f, self.dtype.itemsize
-        point = Point(f, self.pointers, stands, None, 1, None)
-        address = f.gep(self.pointers[operand.place], point.index(operand.index), self.type.scalar)
-        address = f.gep(address, vector * self.type.lanes, self.type.scalar)
-        mask = self.masks[vector]
-        if mask is None:
-            return f.load(address, self.type, size)
-        return f.masked_load(address, self.type, mask, constant(self.type, 0), size)
 
     def _epilogue(self, tile: Value) -> None:
         """The kernel's stores, row after row, with the accumulated value in the place of "hero"."""

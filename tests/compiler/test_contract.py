@@ -6,7 +6,9 @@ import pytest
 import chainrule as cr
 from chainrule.ir.plan import Kernel
 
-SHAPES = [(1, 64, 40), (3, 17, 50), (8, 32, 32), (14, 9, 33), (15, 16, 100), (64, 20, 10)]
+# Wide enough for panels; in one of them rows lie a page apart.
+WIDE = [(130, 300, 333), (97, 1024, 100), (64, 4000, 40)]
+SHAPES = [*WIDE, (1, 64, 40), (3, 17, 50), (8, 32, 32), (14, 9, 33), (15, 16, 100), (64, 20, 10)]
 
 
 def heroes(function, *arrays):
@@ -54,3 +56,11 @@ def test_batched_contractions_share_tiles():
     b = rng.integers(-9, 9, (2, 3, 20, 24)).astype(np.float32)
     result, count = heroes(lambda a, b: a @ b, a, b)
     assert np.array_equal(result, a @ b) and count == 1
+
+
+def test_panels_of_batches_and_several_summed_letters():
+    rng = np.random.default_rng(0)
+    a = rng.integers(-9, 9, (2, 150, 12, 40)).astype(np.float32)
+    b = rng.integers(-9, 9, (2, 12, 40, 150)).astype(np.float32)
+    result, count = heroes(lambda a, b: cr.einsum("gmjk,gjkn->gmn", a, b), a, b)
+    assert np.array_equal(result, np.einsum("gmjk,gjkn->gmn", a, b)) and count == 1

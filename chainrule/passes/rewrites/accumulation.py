@@ -44,9 +44,7 @@ def accumulate_outside(outputs: list[Node]) -> list[Node]:
 
 
 def _plan(scan: Node) -> Plan | None:
-    body, constants, carried = (
-        scan.attributes[name] for name in ("body", "constants", "carried")
-    )
+    body, constants, carried = (scan.attributes[name] for name in ("body", "constants", "carried"))
     nodes = topological(body.outputs)
     uses = Counter(child for node in nodes for child in node.inputs) + Counter(body.outputs)
     sums = {}

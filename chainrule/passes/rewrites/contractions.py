@@ -141,8 +141,11 @@ def sum_before_contract(node: Node) -> Node | None:
     uses = Counter(a for x in operands for dimension in x.dimensions for a, _ in dimension.terms)
     summed = []
     for x in operands:
-        alone = [axis for axis, letter in enumerate(x.letters)
-                 if letter is not None and uses[letter] == 1 and letter not in spec.output]
+        alone = [
+            axis
+            for axis, letter in enumerate(x.letters)
+            if letter is not None and uses[letter] == 1 and letter not in spec.output
+        ]
         changed = changed or bool(alone)
         rest = tuple(d for axis, d in enumerate(x.dimensions) if axis not in alone)
         summed.append(Operand(reduce_sum(x.node, alone), rest))

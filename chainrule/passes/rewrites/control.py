@@ -98,8 +98,11 @@ def unchanged_is_constant(node: Node) -> Node | None:
     first, graphs = node.attributes["constants"], _graphs(node)
     uses = Counter(x for g in graphs.values() for n in topological(g.outputs) for x in n.inputs)
     uses.update(x for graph in graphs.values() for x in graph.outputs)
-    moved = [i for i in _unchanged(node)
-             if sum(uses[graph.parameters[first + i]] for graph in graphs.values()) > 1]
+    moved = [
+        i
+        for i in _unchanged(node)
+        if sum(uses[graph.parameters[first + i]] for graph in graphs.values()) > 1
+    ]
     if not moved:
         return None
     attributes = dict(node.attributes, constants=first + len(moved))
@@ -156,8 +159,10 @@ def needless_operands(node: Node) -> Node | None:
             replaced[i] = twin
     if not replaced:
         return None
-    attributes = {name: replace_operands(value, replaced) if isinstance(value, Graph) else value
-                  for name, value in node.attributes.items()}
+    attributes = {
+        name: replace_operands(value, replaced) if isinstance(value, Graph) else value
+        for name, value in node.attributes.items()
+    }
     if "constants" in attributes:
         attributes["constants"] -= sum(i < constants for i in replaced)
     kept = [x for i, x in enumerate(operands) if i not in replaced]

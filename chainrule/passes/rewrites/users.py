@@ -72,9 +72,7 @@ def merge_scans(outputs: list[Node]) -> list[Node]:
     return _with_bodies(outputs, plans) if plans else outputs
 
 
-def _with_bodies(
-    outputs: list[Node], plans: dict[Node, tuple[Graph, list[Node]]]
-) -> list[Node]:
+def _with_bodies(outputs: list[Node], plans: dict[Node, tuple[Graph, list[Node]]]) -> list[Node]:
     """With these bodies in place of the scans' own; a pick finds its result among the new ones."""
 
     def step(node: Node, inputs: tuple[Node, ...]) -> Node | None:
