@@ -11,8 +11,6 @@ from chainrule.checks import draw
 from chainrule.checks.row import Check
 from chainrule.nn import losses
 
-Random = np.random.Generator
-
 KINDS = ("minimax", "non-saturating", "least-squares", "wasserstein", "hinge")
 
 
@@ -43,46 +41,46 @@ def _denoised(clean: cr.Tensor, steps: cr.Tensor, noise: cr.Tensor, signal: cr.T
 # ---- Arguments ----
 
 
-def _labelled(random: Random) -> tuple:
+def _labelled(random: np.random.Generator) -> tuple:
     shape, classes = draw.shape(random, 1, 2), int(random.integers(2, 7))
     return draw.floats(random, (*shape, classes)), draw.labels(random, shape, classes)
 
 
-def _distributed(random: Random) -> tuple:
+def _distributed(random: np.random.Generator) -> tuple:
     shape = (*draw.shape(random, 1, 2), int(random.integers(2, 7)))
     return draw.floats(random, shape), draw.probabilities(random, shape)
 
 
-def _multi_label(random: Random) -> tuple:
+def _multi_label(random: np.random.Generator) -> tuple:
     shape = draw.shape(random)
     weight = draw.between(random, shape[-1:], 0.5, 3.0)
     return draw.floats(random, shape), draw.between(random, shape, 0.0, 1.0), weight
 
 
-def _binary(random: Random) -> tuple:
+def _binary(random: np.random.Generator) -> tuple:
     shape = draw.shape(random, 2)
     return draw.floats(random, shape), draw.labels(random, shape, 2)
 
 
-def _signed(random: Random) -> tuple:
+def _signed(random: np.random.Generator) -> tuple:
     shape = draw.shape(random)
     return draw.floats(random, shape, kinks=(-1.0, 1.0)), 2 * draw.labels(random, shape, 2) - 1
 
 
-def _floats(count: int) -> Callable[[Random], tuple]:
+def _floats(count: int) -> Callable[[np.random.Generator], tuple]:
     """So many arrays of one shape."""
 
-    def arguments(random: Random) -> tuple:
+    def arguments(random: np.random.Generator) -> tuple:
         shape = draw.shape(random)
         return tuple(draw.floats(random, shape) for _ in range(count))
 
     return arguments
 
 
-def _off(*kinks: float) -> Callable[[Random], tuple]:
+def _off(*kinks: float) -> Callable[[np.random.Generator], tuple]:
     """Predictions whose errors keep away from `kinks`, and targets that keep away from 0."""
 
-    def arguments(random: Random) -> tuple:
+    def arguments(random: np.random.Generator) -> tuple:
         shape = draw.shape(random)
         target = draw.floats(random, shape, kinks=(0.0,), margin=0.5)
         return target + draw.floats(random, shape, kinks=kinks), target
@@ -90,51 +88,51 @@ def _off(*kinks: float) -> Callable[[Random], tuple]:
     return arguments
 
 
-def _tables(count: int) -> Callable[[Random], tuple]:
-    def arguments(random: Random) -> tuple:
+def _tables(count: int) -> Callable[[np.random.Generator], tuple]:
+    def arguments(random: np.random.Generator) -> tuple:
         shape = (*draw.shape(random, 1, 2), int(random.integers(2, 6)))
         return tuple(draw.probabilities(random, shape) for _ in range(count))
 
     return arguments
 
 
-def _joint(random: Random) -> tuple:
+def _joint(random: np.random.Generator) -> tuple:
     """Tables of two variables, far enough from 0 for finite differences."""
     shape = (*draw.shape(random, 1, 2), *(int(size) for size in random.integers(2, 4, 2)))
     joint = draw.between(random, shape, 0.4, 1.0)
     return (joint / joint.sum((-2, -1), keepdims=True),)
 
 
-def _embeddings(random: Random) -> tuple:
+def _embeddings(random: np.random.Generator) -> tuple:
     shape = (*draw.shape(random, 1, 2), int(random.integers(2, 6)))
     same = draw.labels(random, shape[:-1], 2)
     return draw.floats(random, shape), draw.floats(random, shape), same
 
 
-def _with_signs(random: Random) -> tuple:
+def _with_signs(random: np.random.Generator) -> tuple:
     first, second, same = _embeddings(random)
     return first, second, 2 * same - 1
 
 
-def _triples(random: Random) -> tuple:
+def _triples(random: np.random.Generator) -> tuple:
     shape = (*draw.shape(random, 1, 2), int(random.integers(2, 6)))
     return tuple(draw.floats(random, shape) for _ in range(3))
 
 
-def _views(random: Random) -> tuple:
+def _views(random: np.random.Generator) -> tuple:
     shape = tuple(int(size) for size in random.integers(2, 6, 2))
     return draw.floats(random, shape), draw.floats(random, shape)
 
 
-def _scores(count: int) -> Callable[[Random], tuple]:
-    def arguments(random: Random) -> tuple:
+def _scores(count: int) -> Callable[[np.random.Generator], tuple]:
+    def arguments(random: np.random.Generator) -> tuple:
         shape = draw.shape(random)
         return tuple(draw.floats(random, shape, kinks=(-1.0, 1.0)) for _ in range(count))
 
     return arguments
 
 
-def _decoded(random: Random) -> tuple:
+def _decoded(random: np.random.Generator) -> tuple:
     batch = draw.shape(random, 1, 2)
     shape, latent = (*batch, *draw.shape(random, 1, 2)), (*batch, int(random.integers(1, 5)))
     return (
@@ -145,31 +143,31 @@ def _decoded(random: Random) -> tuple:
     )
 
 
-def _diffused(random: Random) -> tuple:
+def _diffused(random: np.random.Generator) -> tuple:
     shape = draw.shape(random)
     signal = draw.between(random, (6,), 0.1, 0.9)
     steps = draw.labels(random, shape[:1], 6)
     return draw.floats(random, shape), steps, draw.floats(random, shape), signal
 
 
-def _taught(random: Random) -> tuple:
+def _taught(random: np.random.Generator) -> tuple:
     logits, labels = _labelled(random)
     return logits, draw.floats(random, logits.shape), labels
 
 
-def _tasks(random: Random) -> tuple:
+def _tasks(random: np.random.Generator) -> tuple:
     shape = draw.shape(random, 1, 1)
     return draw.between(random, shape, 0.1, 3.0), draw.floats(random, shape)
 
 
-def _tokens(random: Random) -> tuple:
+def _tokens(random: np.random.Generator) -> tuple:
     batch, steps, classes = (int(size) for size in random.integers(2, 6, 3))
     mask = np.arange(steps) < random.integers(1, steps + 1, (batch, 1))
     logits = draw.floats(random, (batch, steps, classes))
     return logits, draw.labels(random, (batch, steps), classes), mask.astype(np.int64)
 
 
-def _transcribed(random: Random) -> tuple:
+def _transcribed(random: np.random.Generator) -> tuple:
     batch, longest, classes = (int(size) for size in random.integers((1, 1, 3), (4, 4, 6)))
     steps = 2 * longest + int(random.integers(0, 4))
     labels = 1 + draw.labels(random, (batch, longest), classes - 1)

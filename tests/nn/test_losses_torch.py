@@ -1,4 +1,4 @@
-"""Losses and their gradients against PyTorch."""
+"""Options of losses that no row of the checks has, against PyTorch: values and gradients."""
 
 import numpy as np
 import pytest
@@ -60,8 +60,8 @@ def test_ignored_labels(weights, smoothing):
     )  # fmt: skip
 
 
-@pytest.mark.parametrize("weight", [1.0, 3.5])
-def test_binary_cross_entropy(weight):
+@pytest.mark.parametrize("weight", [np.asarray(3.5), W])
+def test_positive_weights(weight):
     target = cr.asarray(P, dtype=cr.float64)
     compare(
         lambda z: losses.binary_cross_entropy(z, target, positive_weight=weight),
@@ -72,18 +72,39 @@ def test_binary_cross_entropy(weight):
     )
 
 
-@pytest.mark.parametrize(
-    ("ours", "theirs"),
-    [
-        (losses.mse, F.mse_loss),
-        (losses.mae, F.l1_loss),
-        (losses.huber, F.huber_loss),
-        (
-            lambda x, y: losses.huber(x, y, delta=0.3),
-            lambda x, y: F.huber_loss(x, y, delta=0.3),
+def test_squared_hinge():
+    compare(
+        lambda z: losses.multiclass_hinge(z, LABELS, squared=True, margin=0.5),
+        lambda z: F.multi_margin_loss(z, torch.tensor(LABELS), p=2, margin=0.5),
+        Z,
+    )
+
+
+@pytest.mark.parametrize("margin", [0.2, 3.0])
+def test_margins(margin):
+    positive, negative = R.normal(size=(2, 16, 5))
+    compare(
+        lambda z: losses.triplet(z, positive, negative, margin=margin),
+        lambda z: F.triplet_margin_loss(
+            z, torch.tensor(positive), torch.tensor(negative), margin=margin, eps=0
         ),
-    ],
-)
-def test_regression(ours, theirs):
-    target = cr.asarray(P, dtype=cr.float64)
-    compare(lambda x: ours(x, target), lambda x: theirs(x, torch.tensor(P)), Z)
+        Z,
+    )
+
+
+def test_ctc_in_parts():
+    """Repeated labels, lengths of every kind, and one sequence that does not fit into its steps."""
+    logits = R.normal(size=(5, 9, 5)) * 3
+    labels = np.asarray([[1, 1, 2, 0], [4, 3, 4, 3], [2, 0, 0, 0], [3, 3, 3, 3], [1, 2, 1, 1]])
+    steps, counts = np.asarray([9, 4, 1, 6, 7]), np.asarray([3, 4, 0, 4, 4])
+    labels = np.where(labels == 2, 0, labels)
+    compare(
+        lambda z: losses.ctc(
+            z, labels, steps, counts, blank=2, zero_infinity=True, reduction="sum"
+        ),
+        lambda z: F.ctc_loss(
+            F.log_softmax(z, -1).transpose(0, 1), *map(torch.tensor, (labels, steps, counts)),
+            blank=2, zero_infinity=True, reduction="sum",
+        ),
+        logits,
+    )  # fmt: skip
