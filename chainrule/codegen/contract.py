@@ -192,7 +192,7 @@ class _Columns:
 
 
 class _Panel:
-    """A copy of one tile's columns for all places of the summed letters, filled where it changes."""
+    """A copy of one tile's columns for all places of the summed letters, filled as they change."""
 
     def __init__(self, kernel: Kernel, tiles: Tiling, f: Function, pointers: dict) -> None:
         assert kernel.hero is not None
