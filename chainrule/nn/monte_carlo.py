@@ -10,10 +10,11 @@ from chainrule.control import scan
 from chainrule.errors import ArgumentError
 from chainrule.frontend import trace
 from chainrule.frontend.functions.activation import softmax
+from chainrule.frontend.functions.manipulation import moveaxis
 from chainrule.frontend.functions.reductions import mean, std
 from chainrule.frontend.tensor import Tensor
 from chainrule.jit import jit
-from chainrule.nn.losses.divergences import entropy
+from chainrule.nn.losses.divergences import entropy, mutual_information
 from chainrule.nn.module import Module
 
 
@@ -53,17 +54,20 @@ def mc_dropout(
     """
     if samples < 1:
         raise ArgumentError("mc_dropout", f"{samples} samples", "nothing would be averaged")
-    return _summary(model, x, range(samples), classes)
+    return _mc_dropout(model, x, range(samples), classes)
 
 
 @jit
-def _summary(model: Module, x: Tensor, turns: range, classes: bool) -> Draws | ClassDraws:
+def _mc_dropout(model: Module, x: Tensor, turns: range, classes: bool) -> Draws | ClassDraws:
     with trace.training("dropout"):
         _, drawn = scan(lambda carry, _: (carry, model(x)), None, length=len(turns))
     if not classes:
         return Draws(mean(drawn, axis=0), std(drawn, axis=0))
     p = softmax(drawn)
-    expected = mean(p, axis=0)
-    uncertainty = entropy(expected, reduction="none")
-    known = mean(entropy(p, reduction="none"), axis=0)
-    return ClassDraws(expected, std(p, axis=0), uncertainty, uncertainty - known)
+    expected, joint = mean(p, axis=0), moveaxis(p, 0, -2) / len(turns)
+    return ClassDraws(
+        expected,
+        std(p, axis=0),
+        entropy(expected, reduction="none"),
+        mutual_information(joint, reduction="none"),
+    )

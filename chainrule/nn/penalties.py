@@ -9,13 +9,13 @@ from __future__ import annotations
 from collections.abc import Callable
 from functools import reduce
 
-from chainrule.frontend.functions.activation import softmax
-from chainrule.frontend.functions.elementwise import abs, add, square
-from chainrule.frontend.functions.reductions import sum
+from chainrule.frontend.functions.activation import log_softmax
+from chainrule.frontend.functions.elementary import exp
+from chainrule.frontend.functions.elementwise import abs, add, maximum, square
+from chainrule.frontend.functions.reductions import mean, sum
 from chainrule.frontend.lift import Operand
 from chainrule.frontend.stateful import Selection
 from chainrule.frontend.tensor import Tensor
-from chainrule.nn.losses.divergences import entropy
 from chainrule.nn.module import Module, Parameter
 
 
@@ -74,4 +74,6 @@ def confidence(logits: Operand, strength: float = 0.1) -> Tensor:
     >>> cr.nn.penalties.confidence(cr.zeros((5, 2)))
     Tensor(-0.06931472, dtype=float32)
     """
-    return -strength * entropy(softmax(logits))
+    # From the logarithms: a probability that underflows has none, and no derivative.
+    logs = maximum(log_softmax(logits), -1e30)
+    return strength * mean(sum(exp(logs) * logs, axis=-1))
