@@ -10,10 +10,12 @@ from chainrule.dtypes import bool_
 from chainrule.errors import ShapeError
 from chainrule.frontend.functions.activation import relu
 from chainrule.frontend.functions.creation import eye, iota
-from chainrule.frontend.functions.elementwise import sqrt, square
+from chainrule.frontend.functions.distances import cosine, euclidean
+from chainrule.frontend.functions.elementwise import square
 from chainrule.frontend.functions.linear_algebra import matmul
 from chainrule.frontend.functions.logic import where
 from chainrule.frontend.functions.manipulation import concat, matrix_transpose
+from chainrule.frontend.functions.norms import unit
 from chainrule.frontend.functions.reductions import sum
 from chainrule.frontend.lift import Operand
 from chainrule.frontend.tensor import Tensor
@@ -41,8 +43,7 @@ def contrastive(
     Tensor([0.36      , 0.15999998], dtype=float32)
     """
     x, y = matched("contrastive", first=first, second=second)
-    distance = _length(x - y)
-    distance, alike = matched("contrastive", distance=distance, target=same)
+    distance, alike = matched("contrastive", distance=euclidean(x, y), target=same)
     losses = alike * sum(square(x - y), axis=-1) + (1 - alike) * square(relu(margin - distance))
     return reduced("contrastive", losses, sample_weights, reduction)
 
@@ -66,7 +67,7 @@ def triplet(
     Tensor(0.25, dtype=float32)
     """
     a, p, n = matched("triplet", anchor=anchor, positive=positive, negative=negative)
-    losses = relu(_length(a - p) - _length(a - n) + margin)
+    losses = relu(euclidean(a, p) - euclidean(a, n) + margin)
     return reduced("triplet", losses, sample_weights, reduction)
 
 
@@ -88,9 +89,8 @@ def cosine_embedding(
     Tensor([1., 1.], dtype=float32)
     """
     x, y = matched("cosine_embedding", first=first, second=second)
-    cosine = sum(_unit(x) * _unit(y), axis=-1)
-    cosine, sign = matched("cosine_embedding", cosine=cosine, target=target)
-    losses = where(sign > 0, 1 - cosine, relu(cosine - margin))
+    distance, sign = matched("cosine_embedding", distance=cosine(x, y), target=target)
+    losses = where(sign > 0, distance, relu(1 - distance - margin))
     return reduced("cosine_embedding", losses, sample_weights, reduction)
 
 
@@ -160,17 +160,4 @@ def _views(loss: str, temperature: float, **given: Operand) -> list[Tensor]:
             "each is compared with those of other examples",
             "pass (examples, features) of at least two examples",
         )
-    return [_unit(view) for view in views]
-
-
-def _length(x: Tensor) -> Tensor:
-    """The Euclidean length along the last axis; at 0 its derivative is 0."""
-    squares = sum(square(x), axis=-1)
-    positive = squares > 0
-    return where(positive, sqrt(where(positive, squares, 1)), 0)
-
-
-def _unit(x: Tensor) -> Tensor:
-    """x scaled to length 1; 0 stays 0."""
-    length = _length(x)[..., None]
-    return x / where(length > 0, length, 1)
+    return [unit(view) for view in views]
