@@ -243,7 +243,7 @@ from chainrule.transforms import (
     vmap,
 )
 
-from chainrule import activations, nn, optim  # isort: skip  (they build on all names above)
+from chainrule import activations, nn, optim, tape  # isort: skip  (they build on all names above)
 
 __version__ = "0.1.0"
 __array_api_version__ = "2025.12"
