@@ -57,9 +57,10 @@ def _calling(calls: Mapping[int, list[Node]], errors: list[BaseException]) -> Ca
             if not errors:
                 _apply(calls[number][0], pointers)
         except BaseException as error:
-            places = dict.fromkeys(str(node.origin) for node in calls[number])
+            places = dict.fromkeys(str(node.origin) for node in calls.get(number, ()))
             error.add_note(f"in a compiled function, at {' or '.join(places)}")
-            errors.append(error)
+            # Its frames hold views of memory that may be gone when somebody looks at them.
+            errors.append(error.with_traceback(None))
         return bool(errors)
 
     return call

@@ -55,7 +55,8 @@ def _host(name: str, infer: Callable) -> Callable[[Callable], Callable]:
             try:
                 return numpy(*stacks, **attributes)
             except np.linalg.LinAlgError:
-                raise _error(name, numpy, stacks, attributes) from None
+                pass
+            raise _error(name, numpy, stacks, attributes)
 
         return register(name, "host", infer)(definition)
 
