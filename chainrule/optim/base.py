@@ -113,7 +113,7 @@ class Optimizer(Beside):
     def now(self, members: tuple[int, ...] = ()) -> SimpleNamespace:
         """The hyperparameters of the next step for parameters in these groups."""
         parts = [self.hyperparameters, *[self.groups[number] for number in members]]
-        return at_step(parts, unboxed(self.steps))
+        return at_step(parts, cast(self.steps, float64))
 
     def _numbers(self, members: tuple[int, ...], step: Tensor) -> tuple[SimpleNamespace, Factors]:
         now = self.now(members)

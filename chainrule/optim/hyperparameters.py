@@ -26,7 +26,7 @@ class Hyperparameters(Stateful):
     """The numbers of an optimizer, or those that one of its groups overrides, as attributes.
 
     Any may be set at any time. Learning rate, momentum and betas lie in boxes, so that a new number
-    needs no new program, and may be schedules: functions from the steps taken to the number.
+    needs no new program, and may be schedules: functions from the steps taken, a float64, to it.
 
     >>> optimizer = cr.optim.SGD(cr.nn.Linear(2, 1), 0.1, momentum=0.9)
     >>> optimizer.hyperparameters.momentum = 0.5
