@@ -119,7 +119,7 @@ def _in_ball(x: Tensor, eps: float, norm: float) -> Tensor:
     return eps * radius * _direction(random.normal(x.shape, dtype=x.dtype), 2)
 
 
-def adversarial(loss: Loss, attack: Callable = fgsm, share: float = 0.5) -> Loss:
+def adversarial_loss(loss: Loss, attack: Callable = fgsm, share: float = 0.5) -> Loss:
     """The loss for adversarial training: (1 - share) * loss(x) + share * loss(attack(x)).
 
     `attack(loss, model, x, y)` is `fgsm` or `pgd` with options, by `functools.partial`. Equal
@@ -127,7 +127,7 @@ def adversarial(loss: Loss, attack: Callable = fgsm, share: float = 0.5) -> Loss
     2018). The result is a function of (model, x, y), as loss is. (A-117)
 
     >>> loss = lambda model, x, y: cr.nn.losses.mse(model(x), y)
-    >>> trained = cr.nn.adversarial.adversarial(loss)
+    >>> trained = cr.nn.adversarial.adversarial_loss(loss)
     >>> model, x, y = cr.nn.Linear(2, 1), cr.ones((4, 2)), cr.zeros((4, 1))
     >>> trained(model, x, y) > loss(model, x, y)
     Tensor(True, dtype=bool)

@@ -70,6 +70,13 @@ class BatchNorm(Norm):
         axes = self._axes(x)
         if math.prod(x.shape[axis] for axis in axes) <= 1:
             raise _too_few(x)
+        if mask is not None and mask.shape != x.shape[:-1]:
+            raise ShapeError(
+                here(),
+                f"the mask has shape {list(mask.shape)}, x {list(x.shape)}",
+                "it says of each place whether it counts",
+                f"pass a mask of shape {list(x.shape[:-1])}",
+            )
         found = moments(x, axes, mask)
         normalized = self._normalized(found)
         if self.tracked and trace.is_training():

@@ -138,7 +138,7 @@ class AlphaDropout(Module):
 
 
 class GaussianNoise(Module):
-    """In training x + std * normal noise; it has no gradient, and none is taken from x. (A-118)
+    """In training x + std * normal noise, a constant of the derivative. (A-118)
 
     >>> cr.nn.GaussianNoise(0.1)(cr.ones(3))
     Tensor([1., 1., 1.], dtype=float32)

@@ -15,15 +15,15 @@ from chainrule.frontend.functions.elementwise import sqrt, square
 from chainrule.frontend.functions.logic import where
 from chainrule.frontend.functions.network import stop_gradient
 from chainrule.frontend.functions.reductions import mean, sum
-from chainrule.frontend.lift import cast, floating, reshape_to, shape_of
+from chainrule.frontend.lift import cast, floating, lift, reshape_to, shape_of
 from chainrule.frontend.tensor import Tensor
 from chainrule.nn.calls import here
 from chainrule.nn.module import Module, Parameter
 
 
 class Moments(NamedTuple):
-    """How many elements there are along some axes (kept as 1), their mean, their variance (sum of
-    squares over count), and how far each lies from the mean.
+    """Of the elements along some axes, which stay as 1: how many, their mean, their variance (not
+    corrected for that mean), and how far each lies from it.
     """
 
     size: Tensor
@@ -33,9 +33,9 @@ class Moments(NamedTuple):
 
 
 def moments(x: Tensor, axes: Iterable[int], mask: Tensor | None = None) -> Moments:
-    """The moments along some axes, where `mask`, which lacks the last axis, is true."""
+    """The moments along some axes, where `mask`, which lacks the last one, is true."""
     axes = tuple(axes)
-    kept = None if mask is None else mask[..., None]
+    kept = None if mask is None else lift(mask)[..., None]
     if kept is None:
         count = full((), math.prod(x.shape[axis] for axis in axes), dtype=x.dtype)
     else:

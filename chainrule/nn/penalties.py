@@ -68,8 +68,8 @@ def _is_weight(path: str, parameter: Parameter) -> bool:
 def confidence(logits: Operand, strength: float = 0.1) -> Tensor:
     """-strength * entropy(softmax(logits)), the mean over examples (Pereyra et al. 2017).
 
-    It rewards predictions that are not certain; 0.1 is the paper's for images, 2 for language
-    models. (A-116)
+    It rewards predictions that are not certain, as label smoothing does; 0.1 is the paper's for
+    images, 2 for language models.
 
     >>> cr.nn.penalties.confidence(cr.zeros((5, 2)))
     Tensor(-0.06931472, dtype=float32)

@@ -9,7 +9,7 @@ import pytest
 import chainrule as cr
 from chainrule import nn, optim
 from chainrule.errors import ArgumentError
-from chainrule.nn.adversarial import adversarial, fgsm, pgd
+from chainrule.nn.adversarial import adversarial_loss, fgsm, pgd
 
 RANDOM = np.random.default_rng(0)
 X = RANDOM.normal(size=(16, 6)).astype(np.float32)
@@ -117,7 +117,7 @@ def test_model_is_attacked_as_in_use(attack):
 def test_attacked_inputs_are_constants():
     model, x = linear(), cr.asarray(X)
     attack = partial(fgsm, eps=0.2, norm=2)
-    mixed = cr.grad(adversarial(loss, attack, 0.25))(model, x, Y)
+    mixed = cr.grad(adversarial_loss(loss, attack, 0.25))(model, x, Y)
     clean, worst = cr.grad(loss)(model, x, Y), cr.grad(loss)(model, attack(loss, model, x, Y), Y)
     for path, g in mixed.items():
         np.testing.assert_allclose(g, 0.75 * clean[path] + 0.25 * worst[path], atol=1e-6)
@@ -147,7 +147,7 @@ def test_adversarial_training_makes_robust():
         return (attacked.argmax(1) == y).mean()
 
     assert accuracy_under_attack(loss) < 0.5
-    assert accuracy_under_attack(adversarial(loss, attack)) > 0.95
+    assert accuracy_under_attack(adversarial_loss(loss, attack)) > 0.95
 
 
 @pytest.mark.parametrize(
@@ -156,7 +156,7 @@ def test_adversarial_training_makes_robust():
         lambda: fgsm(loss, linear(), X, Y, -0.1),
         lambda: pgd(loss, linear(), X, Y, steps=0),
         lambda: pgd(loss, linear(), X, Y, norm=1),
-        lambda: adversarial(loss, share=2),
+        lambda: adversarial_loss(loss, share=2),
     ],
 )
 def test_bad_options(call):

@@ -186,9 +186,14 @@ def test_mask_leaves_padding_out(layer):
 def test_mask_counts_for_the_running_variance():
     layer, x = nn.BatchNorm(6), data(2, 5, 6)
     mask = np.array([[1, 1, 1, 0, 0], [1, 1, 0, 0, 0]], bool)
-    train(layer, x, cr.asarray(mask))
+    train(layer, x, mask)
     close(layer.running_mean.numpy(), 0.1 * x[mask].mean(0))
     close(layer.running_var.numpy(), 0.9 + 0.1 * x[mask].var(0, ddof=1))
+
+
+def test_mask_of_another_shape():
+    with pytest.raises(ShapeError, match=r"the mask has shape \[2\], x \[2, 5, 6\]"):
+        train(nn.BatchNorm(6), data(2, 5, 6), np.ones(2, bool))
 
 
 # ---- Batch renormalisation ----
