@@ -1,5 +1,7 @@
 """The graph: immutable, hash-consed nodes. Receives primitives from `ir.ops`; every stage reads and
 makes nodes.
+
+Nodes are operations, edges the values that flow: a directed graph without cycles (B-001).
 """
 
 from __future__ import annotations
