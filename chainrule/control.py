@@ -70,7 +70,8 @@ def scan(
     y.
 
     `carry`, `x` and `y` may be trees. With `xs=None` x is None, and `length` counts the turns. With
-    `reverse` the turns start at the last x; each y keeps the place of its x.
+    `reverse` the turns start at the last x; each y keeps the place of its x. Its gradient is
+    backpropagation through time, as one scan in the other direction (B-025).
 
     >>> cr.scan(lambda total, x: (total + x, total), cr.asarray(0.0), cr.asarray([1.0, 2.0, 3.0]))
     (Tensor(6., dtype=float32), Tensor([0., 1., 3.], dtype=float32))

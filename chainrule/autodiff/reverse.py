@@ -35,6 +35,9 @@ def gradients(
 ) -> Cotangents:
     """sum over k of cotangents[k] * d outputs[k] / d wrt[i], for each i; None is zero.
 
+    The chain rule as dynamic programming: each node is visited once, users before inputs, with the
+    finished sum of its cotangents (B-011), to which every path has added its own (B-010).
+
     The nodes of `wrt` count as independent: no derivative is taken through one to another. `fixed`
     are nodes that do not depend on them, below which need not be looked.
     """

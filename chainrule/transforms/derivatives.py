@@ -142,7 +142,8 @@ def value_and_grad(
 ) -> Callable:
     """The function that returns (value, gradient) of `f`, whose result is one float.
 
-    The gradient has the tree of argument `argnums`; for several, it is a tuple. With `has_aux`, `f`
+    The gradient has the tree of argument `argnums`, of a module a dict by path, and each leaf the
+    shape and dtype of its parameter (B-019); for several, it is a tuple. With `has_aux`, `f`
     returns (value, extras), and so does the result: ((value, extras), gradient).
 
     >>> cr.value_and_grad(lambda x: cr.sum(x * x))(cr.asarray([1.0, 2.0]))
@@ -180,6 +181,9 @@ def value_and_grad(
 def grad(f: Callable, argnums: int | Sequence[int] = 0, has_aux: bool = False) -> Callable:
     """The gradient of `f`, whose result is one float; with `has_aux`, (gradient, extras).
 
+    `f` is any program of tensors, not only a network (B-013). What was broadcast gets the sum over
+    its copies: a bias the sum over the batch (B-020).
+
     >>> cr.grad(lambda x: cr.sum(x * x))(cr.asarray([1.0, 2.0]))
     Tensor([2., 4.], dtype=float32)
     """
@@ -201,7 +205,8 @@ def like(given: Any, partner: Any, where: str, what: str) -> Node:
     if tensor.shape != partner.shape:
         raise ShapeError(
             where,
-            f"a {what} has shape {list(tensor.shape)}, its partner {list(partner.shape)}",
+            f"a {what} has shape {list(tensor.shape)}, its partner {list(partner.shape)} "
+            f"({trace.user_origin()})",
             "each needs the shape of the value that it belongs to",
         )
     return node_of(cast(tensor, partner.dtype))
@@ -227,7 +232,7 @@ def _partners(given: Any, partners: Sequence[Any | None], where: str, what: str)
 
 def jvp(f: Callable, primals: Sequence[Any], directions: Sequence[Any]) -> tuple[Any, Any]:
     """(f(*primals), its derivative along `directions`): forward mode, one pass, at the cost of
-    about two of `f`.
+    about two of `f` (B-003). A Jacobian by columns takes one pass an input.
 
     >>> cr.jvp(lambda x: x * x, (cr.asarray(3.0),), (cr.asarray(1.0),))
     (Tensor(9., dtype=float32), Tensor(6., dtype=float32))
@@ -296,7 +301,7 @@ class Pullback:
 
 def vjp(f: Callable, *primals: Any) -> tuple[Any, Pullback]:
     """(f(*primals), pullback), where `pullback(cotangents)` returns a tuple of cotangents, one an
-    argument.
+    argument: reverse mode, J^T v in one pass (B-002). A Jacobian by rows takes one pass an output.
 
     >>> value, pullback = cr.vjp(lambda x: x * x, cr.asarray([1.0, 2.0]))
     >>> pullback(cr.asarray([1.0, 10.0]))

@@ -77,10 +77,10 @@ def _by_rows(outputs: list[Node], marks: list[Node]) -> list[list[Node]]:
 
 def jacobian(f: Callable, argnums: int | Sequence[int] = 0) -> Callable:
     """All derivatives of the results of `f` by the elements of argument `argnums`: shape (*result,
-    *argument).
+    *argument), for derivatives by numbers, vectors and matrices alike (B-006).
 
     It takes forward mode where the arguments have no more elements than the results, else reverse
-    mode.
+    mode (B-004).
 
     >>> cr.jacobian(lambda x: x * x)(cr.asarray([1.0, 2.0]))
     Tensor([[2., 0.],
@@ -118,7 +118,8 @@ def jacobian(f: Callable, argnums: int | Sequence[int] = 0) -> Callable:
 
 
 def hessian(f: Callable, argnums: int | Sequence[int] = 0) -> Callable:
-    """All second derivatives of `f`, whose result is one float: shape (*argument, *argument).
+    """All second derivatives of `f`, whose result is one float: shape (*argument, *argument)
+    (B-005).
 
     >>> cr.hessian(lambda x: cr.sum(x * x * x))(cr.asarray([1.0, 2.0]))
     Tensor([[ 6.,  0.],
@@ -129,7 +130,7 @@ def hessian(f: Callable, argnums: int | Sequence[int] = 0) -> Callable:
 
 def hvp(f: Callable, x: Any, v: Any) -> Any:
     """The Hessian of `f` at `x` times `v`, at the cost of a few gradients: forward over reverse
-    mode.
+    mode (B-005).
 
     >>> cr.hvp(lambda x: cr.sum(x * x * x), cr.asarray([1.0, 2.0]), cr.asarray([1.0, 1.0]))
     Tensor([ 6., 12.], dtype=float32)

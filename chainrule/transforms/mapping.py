@@ -25,6 +25,8 @@ def vmap(f: Callable, in_axes: Axes = 0, out_axes: Axes = 0) -> Callable:
 
     An axis of None passes an argument to every call as it is. The results are stacked along
     `out_axes`. One draw from the global random stream serves all slices: map over keys instead.
+    `vmap(grad(loss), in_axes=(None, 0))` gives the gradient of each example, whose mean is that of
+    the mean loss (B-029).
 
     >>> cr.vmap(lambda x, y: cr.sum(x * y))(cr.ones((3, 2)), cr.ones((3, 2)))
     Tensor([2., 2., 2.], dtype=float32)

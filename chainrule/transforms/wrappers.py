@@ -22,7 +22,7 @@ from chainrule.transforms.derivatives import like
 
 
 def checkpoint(f: Callable) -> Callable:
-    """`f`, but the backward pass computes its inner values again instead of keeping them.
+    """`f`, but the backward pass computes its inner values again instead of keeping them (B-027).
 
     Its results are kept. Values are not known inside: use cr.cond and cr.scan there, as under jit.
 

@@ -73,6 +73,8 @@ def prod(x: Operand, /, *, axis: Axis = None, dtype: Any = None, keepdims: bool 
 def max(x: Operand, /, *, axis: Axis = None, keepdims: bool = False) -> Tensor:
     """The greatest element along some axes, or of all; NaN if there is one. Of none: ShapeError.
 
+    The gradient goes to the greatest element, in equal parts where several are equal (B-024).
+
     >>> cr.max(cr.asarray([[1, 2], [3, 0]]), axis=1)
     Tensor([2, 3], dtype=int64)
     """
@@ -91,6 +93,8 @@ def min(x: Operand, /, *, axis: Axis = None, keepdims: bool = False) -> Tensor:
 @method
 def mean(x: Operand, /, *, axis: Axis = None, keepdims: bool = False) -> Tensor:
     """The mean over some axes, or over all; NaN of no elements.
+
+    The gradient is split equally among the elements (B-024).
 
     >>> cr.mean(cr.asarray([1, 2, 6]))
     Tensor(3., dtype=float32)
