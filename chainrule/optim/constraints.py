@@ -44,10 +44,11 @@ class ProximalL1(Projected):
     """x - clip(x, -t, t) with t = rate * strength: the L1 penalty that makes exact zeros. (A-107)
 
     It is the proximal step of strength * sum(abs(x)), in place of this term in the loss: steps
-    along its sub-gradient swing around 0 and hardly hit it. Around SGD this is ISTA, and the limit
-    minimises the penalised loss; `accelerate` makes it FISTA (Beck & Teboulle 2009, here with the
-    momentum (k - 1) / (k + 2) in step k). Around optimizers that scale or remember gradients zeros
-    are exact too, but the limit is another.
+    along its sub-gradient swing around 0 and hardly hit it. Around SGD this is ISTA, whose limit
+    minimises the penalised loss, with momentum b for strength * (1 - b); `accelerate` makes it
+    FISTA (Beck & Teboulle 2009, here with the momentum (k - 1) / (k + 2) in step k), for SGD
+    without momentum. Adam and its kin scale gradients to about 1, which a smaller strength does not
+    hold at 0: take SGD.
 
     >>> w = cr.nn.Parameter([[1.0, -0.04]])
     >>> optimizer = cr.optim.ProximalL1(cr.optim.SGD([w], 0.1), strength=0.5)

@@ -8,7 +8,7 @@ from chainrule import nn, optim
 
 R = np.random.default_rng(5)
 X, LABELS = R.normal(size=(20, 3)), R.integers(0, 2, 20).astype(float)
-# In the minimum the direction of the gradient is noise: in 200 steps of this rate it is not reached.
+# In the minimum the gradient's direction is noise: 200 steps of this rate do not reach it.
 RATE = 0.05
 START = {"w": R.normal(size=3), "b": R.normal(size=())}
 
