@@ -223,6 +223,7 @@ from chainrule.frontend.functions.searching import (
     unique_inverse,
     unique_values,
 )
+from chainrule.frontend.functions.special import betaln, digamma, lgamma, polygamma
 from chainrule.frontend.tensor import Box, Tensor
 from chainrule.frontend.trace import is_training, training
 from chainrule.inspection.formula import formula

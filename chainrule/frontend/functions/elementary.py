@@ -134,8 +134,8 @@ def erfinv(x: Operand, /) -> Tensor:
     centre, tail = w < 5, where(w < 5, 5, w)
     factor = where(
         centre,
-        _polynomial(where(centre, w, 0) - 2.5, _ERFINV_CENTRE),
-        _polynomial(apply("sqrt", tail) - 3, _ERFINV_TAIL),
+        polynomial(where(centre, w, 0) - 2.5, _ERFINV_CENTRE),
+        polynomial(apply("sqrt", tail) - 3, _ERFINV_TAIL),
     )
     edge = abs(x) == 1
     guess = where(edge, 0, factor * x)
@@ -144,7 +144,7 @@ def erfinv(x: Operand, /) -> Tensor:
     return where(edge, where(x > 0, math.inf, -math.inf), guess)
 
 
-def _polynomial(x: Tensor, coefficients: tuple[float, ...]) -> Tensor:
+def polynomial(x: Tensor, coefficients: tuple[float, ...]) -> Tensor:
     """By Horner's rule, highest power first."""
     result = x * coefficients[0] + coefficients[1]
     for coefficient in coefficients[2:]:
