@@ -5,7 +5,7 @@ from chainrule.optim.adafactor import Adafactor
 from chainrule.optim.adam import Adam, AdamW
 from chainrule.optim.adam_variants import AdaMax, NAdam, RAdam
 from chainrule.optim.adaptive import Adadelta, AdaGrad, RMSProp
-from chainrule.optim.averaging import EMA, SWA, Average, update_statistics
+from chainrule.optim.averaging import EMA, SWA, update_statistics
 from chainrule.optim.base import Optimizer
 from chainrule.optim.clip import clip_by_global_norm, clip_by_value
 from chainrule.optim.constraints import MaxNorm, Projected, ProximalL1
@@ -19,4 +19,3 @@ from chainrule.optim.newton import Newton
 from chainrule.optim.sam import SAM
 from chainrule.optim.schedule_free import ScheduleFreeAdamW
 from chainrule.optim.sgd import SGD
-from chainrule.optim.wrapper import Wrapper

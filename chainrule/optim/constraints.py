@@ -21,6 +21,14 @@ class Projected(Wrapper):
     This holds for the parameters that `where` selects, as `Module.freeze` does; without it for
     those of two axes or more, since biases and the scales of norms do not over-fit. A subclass
     defines it.
+
+    >>> class NonNegative(cr.optim.Projected):
+    ...     def projected(self, path, x, rate):
+    ...         return cr.maximum(x, 0)
+    >>> w = cr.nn.Parameter([[1.0, -2.0]])
+    >>> NonNegative(cr.optim.SGD([w], 0.1)).update([cr.zeros((1, 2))])
+    >>> w
+    Parameter([[1., 0.]], dtype=float32)
     """
 
     def __init__(self, inner: Optimizer, where: Selection = None) -> None:
