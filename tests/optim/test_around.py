@@ -90,6 +90,22 @@ def test_compiled_as_eager(name, kind):
 
 
 @pytest.mark.parametrize("name", CASES)
+def test_steps_within_a_scan(name):
+    """As the trainer takes them: an epoch is one program."""
+    step, make = CASES[name]
+    one, other = model(), model()
+    run(step, one, make(one), 4)
+
+    @cr.jit
+    def epoch(network, parts, x, y):
+        return cr.scan(lambda _, i: (_, step(network, parts, x, y)), 0, cr.arange(4))[1]
+
+    epoch(other, make(other), cr.asarray(X, dtype="float64"), cr.asarray(Y, dtype="float64"))
+    for path, value in one.state_dict().items():
+        np.testing.assert_allclose(value, other.state_dict()[path], rtol=1e-9, atol=1e-12)
+
+
+@pytest.mark.parametrize("name", CASES)
 def test_resuming_continues_exactly(name):
     step, make = CASES[name]
     network, other = model(), model()
