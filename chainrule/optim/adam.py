@@ -38,9 +38,7 @@ class Adam(Optimizer):
         amsgrad: bool = False,
         bias_correction: bool = True,
     ) -> None:
-        super().__init__(
-            parameters, learning_rate, weight_decay, groups, betas=tuple(betas), eps=eps
-        )
+        super().__init__(parameters, learning_rate, weight_decay, groups, betas=betas, eps=eps)
         self.amsgrad, self.bias_correction = amsgrad, bias_correction
         self.m, self.v = self.zeros(), self.zeros()
         self.largest = self.zeros() if amsgrad else None

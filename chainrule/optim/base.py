@@ -63,6 +63,19 @@ class Optimizer(Beside):
         self.groups = overrides(owner, groups, numbers)
         self.members = grouped(owner, groups, self.parameters)
 
+    def __setattr__(self, name: str, value: Any) -> None:
+        # Around another optimizer, the hyperparameters are those of that one.
+        own = vars(self).get("hyperparameters")
+        misplaced = own is not None and name in own.names() and name != "learning_rate"
+        if misplaced and own.owner == type(self).__name__:
+            raise ArgumentError(
+                f"{type(self).__name__}.{name}",
+                "it would have no effect here",
+                "hyperparameters lie together",
+                f"write .hyperparameters.{name} = {value}",
+            )
+        super().__setattr__(name, value)
+
     def factors(self, now: SimpleNamespace, step: Tensor) -> Factors:
         """Numbers that all parameters of a group need in this step, from its hyperparameters.
 

@@ -32,23 +32,25 @@ class Hyperparameters(Stateful):
     >>> optimizer.hyperparameters.momentum = 0.5
     """
 
-    _owner: str
+    owner: str
 
     def __init__(self, owner: str, values: Mapping[str, Any]) -> None:
-        vars(self).update(dict.fromkeys(values), _owner=owner)
+        vars(self).update(dict.fromkeys(values), owner=owner)
         for name, value in values.items():
             setattr(self, name, value)
 
     def __setattr__(self, name: str, value: Any) -> None:
         if name not in vars(self):
             raise ArgumentError(
-                self._owner, f"{name} is set", f"what can be set is {listed(self.names())}"
+                self.owner, f"{name} is set", f"what can be set is {listed(self.names())}"
             )
-        _check(self._owner, name, value)
+        value = tuple(value) if isinstance(value, list) else value
+        _check(self.owner, name, value)
         super().__setattr__(name, _held(name, value, vars(self)[name]))
 
     def names(self) -> list[str]:
-        return [name for name in vars(self) if not name.startswith("_")]
+        """What can be set."""
+        return [name for name in vars(self) if name not in ("owner", "_walk")]
 
 
 def at_step(parts: list[Hyperparameters], steps: Tensor) -> SimpleNamespace:

@@ -34,7 +34,7 @@ class Lion(Optimizer):
         weight_decay: float = 0.0,
         groups: Groups = None,
     ) -> None:
-        super().__init__(parameters, learning_rate, weight_decay, groups, betas=tuple(betas))
+        super().__init__(parameters, learning_rate, weight_decay, groups, betas=betas)
         self.m = self.zeros()
 
     def factors(self, now: SimpleNamespace, step: Tensor) -> Factors:

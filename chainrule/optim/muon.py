@@ -46,7 +46,7 @@ class Muon(AdamW):
         betas: tuple[Rate, Rate] = (0.9, 0.999),
         eps: float = 1e-8,
     ) -> None:
-        numbers = {"momentum": momentum, "betas": tuple(betas), "eps": eps}
+        numbers = {"momentum": momentum, "betas": betas, "eps": eps}
         Optimizer.__init__(self, parameters, learning_rate, weight_decay, groups, **numbers)
         self.nesterov, self.match_rms = nesterov, match_rms
         self.bias_correction, self.largest = True, None

@@ -1,5 +1,7 @@
 """Groups of parameters with numbers of their own, and numbers that change while training."""
 
+import copy
+
 import numpy as np
 import pytest
 
@@ -158,6 +160,15 @@ def test_momentum_may_be_a_schedule(compiled):
         np.testing.assert_allclose([box.item() for box in x], expected, rtol=1e-12)
 
 
+def test_copies_are_apart():
+    model = network()
+    one = optim.Adam(model, 0.5, groups={"layers.0": {"betas": [0.5, 0.9]}})
+    two = copy.deepcopy(one)
+    two.learning_rate, two.groups[0].betas = 0.25, (0.75, 0.9)
+    assert one.learning_rate.item() == 0.5 and one.groups[0].betas[0].item() == 0.5
+    assert two.learning_rate.item() == 0.25 and two.groups[0].betas[0].item() == 0.75
+
+
 # ---- Freezing ----
 
 
@@ -209,6 +220,11 @@ def test_what_was_frozen_before_is_unknown():
         (
             lambda: optim.Adam(network(), weight_decay=lambda step: 0.1),
             "[Adam] weight_decay is a function; schedules may drive learning_rate, momentum, betas",
+        ),
+        (
+            lambda: setattr(optim.SGD(network(), 0.1, 0.9), "momentum", 0.5),
+            "[SGD.momentum] it would have no effect here; hyperparameters lie together; "
+            "write .hyperparameters.momentum = 0.5",
         ),
         (
             lambda: setattr(optim.SGD(network(), 0.1).hyperparameters, "momentum", 0.9),
