@@ -161,7 +161,7 @@ def outer(x1: Operand, x2: Operand, /) -> Tensor:
             "both must be vectors",
             "cr.einsum multiplies along any axes",
         )
-    return contract(x, y, [0], [1], [0, 1])
+    return reshape_to(x, (x.size, 1)) * y
 
 
 def cross(x1: Operand, x2: Operand, /, *, axis: int = -1) -> Tensor:
