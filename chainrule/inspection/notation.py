@@ -63,7 +63,8 @@ class Text:
             return f"{self.sum(left)} {self.relations[made.name][turned]} {self.sum(right)}"
         texts = [self.sum(argument) for argument in arguments]
         if made.name == "power":
-            return self.raised(*[text if text.isalnum() else self.brackets(text) for text in texts])
+            base, exponent = texts
+            return self.raised(base if _is_plain(base) else self.brackets(base), exponent)
         return self.function(made.name, texts)
 
     # ---- Notation ----
@@ -82,7 +83,7 @@ class Text:
         return f"{self.product(above)}/{divisor if len(below) == 1 else self.brackets(divisor)}"
 
     def raised(self, base: str, exponent: str) -> str:
-        return f"{base}**{exponent}"
+        return f"{base}**{exponent if _is_plain(exponent) else self.brackets(exponent)}"
 
     def function(self, name: str, arguments: list[str]) -> str:
         return f"{name}({', '.join(arguments)})"
@@ -125,6 +126,11 @@ class Latex(Text):
             return rf"\begin{{cases}} {lines} \end{{cases}}"
         named = self.names.get(name) or rf"\operatorname{{{name.replace('_', ' ')}}}"
         return named + self.brackets(", ".join(arguments))
+
+
+def _is_plain(text: str) -> bool:
+    """Whether a text is one name or number."""
+    return text.replace("_", "").replace(".", "").isalnum()
 
 
 def _ratio(factor: float) -> tuple[float, float]:
