@@ -222,7 +222,13 @@ class Function:
         return self._emit(f"call {type} @llvm.masked.{kind}({arguments})", type)
 
     def masked_store(self, value: Value, pointer: Value, mask: Value, align: int) -> None:
-        self._masked_write("store", value, pointer, mask, align)
+        lanes = mask.text.split(", ") if mask.is_literal else []
+        if mask.type.lanes == len(lanes) and sum("true" in lane for lane in lanes) == 1:
+            # LLVM 22 stores such a lane in the width that it had before a truncation.
+            lane = next(number for number, text in enumerate(lanes) if "true" in text)
+            self.store(self.extract(value, lane), self.gep(pointer, lane, value.type.scalar), align)
+        else:
+            self._masked_write("store", value, pointer, mask, align)
 
     def masked_scatter(self, value: Value, pointers: Value, mask: Value, align: int) -> None:
         """Where addresses coincide, the highest lane's value remains."""

@@ -15,6 +15,7 @@ from chainrule.codegen.values import (
     Type,
     constant,
     constants,
+    constants,
     iota,
 )
 
@@ -139,6 +140,22 @@ def test_masked_memory_touches_only_its_lanes():
     run(build, x, out, scattered)
     np.testing.assert_array_equal(out, [*x[:3], -1, -1, *x[:4:-1]])
     np.testing.assert_array_equal(scattered, [*x[:4:-1], 7, 7, 7, 7, 7])
+
+
+@pytest.mark.parametrize("lane", [0, 5])
+def test_a_single_lane_of_truncated_numbers_touches_nothing_else(lane):
+    x, out = values("i8"), np.full(LANES, 7, "i2")
+    mask = constants("i1", [number == lane for number in range(LANES)])
+
+    def build(f, x, out):
+        type = Type("i64", LANES)
+        loaded = f.masked_load(x, type, mask, constant(type, 0), 8)
+        f.masked_store(f.trunc(loaded, "i16"), out, mask, 2)
+
+    run(build, x, out)
+    expected = np.full(LANES, 7, "i2")
+    expected[lane] = x[lane]
+    np.testing.assert_array_equal(out, expected)
 
 
 def test_vectors():
