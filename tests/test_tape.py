@@ -245,6 +245,18 @@ def test_no_grad_is_not_eval():
     assert 0 in np.asarray(tape.apply(dropout, ones).value)
 
 
+@pytest.mark.covers("B-036")
+def test_normalisation_takes_running_statistics_in_eval():
+    norm, x = nn.BatchNorm(3), X * 3 + 1
+    trained = np.asarray(tape.apply(norm, x).value)
+    close(trained.mean(0), np.zeros(3))
+    running = norm.state_dict()
+    tape.eval()
+    used = np.asarray(tape.apply(norm, x).value)
+    assert np.abs(used.mean(0)).max() > 0.1
+    assert all(np.array_equal(running[path], now) for path, now in norm.state_dict().items())
+
+
 def test_modes_belong_to_threads():
     seen = []
     tape.eval()
