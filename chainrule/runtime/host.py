@@ -88,6 +88,7 @@ class HostLaunch:
     def __call__(self) -> None:
         states = [_view(self._pointers[n], slot.shape, slot.dtype) for n, slot in self._states]
         before = [state.copy() for state in states]
+        self._errors.clear()
         self._launch()
         if self._errors:
             for state, content in zip(states, before, strict=True):

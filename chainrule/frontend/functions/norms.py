@@ -20,7 +20,7 @@ def vector_norm(
     """(sum |x|**ord)**(1 / ord) over some axes, or over all; inf and -inf take the extremes, 0
     counts the elements that are not 0.
 
-    Where the norm is 0, so is its derivative. (A-237)
+    Where the norm is 0, so is its derivative. (A-237, B-021)
 
     >>> cr.linalg.vector_norm(cr.asarray([3.0, -4.0]))
     Tensor(5., dtype=float32)
