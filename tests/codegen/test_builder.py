@@ -15,7 +15,6 @@ from chainrule.codegen.values import (
     Type,
     constant,
     constants,
-    constants,
     iota,
 )
 
