@@ -142,6 +142,22 @@ def test_groups():
     assert_same(trained(ours, held), torch_trained([theirs], peers))
 
 
+@pytest.mark.parametrize("adaptive", [False, True])
+def test_one_cycle_drives_rate_and_momentum(adaptive):
+    held, peers = parameters(), torch_parameters()
+    cycle = optim.schedules.OneCycle(0.01, STEPS)
+    ours = (
+        optim.Adam(held, cycle, (cycle.momentum, 0.999))
+        if adaptive
+        else optim.SGD(held, cycle, cycle.momentum)
+    )
+    theirs = t.Adam(peers, lr=0.01) if adaptive else t.SGD(peers, lr=0.01, momentum=0.9)
+    rates = t.lr_scheduler.OneCycleLR(theirs, 0.01, STEPS)
+    # The last step has no next one, which the scheduler would refuse to name.
+    theirs.register_step_post_hook(lambda *_: rates.last_epoch + 1 < STEPS and rates.step())
+    assert_same(trained(ours, held), torch_trained([theirs], peers))
+
+
 @pytest.mark.parametrize("options", [{}, {"nesterov": False, "momentum": 0.8}])
 @pytest.mark.parametrize("match", [False, True])
 def test_muon(options, match, monkeypatch):
