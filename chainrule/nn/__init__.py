@@ -47,4 +47,6 @@ from chainrule.nn.linear import Linear
 from chainrule.nn.module import Module, Parameter
 from chainrule.nn.monte_carlo import mc_dropout
 from chainrule.nn.normalization import AddNorm, GroupNorm, LayerNorm, RMSNorm
+from chainrule.nn.recurrent import GRU, LSTM, RNN
+from chainrule.nn.recurrent_cells import GRUCell, LSTMCell, RNNCell
 from chainrule.nn.reweighted import DropConnect, SpectralNorm, WeightNorm

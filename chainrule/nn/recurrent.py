@@ -1,0 +1,240 @@
+"""Recurrent layers: receive sequences (batch, time, features), hand on the outputs at all times and
+the state after the last.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from chainrule import tree
+from chainrule.control import scan
+from chainrule.dtypes import bool_
+from chainrule.errors import ArgumentError, ShapeError
+from chainrule.frontend.functions.creation import arange
+from chainrule.frontend.functions.data_types import result_type
+from chainrule.frontend.functions.logic import where
+from chainrule.frontend.functions.manipulation import concat, moveaxis, stack
+from chainrule.frontend.lift import Operand, floating, lift
+from chainrule.frontend.tensor import Tensor
+from chainrule.nn.calls import here
+from chainrule.nn.dropout import Dropout
+from chainrule.nn.module import Module
+from chainrule.nn.recurrent_cells import Cell, GRUCell, LSTMCell, RNNCell, checked_state
+
+
+class Recurrent(Module):
+    """Cells over time. `cells[layer * directions + direction]` has that row of the states.
+
+    Called as (x, state=None, lengths=None, mask=None) for x (batch, time, input_size), where the
+    batch may have any axes, or none; returns (outputs, state). The state's parts are (layers *
+    directions, batch, size), as PyTorch's. Where a sequence is over, by its length or a mask
+    (batch, time), x is not read, the state stays and the output is 0; the other direction starts at
+    its own end, so that results are those of PyTorch's packed sequences. Raises ArgumentError
+    and ShapeError.
+    """
+
+    def __init__(
+        self,
+        cell: Callable[[int], Cell],
+        input_size: int,
+        num_layers: int,
+        dropout: float,
+        bidirectional: bool,
+    ) -> None:
+        if num_layers < 1 or (num_layers == 1 and dropout):
+            raise ArgumentError(
+                type(self).__name__,
+                f"{num_layers=} and {dropout=}",
+                "dropout is applied between layers, not after the last",
+                "pass num_layers >= 2, or use nn.Dropout on the outputs",
+            )
+        self.directions = 2 if bidirectional else 1
+        self.cells = [cell(input_size) for _ in range(self.directions)]
+        features = self.directions * self.cells[0].output_size
+        self.cells += [cell(features) for _ in range((num_layers - 1) * self.directions)]
+        self.dropout = Dropout(dropout)
+
+    def __call__(
+        self,
+        x: Tensor,
+        state: Any = None,
+        lengths: Operand | None = None,
+        mask: Operand | None = None,
+    ) -> tuple[Tensor, Any]:
+        x = _sequences(x)
+        batch, dtype = x.shape[:-2], result_type(x, self.cells[0].weight_ih)
+        state = checked_state(state, self.cells[0].state_sizes, (len(self.cells), *batch), dtype)
+        alive = _alive(x.shape[:-1], lengths, mask)
+        x = moveaxis(x, -2, 0)
+        x = x if alive is None else where(alive, x, 0)
+        finals: list[Any] = []
+        while len(finals) < len(self.cells):
+            outputs = []
+            for direction in range(self.directions):
+                row = len(finals)
+                start = tree.map(lambda part, row=row: part[row], state)
+                final, y = _unrolled(self.cells[row], x, start, alive, reverse=direction == 1)
+                finals.append(final)
+                outputs.append(y)
+            x = concat(outputs, axis=-1)
+            x = x if len(finals) == len(self.cells) else self.dropout(x)
+        return moveaxis(x, 0, -2), tree.map(lambda *parts: stack(parts), *finals)
+
+
+def _unrolled(
+    cell: Cell, x: Tensor, state: Any, alive: Tensor | None, reverse: bool
+) -> tuple[Any, Tensor]:
+    """The last state and all outputs of one cell, for x with time in front."""
+
+    def turn(state: Any, inputs: tuple[Tensor, Tensor | None]) -> tuple[Any, Tensor]:
+        gates, alive = inputs
+        new = cell.advance(gates, state)
+        output = tree.leaves(new)[0]
+        if alive is None:
+            return new, output
+        kept = tree.map(lambda new, old: where(alive, new, old), new, state)
+        return kept, where(alive, output, 0)
+
+    # The products with x do not wait for a state: one large one instead of one each turn.
+    return scan(turn, state, (cell.gates(x), alive), reverse=reverse)
+
+
+def _sequences(x: Any) -> Tensor:
+    x = floating(x, "recurrent layer")
+    if x.ndim < 2:
+        raise ShapeError(
+            here(),
+            f"expected (batch, time, features), got x of shape {list(x.shape)}",
+            "a recurrent layer reads sequences",
+            "insert an axis, or call a cell for single steps",
+        )
+    return x
+
+
+def _alive(
+    shape: tuple[int, ...], lengths: Operand | None, mask: Operand | None
+) -> Tensor | None:
+    """Whether each sequence goes on, with time in front and an axis for the features behind."""
+    if lengths is None and mask is None:
+        return None
+    if lengths is not None and mask is not None:
+        raise ArgumentError(here(), "got lengths and a mask", "either says it all", "pass one")
+    alive = _within(lift(lengths), shape) if mask is None else lift(mask)
+    if alive.shape != shape or alive.dtype is not bool_:
+        raise ShapeError(
+            here(),
+            f"the mask is {alive.dtype.name}{list(alive.shape)}",
+            f"x has batch and time {list(shape)}",
+            "pass bools of that shape, true where a sequence goes on",
+        )
+    return moveaxis(alive, -1, 0)[..., None]
+
+
+def _within(lengths: Tensor, shape: tuple[int, ...]) -> Tensor:
+    if lengths.shape != shape[:-1] or not lengths.dtype.is_integer:
+        raise ShapeError(
+            here(),
+            f"lengths are {lengths.dtype.name}{list(lengths.shape)}",
+            f"x has batch and time {list(shape)}",
+            f"pass integers of shape {list(shape[:-1])}",
+        )
+    known = lengths._value
+    if known is not None and known.size and not 0 <= known.min() <= known.max() <= shape[-1]:
+        raise ArgumentError(
+            here(),
+            f"lengths run from {known.min()} to {known.max()}",
+            f"x has {shape[-1]} steps",
+            "pass the number of steps of each sequence",
+        )
+    return arange(shape[-1]) < lengths[..., None]
+
+
+class RNN(Recurrent):
+    """Layers of `RNNCell` over time: (outputs, h), the outputs being h at all times.
+
+    Further layers read the outputs of the one before, through dropout in training; with
+    `bidirectional` each has a second cell that runs backwards, and outputs side by side. See
+    `Recurrent` for the call, shapes, lengths and masks. PyTorch's weight_ih_l{k} is
+    cells[k].weight_ih.T; two directions take turns. Its gradient is backpropagation through time.
+    (A-152, B-025)
+
+    >>> outputs, h = cr.nn.RNN(3, 4, num_layers=2)(cr.ones((5, 7, 3)))
+    >>> outputs.shape, h.shape
+    ((5, 7, 4), (2, 5, 4))
+    """
+
+    def __init__(
+        self,
+        input_size: int,
+        hidden_size: int,
+        num_layers: int = 1,
+        bias: bool = True,
+        *,
+        dropout: float = 0.0,
+        bidirectional: bool = False,
+        nonlinearity: str = "tanh",
+    ) -> None:
+        def cell(size: int) -> RNNCell:
+            return RNNCell(size, hidden_size, bias, nonlinearity=nonlinearity)
+
+        super().__init__(cell, input_size, num_layers, dropout, bidirectional)
+
+
+class LSTM(Recurrent):
+    """Layers of `LSTMCell` over time: (outputs, (h, c)), the outputs being h at all times.
+
+    The options of `RNN` and those of the cell. PyTorch's bias_ih_l{k} + bias_hh_l{k} is
+    cells[k].bias. See `Recurrent` for the call, shapes, lengths and masks. (A-153)
+
+    >>> outputs, (h, c) = cr.nn.LSTM(3, 4, bidirectional=True)(cr.ones((5, 7, 3)))
+    >>> outputs.shape, h.shape, c.shape
+    ((5, 7, 8), (2, 5, 4), (2, 5, 4))
+    """
+
+    def __init__(
+        self,
+        input_size: int,
+        hidden_size: int,
+        num_layers: int = 1,
+        bias: bool = True,
+        *,
+        dropout: float = 0.0,
+        bidirectional: bool = False,
+        proj_size: int = 0,
+        peephole: bool = False,
+        forget_bias: float | None = None,
+    ) -> None:
+        def cell(size: int) -> LSTMCell:
+            options = {"proj_size": proj_size, "peephole": peephole, "forget_bias": forget_bias}
+            return LSTMCell(size, hidden_size, bias, **options)
+
+        super().__init__(cell, input_size, num_layers, dropout, bidirectional)
+
+
+class GRU(Recurrent):
+    """Layers of `GRUCell` over time: (outputs, h), the outputs being h at all times.
+
+    The options of `RNN` and those of the cell. See `Recurrent` for the call, shapes, lengths and
+    masks, and `GRUCell` for the biases. (A-154)
+
+    >>> outputs, h = cr.nn.GRU(3, 4)(cr.ones((2, 7, 3)), lengths=cr.asarray([7, 4]))
+    >>> outputs[1, 4:].shape, cr.all(outputs[1, 4:] == 0)
+    ((3, 4), Tensor(True, dtype=bool))
+    """
+
+    def __init__(
+        self,
+        input_size: int,
+        hidden_size: int,
+        num_layers: int = 1,
+        bias: bool = True,
+        *,
+        dropout: float = 0.0,
+        bidirectional: bool = False,
+        reset_after: bool = True,
+    ) -> None:
+        def cell(size: int) -> GRUCell:
+            return GRUCell(size, hidden_size, bias, reset_after=reset_after)
+
+        super().__init__(cell, input_size, num_layers, dropout, bidirectional)
