@@ -161,7 +161,7 @@ def test_nll_and_focal_weigh_classes_as_cross_entropy_does():
     check(losses.nll(special.log_softmax(Z, -1), P, **options), soft)
 
 
-@pytest.mark.covers("A-037")
+@pytest.mark.covers("A-037", "A-116")
 def test_smoothing_example():
     """[0, 1, 0] becomes [0.1, 0.8, 0.1] at 0.3, not at the usual 0.1."""
     target, soft = np.asarray([1]), np.asarray([[0.1, 0.8, 0.1]])

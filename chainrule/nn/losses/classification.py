@@ -50,7 +50,8 @@ def cross_entropy(
     the weight of an example is its sample weight times its label's class weight, and 0 where the
     label is `ignore_index`. As in PyTorch, the class weights of probabilities do not enter the
     denominator. Its gradient is softmax(logits) - target. Raises for labels out of range where
-    their values are known. (A-031, A-032, A-033, A-036, A-037, A-039, B-022)
+    their values are known. (A-031, A-032, A-033, A-036, A-037, A-039, A-116,
+    B-022)
 
     >>> cr.nn.losses.cross_entropy(cr.asarray([[2.0, 0.0], [0.0, 2.0]]), cr.asarray([0, 1]))
     Tensor(0.12692805, dtype=float32)
