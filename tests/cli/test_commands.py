@@ -226,6 +226,7 @@ def test_check_ends_with_1_where_a_derivative_is_wrong(monkeypatch):
     rows = (
         Check("wrong", wrong, lambda random: (random.normal(size=3),)),
         Check("kinked", cr.relu, lambda random: (np.zeros(3),)),
+        Check("failing", lambda x: cr.sum(x @ x[:2]), lambda random: (random.normal(size=3),)),
         Check("right", cr.sin, lambda random: (random.normal(size=3),)),
     )
     monkeypatch.setattr("chainrule.checks.FAMILIES", {"odd": rows})
@@ -233,7 +234,8 @@ def test_check_ends_with_1_where_a_derivative_is_wrong(monkeypatch):
     assert result.exit_code == 1
     assert "  perfect" in result.stdout
     assert "wrong; the point lies on a kink or a tie" in result.stdout
-    assert result.stdout.splitlines()[-1].endswith(" s: 1 perfect, 2 wrong")
+    assert "wrong; [matmul] " in result.stdout
+    assert result.stdout.splitlines()[-1].endswith(" s: 1 perfect, 3 wrong")
 
 
 def test_check_shows_progress_on_a_terminal():
