@@ -244,7 +244,8 @@ from chainrule.transforms import (
     vmap,
 )
 
-from chainrule import activations, nn, optim, tape  # isort: skip  (they build on all names above)
+# They build on all names above.
+from chainrule import activations, distributions, nn, optim, tape  # isort: skip
 
 __version__ = "0.1.0"
 __array_api_version__ = "2025.12"

@@ -20,7 +20,7 @@ LAYERS = (
     ("control", "transforms", "compiler"),
     ("inspection",),
     ("jit",),
-    ("activations", "nn", "optim", "tape"),
+    ("activations", "distributions", "nn", "optim", "tape"),
     ("chainrule",),
     ("checks",),
     ("data",),
