@@ -193,6 +193,12 @@ from chainrule.frontend.functions.network import (
     one_hot,
     stop_gradient,
 )
+from chainrule.frontend.functions.pooling import (
+    adaptive_avg_pool,
+    adaptive_max_pool,
+    avg_pool,
+    max_pool,
+)
 from chainrule.frontend.functions.reductions import (
     all,
     any,
@@ -208,6 +214,12 @@ from chainrule.frontend.functions.reductions import (
     std,
     sum,
     var,
+)
+from chainrule.frontend.functions.resampling import (
+    channel_shuffle,
+    pixel_shuffle,
+    pixel_unshuffle,
+    upsample,
 )
 from chainrule.frontend.functions.searching import (
     argmax,

@@ -33,7 +33,17 @@ from chainrule.nn.activations import (
     TanhShrink,
 )
 from chainrule.nn.batch_normalization import BatchNorm, BatchRenorm, InstanceNorm
-from chainrule.nn.containers import Flatten, Identity, Sequential
+from chainrule.nn.channel_attention import CBAM, SqueezeExcitation
+from chainrule.nn.containers import Add, Concat, Flatten, Identity, Sequential
+from chainrule.nn.convolution import (
+    Conv1d,
+    Conv2d,
+    Conv3d,
+    ConvTranspose1d,
+    ConvTranspose2d,
+    ConvTranspose3d,
+    SeparableConv2d,
+)
 from chainrule.nn.dropout import (
     AlphaDropout,
     Dropout,
@@ -43,10 +53,26 @@ from chainrule.nn.dropout import (
     StochasticDepth,
     depth_rates,
 )
+from chainrule.nn.embedding import Embedding
 from chainrule.nn.linear import Linear
 from chainrule.nn.module import Module, Parameter
 from chainrule.nn.monte_carlo import mc_dropout
 from chainrule.nn.normalization import AddNorm, GroupNorm, LayerNorm, RMSNorm
+from chainrule.nn.pooling import (
+    AdaptiveAvgPool,
+    AdaptiveMaxPool,
+    AvgPool,
+    GlobalAvgPool,
+    GlobalMaxPool,
+    MaxPool,
+)
 from chainrule.nn.recurrent import GRU, LSTM, RNN
 from chainrule.nn.recurrent_cells import GRUCell, LSTMCell, RNNCell
+from chainrule.nn.resampling import ChannelShuffle, PixelShuffle, PixelUnshuffle, Upsample
 from chainrule.nn.reweighted import DropConnect, SpectralNorm, WeightNorm
+from chainrule.nn.sequence_attention import (
+    AdditiveAttention,
+    AttentionCell,
+    MultiplicativeAttention,
+)
+from chainrule.nn.sequence_models import RecurrentLanguageModel, Seq2Seq

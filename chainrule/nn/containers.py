@@ -1,12 +1,14 @@
-"""Layers without parameters of their own: chains and changes of shape, from tensor to tensor."""
+"""Layers without parameters of their own: chains, branches, shapes, from tensor to tensor."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from functools import reduce
+from operator import add
 from typing import Any
 
 from chainrule.errors import ArgumentError, ShapeError
-from chainrule.frontend.functions.manipulation import reshape
+from chainrule.frontend.functions.manipulation import concat, reshape
 from chainrule.frontend.tensor import Tensor
 from chainrule.nn.calls import here
 from chainrule.nn.module import Module
@@ -23,9 +25,7 @@ class Sequential(Module):
     """
 
     def __init__(self, *layers: Callable) -> None:
-        for layer in layers:
-            _check_layer(layer)
-        self.layers = layers
+        self.layers = _checked("Sequential", layers)
 
     def __call__(self, x: Any) -> Any:
         for layer in self.layers:
@@ -45,21 +45,67 @@ class Sequential(Module):
         return self.layers[index]
 
 
-def _check_layer(layer: Any) -> None:
-    if isinstance(layer, type):
-        raise ArgumentError(
-            "Sequential",
-            f"{layer.__name__} is a class",
-            "layers are objects",
-            f"write {layer.__name__}()",
-        )
-    if not callable(layer):
-        raise ArgumentError(
-            "Sequential",
-            f"got a {type(layer).__name__}",
-            "layers are modules or functions",
-            "pass them one by one: Sequential(*layers)" if isinstance(layer, (list, tuple)) else "",
-        )
+def _checked(where: str, layers: tuple[Callable, ...]) -> tuple[Callable, ...]:
+    """The layers. Raises ArgumentError, before they are called, for what is none."""
+    for layer in layers:
+        if isinstance(layer, type):
+            name = layer.__name__
+            raise ArgumentError(
+                where, f"{name} is a class", "layers are objects", f"write {name}()"
+            )
+        if not callable(layer):
+            listed = isinstance(layer, (list, tuple))
+            raise ArgumentError(
+                where,
+                f"got a {type(layer).__name__}",
+                "layers are modules or functions",
+                f"pass them one by one: {where}(*layers)" if listed else "",
+            )
+    return layers
+
+
+class Add(Module):
+    """The sum of what several layers make of x; Add(Identity(), layer) is a residual connection.
+
+    Against Concat: channels stay as they are, and each layer gets the gradient of the sum
+    unchanged, which so reaches the first layers of deep networks (He et al. 2016); but features are
+    mixed (A-151). Raises ShapeError for results of other shapes.
+
+    >>> cr.nn.Add(cr.nn.Identity(), cr.square)(cr.asarray([3.0]))
+    Tensor([12.], dtype=float32)
+    """
+
+    def __init__(self, *layers: Callable) -> None:
+        self.layers = _checked("Add", layers)
+
+    def __call__(self, x: Tensor) -> Tensor:
+        results = [layer(x) for layer in self.layers]
+        shapes = [list(result.shape) for result in results]
+        if any(shape != shapes[0] for shape in shapes):
+            raise ShapeError(
+                here(),
+                f"Add got {' and '.join(map(str, shapes))}",
+                "a sum needs equal shapes",
+                "give the shortcut a convolution of kernel 1 with this stride, or use nn.Concat",
+            )
+        return reduce(add, results)
+
+
+class Concat(Module):
+    """What several layers make of x, side by side along `axis`, that of the channels.
+
+    Against Add: every feature is kept apart and may be used again, but channels add up, and with
+    them weights of the next layer and memory (Huang et al. 2017) (A-151).
+
+    >>> cr.nn.Concat(cr.nn.Identity(), cr.square)(cr.asarray([[3.0]]))
+    Tensor([[3., 9.]], dtype=float32)
+    """
+
+    def __init__(self, *layers: Callable, axis: int = -1) -> None:
+        self.layers, self.axis = _checked("Concat", layers), axis
+
+    def __call__(self, x: Tensor) -> Tensor:
+        return concat([layer(x) for layer in self.layers], axis=self.axis)
 
 
 class Identity(Module):
@@ -74,7 +120,7 @@ class Identity(Module):
 
 
 class Flatten(Module):
-    """(N, ...) to (N, features); axes before `start` stay. Raises ShapeError for fewer axes.
+    """(N, ...) to (N, features); axes before `start` stay (A-151). Raises ShapeError for fewer.
 
     >>> cr.nn.Flatten()(cr.ones((5, 8, 8, 3))).shape
     (5, 192)

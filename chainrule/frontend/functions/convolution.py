@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from math import ceil, floor
 
 from chainrule.errors import ArgumentError, DTypeError, ShapeError
 from chainrule.frontend.lift import Operand, promoted, reshape_to
@@ -27,10 +28,18 @@ def conv(
 
     Places o and k have one axis or more: x is (N, *places, channels), weight (*kernel, channels /
     groups, out), the result (N, *out places, out), where each axis has floor((size + padding before
-    and after - dilation * (kernel - 1) - 1) / stride) + 1 places. As in all networks the kernel is
-    not flipped. `padding` is a number, one for each axis, pairs (before, after), "valid" (none) or
-    "same" (ceil(size / stride) places result; an odd rest goes after, as in TensorFlow). Outputs of
-    a group see the inputs of that group only. Raises ShapeError and ArgumentError.
+    and after - dilation * (kernel - 1) - 1) / stride) + 1 places (A-138). As in all networks the
+    kernel is not flipped. PyTorch's weight is (out, channels / groups, *kernel): permute it by
+    (2, ..., 1, 0).
+
+    - `padding` is a number, one for each axis, pairs (before, after), "valid" (none) or "same":
+      ceil(size / stride) places result. That is symmetric for odd kernels, (K - 1) / 2; an odd rest
+      goes after, as in TensorFlow (A-139).
+    - A kernel of one place mixes channels only (A-140); `dilation` spreads it without more weights
+      (A-142); outputs of a group see the inputs of that group alone, which divides weights and work
+      by the number of groups (A-144).
+
+    Raises ShapeError and ArgumentError.
 
     >>> cr.conv(cr.ones((1, 5, 1)), cr.ones((3, 1, 1)), padding="same")[0, :, 0]
     Tensor([2., 3., 3., 3., 2.], dtype=float32)
@@ -64,9 +73,11 @@ def conv_transpose(
 ) -> Tensor:
     """y[n, o, c] = sum of x[n, p, i] * weight[k, i, c], o = p * stride + k * dilation - padding.
 
-    The gradient of `conv` by its input: each input place writes a kernel. x is (N, *places,
-    channels), weight (*kernel, channels / groups, out). An axis has (size - 1) * stride - padding
-    before and after + dilation * (kernel - 1) + output_padding + 1 places, as in PyTorch.
+    The gradient of `conv` by its input: each input place writes a kernel. It gives back the size,
+    not the values (A-143). x is (N, *places, channels), weight (*kernel, channels / groups, out).
+    An axis has (size - 1) * stride - padding before and after + dilation * (kernel - 1) +
+    output_padding + 1 places, as in PyTorch, whose weight (channels, out, *kernel) one permutes by
+    (2, ..., 0, 1), within each group.
 
     >>> cr.conv_transpose(cr.ones((1, 2, 1)), cr.ones((2, 1, 1)), stride=2)[0, :, 0]
     Tensor([1., 1., 1., 1.], dtype=float32)
@@ -153,12 +164,14 @@ def window_places(
     reach: Sequence[int],
     strides: Sequence[int],
     pads: Sequence[tuple[int, int]],
+    ceil_mode: bool = False,
 ) -> list[int]:
-    """How many windows fit along each axis."""
-    out = [
-        (size + low + high - r) // s + 1
-        for size, (low, high), r, s in zip(places, pads, reach, strides, strict=True)
-    ]
+    """How many windows fit along each axis; with `ceil_mode` a last one may reach over the end."""
+    out = []
+    for size, (low, high), r, s in zip(places, pads, reach, strides, strict=True):
+        steps = (size + low + high - r) / s
+        # A window that begins behind x sees nothing.
+        out.append(1 + (min(ceil(steps), (size + low - 1) // s) if ceil_mode else floor(steps)))
     if min(out) < 1:
         raise ShapeError(
             where,
