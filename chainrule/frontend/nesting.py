@@ -15,8 +15,9 @@ from chainrule.config import config
 from chainrule.frontend import trace
 from chainrule.frontend.lift import lift
 from chainrule.frontend.tensor import Box, Tensor, node_of
+from chainrule.ir.closure import dependents
 from chainrule.ir.interpret import evaluate
-from chainrule.ir.node import Node
+from chainrule.ir.node import Node, topological
 
 
 def outermost(work: Callable[[], Any]) -> Any:
@@ -40,11 +41,21 @@ def tensors(nodes: Iterable[Node]) -> list[Tensor]:
     assert trace.state.session is not None and trace.state.level is not None
     if trace.state.level.symbolic:
         return [Tensor(None, node) for node in nodes]
-    values = evaluate(nodes, trace.state.session.values)
+    known = trace.state.session.values
+    hidden = _hidden(nodes, known)
+    open_nodes = [node for node in nodes if node not in hidden]
+    values = evaluate(open_nodes, known)
     if config.debug_nans and any(map(debug.has_nan, values)):
-        debug.locate(nodes, trace.state.session.values)
-    trace.state.session.values.update(zip(nodes, values, strict=True))
-    return [Tensor(value, node) for value, node in zip(values, nodes, strict=True)]
+        debug.locate(open_nodes, known)
+    known.update(zip(open_nodes, values, strict=True))
+    return [Tensor(known.get(node), node) for node in nodes]
+
+
+def _hidden(nodes: list[Node], known: dict[Node, Any]) -> set[Node]:
+    """Those under a variable without a value: the cotangent of a rule that is being recorded."""
+    below = topological(nodes, skip=known.__contains__)
+    variables = [node for node in below if node.op.numpy is None]
+    return dependents(nodes, variables) if variables else set()
 
 
 def flat_nodes(result: Any, where: str) -> tuple[list[Node], tree.Structure]:

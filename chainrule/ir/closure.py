@@ -5,8 +5,9 @@ closed graphs.
 from __future__ import annotations
 
 from collections.abc import Iterable
+from itertools import compress
 
-from chainrule.ir.node import Node, substitute, topological, variable
+from chainrule.ir.node import Graph, Node, substitute, topological, variable
 
 # Values that cost nothing to make again: they stay inside a body instead of becoming its operands.
 _LITERALS = ("constant", "iota")
@@ -20,6 +21,40 @@ def dependents(outputs: Iterable[Node], sources: Iterable[Node]) -> set[Node]:
         if not found.isdisjoint(node.inputs):
             found.add(node)
     return found
+
+
+def influenced(outputs: Iterable[Node], sources: Iterable[Node]) -> set[Node]:
+    """Like `dependents`, but of the results of a loop or branch only those that its body makes of
+    `sources`.
+    """
+    found = set(sources)
+    for node in topological(outputs, skip=set(found).__contains__):
+        if node.op.name == "pick" and node.inputs[0].op.family == "control":
+            if _influenced_results(node.inputs[0], found)[node.attributes["index"]]:
+                found.add(node)
+        elif not found.isdisjoint(node.inputs):
+            found.add(node)
+    return found
+
+
+def _influenced_results(node: Node, found: set[Node]) -> list[bool]:
+    flags = [child in found for child in node.inputs]
+    if node.op.name == "while" or node.op.name == "cond" and flags.pop(0):
+        # What decides about turns or branches decides about all results.
+        return [any(flags) or node.op.name == "cond"] * len(node.outputs)
+    bodies = [graph for graph in node.attributes.values() if isinstance(graph, Graph)]
+    first, carried = (node.attributes.get(name, 0) for name in ("constants", "carried"))
+    while True:
+        results = [False] * len(node.outputs)
+        for body in bodies:
+            inside = influenced(body.outputs, compress(body.parameters, flags))
+            results = [r or output in inside for r, output in zip(results, body.outputs)]
+        grown = list(flags)
+        for place in range(carried):
+            grown[first + place] |= results[place]
+        if grown == flags:
+            return results
+        flags = grown
 
 
 def frontier(outputs: Iterable[Node], inside: set[Node]) -> list[Node]:

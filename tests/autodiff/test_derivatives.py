@@ -178,8 +178,7 @@ def test_grad_of_grad_with_both_arguments():
 
 
 def test_perturbations_are_not_confused():
-    """d/dx [x * d/dy (x + y)] = 1: the inner derivative must not count the outer x (Siskind 2005).
-    """
+    """d/dx [x * d/dy (x + y)] = 1: the inner derivative must not count the outer x (Siskind 2005)."""
     close(cr.grad(lambda x: x * cr.grad(lambda y: x + y)(1.0))(1.0), 1.0)
     close(cr.jvp(lambda x: x * cr.jvp(lambda y: x + y, (1.0,), (1.0,))[1], (1.0,), (1.0,))[1], 1.0)
     close(cr.grad(lambda x: x * cr.jvp(lambda y: x * y, (1.0,), (1.0,))[1])(3.0), 6.0)
@@ -495,6 +494,33 @@ def test_nonlinear_rule_has_no_forward_mode():
         TraceError, match=r"\[jvp\] the rule of the custom_gradient at .* is not linear"
     ):
         cr.jvp(squared, (1.0,), (1.0,))
+
+
+@cr.custom_gradient
+def folded(x):
+    """sum over t of x[t] * x, whose rule is a loop around a loop that uses the cotangent."""
+
+    def rule(g):
+        def row(_, slice):
+            inner = cr.scan(lambda s, y: (s + cr.exp(-slice) * g * y, None), cr.zeros_like(g), x)
+            return None, cr.sum(g * x) + cr.sum(cr.exp(slice) * inner[0])
+
+        return cr.scan(row, None, x)[1]
+
+    return cr.sum(x) * x, rule
+
+
+def test_loops_in_a_rule_use_the_cotangent():
+    gradient = cr.grad(lambda x: cr.sum(folded(x)))(X)
+    close(gradient, X.sum() + X.sum() * 3)
+
+
+def test_loops_in_a_rule_have_a_forward_mode():
+    """Its transpose keeps weights that a loop made beside what depends on the cotangent."""
+    v = np.array([0.5, -1.0, 2.0])
+    tangent = cr.jvp(folded, (X,), (v,))[1]
+    pulled = [cr.vjp(folded, X)[1](unit)[0] for unit in np.eye(3)]
+    close(tangent, np.stack(pulled) @ v)
 
 
 def test_rule_with_a_missing_cotangent():
