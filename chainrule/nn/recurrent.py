@@ -112,15 +112,13 @@ def _sequences(x: Any) -> Tensor:
     return x
 
 
-def _alive(
-    shape: tuple[int, ...], lengths: Operand | None, mask: Operand | None
-) -> Tensor | None:
+def _alive(shape: tuple[int, ...], lengths: Operand | None, mask: Operand | None) -> Tensor | None:
     """Whether each sequence goes on, with time in front and an axis for the features behind."""
     if lengths is None and mask is None:
         return None
     if lengths is not None and mask is not None:
         raise ArgumentError(here(), "got lengths and a mask", "either says it all", "pass one")
-    alive = _within(lift(lengths), shape) if mask is None else lift(mask)
+    alive = within(lengths, shape) if mask is None else lift(mask)
     if alive.shape != shape or alive.dtype is not bool_:
         raise ShapeError(
             here(),
@@ -131,7 +129,11 @@ def _alive(
     return moveaxis(alive, -1, 0)[..., None]
 
 
-def _within(lengths: Tensor, shape: tuple[int, ...]) -> Tensor:
+def within(lengths: Operand, shape: tuple[int, ...]) -> Tensor:
+    """Whether each step of (batch, time) lies before its sequence's end. Raises for lengths that
+    do not fit.
+    """
+    lengths = lift(lengths)
     if lengths.shape != shape[:-1] or not lengths.dtype.is_integer:
         raise ShapeError(
             here(),
