@@ -64,13 +64,14 @@ def weighted(outputs, directions):
 
 
 def without_options(function, arguments):
-    """The function with Python scalars bound: these are options, no inputs when it is compiled."""
+    """The function with numbers, words and tuples bound: they are options, no inputs."""
+    options = (int, float, str, tuple)
 
     def bound(*given):
         rest = iter(given)
-        return function(*[x if isinstance(x, (int, float, str)) else next(rest) for x in arguments])
+        return function(*[x if isinstance(x, options) else next(rest) for x in arguments])
 
-    return bound, [x for x in arguments if not isinstance(x, (int, float, str))]
+    return bound, [x for x in arguments if not isinstance(x, options)]
 
 
 def value_and_gradients(function, arguments, compiled=False):

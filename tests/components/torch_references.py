@@ -2,6 +2,7 @@
 
 from components import (
     torch_activations,
+    torch_convolution,
     torch_distributions,
     torch_layers,
     torch_linalg,
@@ -10,6 +11,7 @@ from components import (
 
 REFERENCES = {
     **torch_activations.REFERENCES,
+    **torch_convolution.REFERENCES,
     **torch_distributions.REFERENCES,
     **torch_layers.REFERENCES,
     **torch_linalg.REFERENCES,
