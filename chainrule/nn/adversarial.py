@@ -11,9 +11,9 @@ from typing import Any
 from chainrule.control import scan
 from chainrule.errors import ArgumentError
 from chainrule.frontend import random, trace
-from chainrule.frontend.functions.elementwise import clip, maximum, minimum, sign, sqrt, square
+from chainrule.frontend.functions.elementwise import clip, maximum, minimum, sign
 from chainrule.frontend.functions.network import stop_gradient
-from chainrule.frontend.functions.reductions import sum
+from chainrule.frontend.functions.norms import vector_norm
 from chainrule.frontend.lift import floating
 from chainrule.frontend.tensor import Tensor
 from chainrule.nn.module import Module
@@ -97,8 +97,8 @@ def pgd(
 
 def _length(x: Tensor) -> Tensor:
     """The length of each row, of all its axes; never 0."""
-    squares = sum(square(x), axis=tuple(range(1, x.ndim)), keepdims=True)
-    return maximum(sqrt(squares), 1e-30)
+    lengths = vector_norm(x, axis=tuple(range(1, x.ndim)), keepdims=True)
+    return maximum(lengths, 1e-30)
 
 
 def _direction(gradient: Tensor, norm: float) -> Tensor:

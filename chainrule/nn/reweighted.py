@@ -9,10 +9,10 @@ from typing import Any
 
 from chainrule.errors import ArgumentError
 from chainrule.frontend import random, trace
-from chainrule.frontend.functions.elementwise import maximum, sqrt, square
+from chainrule.frontend.functions.elementwise import maximum
 from chainrule.frontend.functions.linear_algebra import matmul, vecdot
 from chainrule.frontend.functions.network import stop_gradient
-from chainrule.frontend.functions.reductions import sum
+from chainrule.frontend.functions.norms import vector_norm
 from chainrule.frontend.lift import reshape_to
 from chainrule.frontend.stateful import Buffer
 from chainrule.frontend.tensor import Tensor
@@ -73,7 +73,7 @@ class WeightNorm(Reweighted):
 
 def _length(x: Tensor) -> Tensor:
     """The norm of each output's weights: over all axes but the last."""
-    return sqrt(sum(square(x), axis=tuple(range(x.ndim - 1))))
+    return vector_norm(x, axis=tuple(range(x.ndim - 1)))
 
 
 class SpectralNorm(Reweighted):
@@ -112,7 +112,7 @@ class SpectralNorm(Reweighted):
             self.v.assign(self._unit(matmul(matrix, self.u)))
 
     def _unit(self, x: Tensor) -> Tensor:
-        return x / maximum(sqrt(sum(square(x))), self.eps)
+        return x / maximum(vector_norm(x), self.eps)
 
 
 def _matrix(x: Tensor) -> Tensor:

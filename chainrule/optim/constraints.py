@@ -5,8 +5,8 @@ and sparse, or of bounded norm.
 from __future__ import annotations
 
 from chainrule.errors import ArgumentError
-from chainrule.frontend.functions.elementwise import clip, maximum, sqrt
-from chainrule.frontend.functions.reductions import sum
+from chainrule.frontend.functions.elementwise import clip, maximum
+from chainrule.frontend.functions.norms import vector_norm
 from chainrule.frontend.lift import cast
 from chainrule.frontend.stateful import Selection, chooses
 from chainrule.frontend.tensor import Tensor
@@ -110,5 +110,5 @@ class MaxNorm(Projected):
         self.most = most
 
     def projected(self, path: str, x: Tensor, rate: Tensor) -> Tensor:
-        norms = sqrt(sum(x * x, axis=tuple(range(x.ndim - 1)), keepdims=True))
+        norms = vector_norm(x, axis=tuple(range(x.ndim - 1)), keepdims=True)
         return x * (self.most / maximum(norms, self.most))

@@ -5,9 +5,8 @@ from __future__ import annotations
 from types import SimpleNamespace
 from typing import Any
 
-from chainrule.frontend.functions.elementwise import sqrt
 from chainrule.frontend.functions.logic import where
-from chainrule.frontend.functions.reductions import sum
+from chainrule.frontend.functions.norms import vector_norm
 from chainrule.frontend.tensor import Tensor
 from chainrule.optim.adam import Adam
 from chainrule.optim.base import Factors
@@ -49,6 +48,6 @@ class LAMB(Adam):
     def new_value(self, path: str, x: Tensor, g: Tensor, factors: Factors) -> Tensor:
         rate, decay, *adam = factors
         step = self.difference(path, g, tuple(adam)) + decay * x  # rate * u
-        long, short = sqrt(sum(x * x)), sqrt(sum(step * step))
+        long, short = vector_norm(x), vector_norm(step)
         known = (long > 0) & (short > 0)
         return x - where(known, rate * long / where(known, short, 1), 1) * step

@@ -8,8 +8,8 @@ from math import sqrt as root
 from types import SimpleNamespace
 from typing import Any
 
-from chainrule.frontend.functions.elementwise import maximum, sqrt
-from chainrule.frontend.functions.reductions import sum
+from chainrule.frontend.functions.elementwise import maximum
+from chainrule.frontend.functions.norms import vector_norm
 from chainrule.frontend.stateful import Selection, chooses
 from chainrule.frontend.tensor import Tensor
 from chainrule.optim.adam import AdamW
@@ -87,7 +87,7 @@ def orthogonalized(x: Tensor, steps: int = 5, eps: float = 1e-7) -> Tensor:
     a, b, c = 3.4445, -4.775, 2.0315
     turned = x.shape[0] > x.shape[1]
     y = x.T if turned else x
-    y = y / maximum(sqrt(sum(y * y)), eps)
+    y = y / maximum(vector_norm(y), eps)
     for _ in range(steps):
         square = y @ y.T
         y = a * y + (b * square + c * (square @ square)) @ y
