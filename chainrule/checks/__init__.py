@@ -4,7 +4,15 @@ from collections.abc import Iterable, Iterator
 from difflib import get_close_matches
 from itertools import chain
 
-from chainrule.checks import activations, convolution, distributions, layers, linalg, losses
+from chainrule.checks import (
+    activations,
+    convolution,
+    distributions,
+    layers,
+    linalg,
+    losses,
+    recurrent,
+)
 from chainrule.checks.row import Check, Verdict, verdicts
 from chainrule.errors import ArgumentError
 
@@ -12,6 +20,7 @@ FAMILIES: dict[str, tuple[Check, ...]] = {
     "activations": activations.CHECKS,
     "losses": losses.CHECKS,
     "layers": layers.CHECKS,
+    "recurrent": recurrent.CHECKS,
     "convolution": convolution.CHECKS,
     "linalg": linalg.CHECKS,
     "distributions": distributions.CHECKS,

@@ -208,8 +208,14 @@ class LSTM(Recurrent):
         forget_bias: float | None = None,
     ) -> None:
         def cell(size: int) -> LSTMCell:
-            options = {"proj_size": proj_size, "peephole": peephole, "forget_bias": forget_bias}
-            return LSTMCell(size, hidden_size, bias, **options)
+            return LSTMCell(
+                size,
+                hidden_size,
+                bias,
+                proj_size=proj_size,
+                peephole=peephole,
+                forget_bias=forget_bias,
+            )
 
         super().__init__(cell, input_size, num_layers, dropout, bidirectional)
 

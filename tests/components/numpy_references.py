@@ -6,6 +6,7 @@ from components import (
     numpy_layers,
     numpy_linalg,
     numpy_losses,
+    numpy_recurrent,
 )
 
 REFERENCES = {
@@ -14,4 +15,5 @@ REFERENCES = {
     **numpy_layers.REFERENCES,
     **numpy_linalg.REFERENCES,
     **numpy_losses.REFERENCES,
+    **numpy_recurrent.REFERENCES,
 }

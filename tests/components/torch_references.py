@@ -7,6 +7,7 @@ from components import (
     torch_layers,
     torch_linalg,
     torch_losses,
+    torch_recurrent,
 )
 
 REFERENCES = {
@@ -16,4 +17,5 @@ REFERENCES = {
     **torch_layers.REFERENCES,
     **torch_linalg.REFERENCES,
     **torch_losses.REFERENCES,
+    **torch_recurrent.REFERENCES,
 }
