@@ -244,10 +244,7 @@ class Uniform(Distribution):
 
     def __init__(self, low: Operand, high: Operand) -> None:
         self.low, self.high = parameters("Uniform", low, high)
-        if self.low._value is not None and not (self.low._value < self.high._value).all():
-            raise ArgumentError(
-                "Uniform", f"low is {self.low.tolist()}, high {self.high.tolist()}", "low is lower"
-            )
+        positive("Uniform", **{"high - low": self.high - self.low})
 
     @property
     def mean(self) -> Tensor:
