@@ -16,10 +16,12 @@ from pathlib import Path
 import numpy as np
 
 from chainrule.codegen import llvm
+from chainrule.codegen.elementwise import compute_type
 from chainrule.codegen.measure import mark_ir, peak_flops, peak_ir
 from chainrule.codegen.program import emit_program
 from chainrule.codegen.threads import barrier_ir, pool_ir
 from chainrule.config import config
+from chainrule.dtypes import DType
 from chainrule.ir.fingerprint import fingerprint
 from chainrule.ir.node import Node
 from chainrule.ir.plan import Program
@@ -165,12 +167,22 @@ def measuring(
     return _loaded(code, slots, constants, program.arena_bytes, program.block.serial, calls)
 
 
-def arithmetic(marks: np.ndarray, serial: bool) -> tuple[Executable, int]:
-    """A program of multiply-adds on float32, and how many operations each thread does."""
-    size = llvm.vector_bytes()
+def arithmetic(marks: np.ndarray, dtype: DType, serial: bool) -> tuple[Executable, int]:
+    """A program of multiply-adds on such floats, and how many operations each thread does."""
+    size, scalar = llvm.vector_bytes(), compute_type(dtype)
     slots = [
         Slot("constant", marks.shape, marks.dtype),
-        Slot("output", (len(marks) * size // 4,), np.dtype(np.float32)),
+        Slot("output", (len(marks) * size // dtype.itemsize,), dtype.numpy),
     ]
-    run = _loaded(llvm.compile_ir(peak_ir(size) + mark_ir()), slots, [marks], 0, serial)
-    return run, peak_flops(size)
+    code = llvm.compile_ir(peak_ir(size, scalar) + mark_ir())
+    return _loaded(code, slots, [marks], 0, serial), peak_flops(size, scalar)
+
+
+def remembered(name: str, measure: Callable[[], dict], anew: bool = False) -> dict:
+    """What `measure` finds on this kind of machine: from the disk cache, else put there."""
+    name = key("machine", name, llvm.host_fingerprint())
+    found = None if anew else _cache().load(name)
+    if found is None:
+        found = b"", measure()
+        _cache().store(name, *found)
+    return found[1]

@@ -6,7 +6,7 @@
 import sys
 
 from chainrule.codegen.builder import Function, Module
-from chainrule.codegen.values import I64, PTR, Type, Value, constant
+from chainrule.codegen.values import BITS, I64, PTR, Type, Value, constant
 
 CHAINS = 12  # Independent sums: enough to hide the latency, and all in registers.
 TURNS = 20_000
@@ -48,13 +48,13 @@ def mark_ir() -> str:
     return _MARK.replace("CLOCK", str(_CLOCK_MONOTONIC))
 
 
-def peak_ir(vector_bytes: int) -> str:
+def peak_ir(vector_bytes: int, scalar: str) -> str:
     """A program in which each thread does `peak_flops` operations in registers, between two marks.
 
     Its slots are the rows of marks, 8 entries each, and a vector of results for each thread.
     """
-    lanes = vector_bytes // 4
-    type = Type("float", lanes)
+    lanes = vector_bytes * 8 // BITS[scalar]
+    type = Type(scalar, lanes)
     names = [(I64, "thread"), (I64, "threads"), (PTR, "slots"), (PTR, "barrier")]
     f = Function("program", [(kind, name, "") for kind, name in names])
     thread, _, slots, _ = f.parameters
@@ -67,13 +67,13 @@ def peak_ir(vector_bytes: int) -> str:
     total: Value = loop.carried[0]
     for chain in loop.carried[1:]:
         total = f.fadd(total, chain)
-    f.store(total, f.gep(out, f.mul(thread, lanes), "float"), 4)
+    f.store(total, f.gep(out, f.mul(thread, lanes), scalar), 4)
     f.ret()
     module = Module(vector_bytes * 8)
     module.add(f)
     return str(module)
 
 
-def peak_flops(vector_bytes: int) -> int:
-    """Operations on float32 that each thread of that program does."""
-    return 2 * TURNS * CHAINS * (vector_bytes // 4)
+def peak_flops(vector_bytes: int, scalar: str) -> int:
+    """Operations that each thread of that program does."""
+    return 2 * TURNS * CHAINS * (vector_bytes * 8 // BITS[scalar])

@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 
 from chainrule.compiler import Compiled, engine, measuring
-from chainrule.inspection.limits import bytes_per_second, flops_per_second
+from chainrule.inspection.limits import least_seconds
 from chainrule.inspection.marks import State, marked, measured, table
 from chainrule.ir.count import bytes_moved, flops
 from chainrule.ir.describe import block_text, kernels, temporaries
@@ -244,10 +244,6 @@ def explain(
 
 def _cost(kernel: Kernel, runs: int, seconds: float) -> Cost:
     """A kernel for one thread is compared with what one thread can do."""
-    bits = max([32, *[e.dtype.bits for e in kernel.expressions() if e.dtype.is_float]])
-    work, moved = flops(kernel), bytes_moved(kernel)
-    arithmetic = runs * work / flops_per_second(bits, kernel.serial)
-    memory = runs * moved / bytes_per_second(moved, kernel.serial)
-    bound = "flops" if arithmetic > memory else "memory"
-    limit = max(arithmetic, memory)
-    return Cost(origin_text(kernel.origin), runs, runs * work, runs * moved, seconds, limit, bound)
+    least, bound = least_seconds(kernel)
+    work, moved = runs * flops(kernel), runs * bytes_moved(kernel)
+    return Cost(origin_text(kernel.origin), runs, work, moved, seconds, runs * least, bound)

@@ -1,70 +1,203 @@
-"""What this machine can do at most: measured once a process. `explain` compares kernels with it."""
+"""What this machine can do at most, measured by programs of our own and kept on disk. `explain`
+compares kernels with it, `chainrule bench machine` prints it.
+"""
 
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable
+import platform
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 
-from chainrule.compiler import arithmetic, engine, measuring
-from chainrule.dtypes import float32
+from chainrule.compiler import arithmetic, engine, measuring, remembered
+from chainrule.dtypes import DType, float32, float64, int64
 from chainrule.inspection.marks import State, marked, measured, table
 from chainrule.ir import index as ix
+from chainrule.ir.count import bytes_moved, flops
 from chainrule.ir.index import Axis
-from chainrule.ir.plan import Block, Buffer, Expr, Kernel, Load, Place, Program, Store
+from chainrule.ir.plan import (
+    Block,
+    Buffer,
+    Expr,
+    Kernel,
+    Load,
+    Loop,
+    Place,
+    Program,
+    Reduce,
+    Store,
+    bodies,
+)
 
 RUNS = 20
 PATIENCE = 0.05  # Seconds at least for a measurement: other processes leave a gap now and then.
-SIZES = (1 << 14, 1 << 18, 1 << 22, 1 << 26)  # Bytes: about what each level of memory holds.
-MOVED = 1 << 24  # Bytes that a run moves at least, so that starting it does not count.
+STREAMS = 8  # Parts of an array that are walked through side by side.
+MOVED = 1 << 23  # Bytes that a run moves at least, so that starting it does not count.
+DTYPES = (float32, float64)
+MOVES = ("read", "write", "copy")
 
 
-def flops_per_second(bits: int, serial: bool) -> float:
-    """The most multiplications and additions on floats of so many bits."""
-    return _flops_per_second(serial, 1 if serial else engine.threads) * 32 / bits
+class Rate(NamedTuple):
+    """So many operations or bytes a second: of the best run, of a usual one, and the quartiles."""
+
+    best: float
+    median: float
+    low: float
+    high: float
 
 
-def bytes_per_second(size: int, serial: bool) -> float:
-    """The fastest that memory of about this size is read and written again and again."""
-    level = max([level for level in SIZES if level <= size], default=SIZES[0])
-    return _bytes_per_second(level, serial, 1 if serial else engine.threads)
+class Level(NamedTuple):
+    """A cache, which each core has for itself or all share, or the memory behind them."""
+
+    name: str
+    size: int
+    shared: bool
+
+    def of(self, threads: int) -> int:
+        """Bytes that so many threads find there together."""
+        return self.size if self.shared else self.size * threads
+
+
+# ---- What bounds a kernel ----
+
+
+def least_seconds(kernel: Kernel) -> tuple[float, str]:
+    """The least time for one run on this machine, and whether "flops" or "memory" make it so."""
+    floats = [expr.dtype for expr in kernel.expressions() if expr.dtype.is_float]
+    widest = max([float32, *floats], key=lambda dtype: dtype.bits)
+    threads = 1 if kernel.serial else engine.threads
+    moved = bytes_moved(kernel)
+    arithmetic = flops(kernel) / peak(widest, threads).best
+    memory = moved / _bytes_per_second(moved, threads)
+    return max(arithmetic, memory), "flops" if arithmetic > memory else "memory"
+
+
+def runs(block: Block, times: int = 1) -> Iterator[tuple[Kernel, int]]:
+    """Kernels and how often each runs in a call; a branch and a turn of a `while` count once."""
+    for item in block.items:
+        if isinstance(item, Kernel):
+            yield item, times
+        for body in bodies(item):
+            yield from runs(body, times * (item.turn.length if isinstance(item, Loop) else 1))
+
+
+def _bytes_per_second(size: int, threads: int) -> float:
+    """The fastest that so many bytes, used again and again, are moved in any way."""
+    fitting = [level for level in levels() if level.of(threads) >= size]
+    level = fitting[0] if fitting else levels()[-1]
+    return max(bandwidth(level, move, threads).best for move in MOVES)
+
+
+# ---- The machine ----
 
 
 @functools.cache
-def _flops_per_second(serial: bool, threads: int) -> float:
-    marks = table(threads, 1)
-    run, flops = arithmetic(marks, serial)
-    return threads * flops / _fastest(lambda: run([], []), marks)
+def processor() -> str:
+    """The name of the processor, as the system tells it."""
+    try:
+        lines = Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines()
+    except OSError:
+        lines = []
+    names = [line.split(":", 1)[1].strip() for line in lines if line.startswith("model name")]
+    return names[0] if names else platform.processor() or platform.machine()
 
 
 @functools.cache
-def _bytes_per_second(size: int, serial: bool, threads: int) -> float:
-    marks = table(threads, 1)
-    program, turns = _stream(size, threads)
-    run = measuring(marked(program, marks), 1, [marks])
-    state = State(np.ones(program.slots[0].shape, np.float32))
-    return size * turns / _fastest(lambda: run([state], []), marks)
+def levels() -> tuple[Level, ...]:
+    """Caches of data from the nearest on, and memory, of which so much that no cache helps."""
+    caches = list(_caches(Path("/sys/devices/system/cpu/cpu0/cache")))
+    caches = caches or [Level("L1", 1 << 15, False), Level("L2", 1 << 19, False)]
+    return *caches, Level("memory", max(4 * caches[-1].size, 1 << 27), True)
 
 
-def _fastest(run: Callable, marks: np.ndarray) -> float:
-    """The seconds of the first kernel in the quickest run, for the slowest of its threads.
+def _caches(folder: Path) -> Iterator[Level]:
+    for path in sorted(folder.glob("index*")):
+        kind, number, size, cores = [
+            (path / name).read_text(encoding="utf-8").strip()
+            for name in ("type", "level", "size", "shared_cpu_list")
+        ]
+        if kind != "Instruction":
+            yield Level(f"L{number}", int(size.rstrip("K")) << 10, not cores.isdecimal())
+
+
+# ---- Measuring ----
+
+
+@functools.cache
+def peak(dtype: DType, threads: int, anew: bool = False) -> Rate:
+    """Multiplications and additions a second in registers, on so many threads."""
+
+    def measure() -> Rate:
+        marks = table(threads, 1)
+        run, work = arithmetic(marks, dtype, threads == 1)
+        return _rate(threads * work, lambda: run([], []), marks)
+
+    return _remembered(f"{dtype.name} {threads}", measure, anew)
+
+
+@functools.cache
+def bandwidth(level: Level, move: str, threads: int, anew: bool = False) -> Rate:
+    """Bytes a second that so many threads "read", "write", or "copy" (read and write) there."""
+
+    def measure() -> Rate:
+        marks = table(threads, 1)
+        program, moved = _stream(level.of(threads) // 2, move, threads)
+        states = [State(np.ones(slot.shape, np.float32)) for slot in program.slots]
+        run = measuring(marked(program, marks), len(states), [marks])
+        return _rate(moved, lambda: run(states, []), marks)
+
+    return _remembered(f"{move} {level} {threads}", measure, anew)
+
+
+def _remembered(name: str, measure: Callable[[], Rate], anew: bool) -> Rate:
+    facts = remembered(f"{name} {processor()}", lambda: measure()._asdict(), anew)
+    return Rate(**facts)
+
+
+def _rate(work: int, run: Callable, marks: np.ndarray) -> Rate:
+    """From the times of the first kernel for the slowest of its threads.
 
     Their own clocks count, so that threads which have to share a core do not look slow.
     """
     times, _ = measured(run, marks, RUNS, PATIENCE)
-    return float(times[:, :, 1].max(1).min())
+    rates = work / times[:, :, 1].max(1)
+    return Rate(*map(float, (rates.max(), *np.quantile(rates, (0.5, 0.25, 0.75)))))
 
 
-def _stream(size: int, threads: int) -> tuple[Program, int]:
-    """A program that moves `size` bytes again and again, in place, and how often it does so."""
+def _stream(size: int, move: str, threads: int) -> tuple[Program, int]:
+    """A program that goes through `size` bytes again and again, and how many it moves in all."""
+    arrays = 2 if move == "copy" else 1
     turns = max(MOVED // size, 2)
     # Each thread keeps to a part of its own.
-    length = size // 2 // threads // float32.itemsize
-    axes = part, _, element = Axis(0, threads), Axis(1, turns), Axis(2, length)
-    x = Place(Buffer("x", (threads * length,), float32, "state", 0), (threads * length,))
-    index = ix.of_axis(part) * length + ix.of_axis(element)
-    value = Expr("load", (), float32, Load(x, index))
-    value = Expr("multiply", (value, Expr("constant", (), float32, 0.9999)), float32)
-    kernel = Kernel(axes[threads == 1 :], statements=[Store(x, index, value)])
-    return Program(Block([kernel], serial=threads == 1), [x.buffer]), turns
+    length = size // arrays // threads // float32.itemsize // STREAMS
+    axes = part, turn, element = Axis(0, threads), Axis(1, turns), Axis(2, length)
+    shape = (threads * STREAMS * length,)
+    x, y = (Place(Buffer(name, shape, float32, "state", n), shape) for n, name in enumerate("xy"))
+    start = ix.of_axis(part) * (STREAMS * length) + ix.of_axis(element)
+    places = [start + number * length for number in range(STREAMS)]
+    values = [Expr("load", (), float32, Load(x, place)) for place in places]
+    inner: frozenset[Axis] = frozenset()
+    if move == "read":
+        # One sum alone would wait for its last addition.
+        total = Reduce(0, "sum", _added(values), float32)
+        row = ix.of_axis(part) * turns + ix.of_axis(turn)
+        statements = [total, Store(y, row, Expr("reduced", (), float32, 0))]
+        inner = frozenset([element])
+    else:
+        if move == "write":
+            count = Expr("index", (), int64, ix.of_axis(turn))
+            values = [Expr("cast", (count,), float32)] * STREAMS
+        statements = [Store(y, place, value) for place, value in zip(places, values, strict=True)]
+    kernel = Kernel(axes[threads == 1 :], inner, statements)
+    program = Program(Block([kernel], serial=threads == 1), [x.buffer, y.buffer])
+    return program, turns * arrays * x.buffer.nbytes
+
+
+def _added(values: list[Expr]) -> Expr:
+    while len(values) > 1:
+        pairs = zip(values[::2], values[1::2], strict=True)
+        values = [Expr("add", pair, float32) for pair in pairs]
+    return values[0]
