@@ -20,7 +20,7 @@ LAYERS = (
     ("control", "transforms", "compiler"),
     ("inspection",),
     ("jit",),
-    ("activations", "distributions", "nn", "optim", "tape"),
+    ("activations", "distributions", "landscape", "nn", "optim", "risk", "tape"),
     ("chainrule",),
     ("checks",),
     ("data",),

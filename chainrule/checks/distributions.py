@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import TypeAlias
 
 import numpy as np
 
@@ -11,7 +12,7 @@ from chainrule import distributions as d
 from chainrule.checks import draw
 from chainrule.checks.row import Check
 
-Random = np.random.Generator
+Random: TypeAlias = np.random.Generator
 Measured = Callable[..., list[cr.Tensor]]
 
 

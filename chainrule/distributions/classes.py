@@ -159,7 +159,7 @@ class RelaxedCategorical(_Classes):
     """
 
     def __init__(
-        self, temperature: float, probs: Operand | None = None, *, logits: Operand | None = None
+        self, temperature: Operand, probs: Operand | None = None, *, logits: Operand | None = None
     ) -> None:
         self._set("RelaxedCategorical", probs, logits)
         self.temperature = cast(floating(temperature, "RelaxedCategorical"), self.dtype)

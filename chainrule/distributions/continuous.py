@@ -10,7 +10,6 @@ import numpy as np
 
 from chainrule.distributions.base import Distribution, average, parameters, positive
 from chainrule.distributions.sampling import draw_log_gamma, keys
-from chainrule.errors import ArgumentError
 from chainrule.frontend import random
 from chainrule.frontend.functions.creation import full_like
 from chainrule.frontend.functions.elementary import atan, erf, erfinv, exp, expm1, log, log1p, tan

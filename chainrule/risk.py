@@ -1,0 +1,85 @@
+"""What a model loses: on data, with a penalty, and on all that could be drawn. Receives losses and
+models; hands on numbers.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, NamedTuple
+
+from chainrule.errors import ArgumentError
+from chainrule.frontend import random
+from chainrule.frontend.functions.elementwise import sqrt
+from chainrule.frontend.functions.manipulation import stack
+from chainrule.frontend.functions.reductions import mean, var
+from chainrule.frontend.tensor import Tensor
+
+Loss = Callable[[Any, Any], Tensor]
+Model = Callable[[Any], Any]
+
+
+def empirical_risk(loss: Loss, model: Model, data: tuple[Any, Any]) -> Tensor:
+    """The mean loss over examples, 1/n sum loss(model(x_i), y_i), for data = (x, y) and a loss that
+    takes the mean: what training minimizes (A-271).
+
+    >>> data = cr.asarray([1.0, 2.0]), cr.asarray([1.0, 4.0])
+    >>> cr.risk.empirical_risk(cr.nn.losses.mse, lambda x: x, data)
+    Tensor(2., dtype=float32)
+    """
+    x, y = data
+    return loss(model(x), y)
+
+
+def structural_risk(
+    loss: Loss, model: Model, data: tuple[Any, Any], penalty: Callable[[Any], Tensor]
+) -> Tensor:
+    """The empirical risk plus `penalty(model)`, which grows with what the model can express: a
+    trade of fit for simplicity (A-271).
+
+    >>> data = cr.asarray([1.0, 2.0]), cr.asarray([1.0, 4.0])
+    >>> cr.risk.structural_risk(cr.nn.losses.mse, lambda x: x, data, lambda model: 0.5)
+    Tensor(2.5, dtype=float32)
+    """
+    return empirical_risk(loss, model, data) + penalty(model)
+
+
+class Estimate(NamedTuple):
+    """A mean over random draws, and the standard error of it."""
+
+    value: Tensor
+    standard_error: Tensor
+
+
+def expected_risk(
+    loss: Loss,
+    model: Model,
+    sampler: Callable[[int, Tensor], tuple[Any, Any]],
+    *,
+    samples: int = 10_000,
+    batches: int = 20,
+    key: Tensor | None = None,
+) -> Estimate:
+    """E[loss(model(x), y)] over the distribution of data, estimated: the risk that counts, and that
+    only a sampler, or data which training has not seen, can show (A-271).
+
+    `sampler(count, key)` draws (x, y). The value is the mean over independent batches of
+    samples / batches draws, its standard error the deviation between them over sqrt(batches).
+
+    >>> def sampler(count, key):
+    ...     x = cr.random.normal((count,), key=key)
+    ...     return x, 2 * x
+    >>> value, error = cr.risk.expected_risk(cr.nn.losses.mse, lambda x: x, sampler)
+    >>> abs(float(value) - 1) < 4 * float(error)
+    True
+    """
+    if batches < 2 or samples < batches:
+        raise ArgumentError(
+            "expected_risk",
+            f"{samples} samples in {batches} batches",
+            "the standard error compares batches",
+            "take two batches at least, and a sample for each",
+        )
+    size = samples // batches
+    keys = random.split(random.key(0) if key is None else key, batches)
+    risks = stack([empirical_risk(loss, model, sampler(size, keys[i])) for i in range(batches)])
+    return Estimate(mean(risks), sqrt(var(risks, correction=1) / batches))

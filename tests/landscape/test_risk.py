@@ -1,0 +1,88 @@
+"""Empirical, structural and expected risk."""
+
+import doctest
+
+import numpy as np
+import pytest
+from components.harness import precision
+
+import chainrule as cr
+from chainrule import risk
+from chainrule.errors import ArgumentError
+from chainrule.nn import losses
+
+SLOPE, NOISE = 2.0, 0.5
+
+
+def sampler(count, key):
+    """y = 2 x + noise: the expected squared loss of w x is (w - 2)**2 + 0.25."""
+    first, second = cr.random.split(key)
+    x = cr.random.normal((count,), dtype="float64", key=first)
+    return x, SLOPE * x + NOISE * cr.random.normal((count,), dtype="float64", key=second)
+
+
+def test_examples_run():
+    found = doctest.testmod(risk, extraglobs={"cr": cr, "np": np})
+    assert found.attempted and not found.failed
+
+
+@pytest.mark.covers("A-271")
+def test_expected_risk_is_what_the_formula_says():
+    errors = []
+    for seed in range(20):
+        value, error = risk.expected_risk(
+            losses.mse, lambda x: 1.5 * x, sampler, key=cr.random.key(seed)
+        )
+        errors.append((float(value) - 0.5) / float(error))
+    assert max(map(abs, errors)) < 4
+    assert 0.5 < np.std(errors) < 2
+
+
+@pytest.mark.covers("A-271")
+def test_training_lowers_the_empirical_risk_below_the_expected():
+    """With as many weights as examples the empirical risk is 0, the expected one is not; a penalty
+    raises the one and lowers the other.
+    """
+    random = np.random.default_rng(0)
+    x, y = random.normal(size=(10, 10)), random.normal(size=10)
+
+    def weights(strength):
+        return np.linalg.solve(x.T @ x + strength * np.eye(10), x.T @ y)
+
+    def noise(count, key):
+        first, second = cr.random.split(key)
+        points = cr.random.normal((count, 10), dtype="float64", key=first)
+        return points, cr.random.normal((count,), dtype="float64", key=second)
+
+    def risks(w):
+        found = risk.expected_risk(losses.mse, lambda x: x @ w, noise)
+        # The targets are noise of variance 1: any weight makes it worse.
+        assert abs(float(found.value) - (1 + w @ w)) < 4 * float(found.standard_error)
+        return float(risk.empirical_risk(losses.mse, lambda x: x @ w, (x, y))), float(found.value)
+
+    with precision("float64"):
+        (fitted, worse), (penalized, better) = risks(weights(0.0)), risks(weights(10.0))
+    assert fitted < 1e-12 and penalized > 0.01
+    assert worse > better > 1
+
+
+@pytest.mark.covers("A-271")
+def test_structural_risk_has_the_gradient_of_both():
+    model = cr.nn.Linear(3, 1)
+    x, y = np.ones((4, 3), np.float32), np.zeros((4, 1), np.float32)
+
+    def penalty(model):
+        return cr.nn.penalties.l2(model, 0.1)
+
+    total = cr.grad(lambda model: risk.structural_risk(losses.mse, model, (x, y), penalty))(model)
+    parts = [
+        cr.grad(lambda model: risk.empirical_risk(losses.mse, model, (x, y)))(model),
+        cr.grad(penalty)(model),
+    ]
+    expected = sum(np.asarray(part["weight"]) for part in parts)
+    np.testing.assert_allclose(np.asarray(total["weight"]), expected, 1e-6)
+
+
+def test_refuses():
+    with pytest.raises(ArgumentError, match="1 samples in 20 batches"):
+        risk.expected_risk(losses.mse, lambda x: x, sampler, samples=1)
