@@ -1,7 +1,7 @@
 """Modules: layers, losses and starting values, for transforms and optimizers to work on."""
 
 from chainrule.frontend.stateful import Buffer
-from chainrule.nn import adversarial, init, losses, penalties
+from chainrule.nn import adversarial, init, losses, penalties, positions
 from chainrule.nn.activations import (
     CELU,
     ELU,
@@ -32,6 +32,8 @@ from chainrule.nn.activations import (
     Tanh,
     TanhShrink,
 )
+from chainrule.nn.attention import patterns
+from chainrule.nn.attention.multi_head import KeyValueCache, MultiHeadAttention
 from chainrule.nn.batch_normalization import BatchNorm, BatchRenorm, InstanceNorm
 from chainrule.nn.channel_attention import CBAM, SqueezeExcitation
 from chainrule.nn.containers import Add, Concat, Flatten, Identity, Sequential
@@ -54,6 +56,7 @@ from chainrule.nn.dropout import (
     depth_rates,
 )
 from chainrule.nn.embedding import Embedding
+from chainrule.nn.feed_forward import FeedForward
 from chainrule.nn.linear import Linear
 from chainrule.nn.module import Module, Parameter
 from chainrule.nn.monte_carlo import mc_dropout
@@ -66,6 +69,7 @@ from chainrule.nn.pooling import (
     GlobalMaxPool,
     MaxPool,
 )
+from chainrule.nn.positions import LearnedPositions, SinusoidalPositions
 from chainrule.nn.recurrent import GRU, LSTM, RNN
 from chainrule.nn.recurrent_cells import GRUCell, LSTMCell, RNNCell
 from chainrule.nn.resampling import ChannelShuffle, PixelShuffle, PixelUnshuffle, Upsample
@@ -76,3 +80,10 @@ from chainrule.nn.sequence_attention import (
     MultiplicativeAttention,
 )
 from chainrule.nn.sequence_models import RecurrentLanguageModel, Seq2Seq
+from chainrule.nn.transformer import (
+    Transformer,
+    TransformerDecoder,
+    TransformerDecoderLayer,
+    TransformerEncoder,
+    TransformerEncoderLayer,
+)

@@ -18,6 +18,7 @@ from chainrule.frontend.functions.reductions import mean, sum
 from chainrule.frontend.lift import cast, floating, lift, reshape_to, shape_of
 from chainrule.frontend.tensor import Tensor
 from chainrule.nn.calls import here
+from chainrule.nn.dropout import Dropout
 from chainrule.nn.module import Module, Parameter
 
 
@@ -198,16 +199,18 @@ class AddNorm(Module):
     norm.
 
     After the sum as in the first Transformer (Vaswani et al. 2017), before the layer as in those
-    that train without warm-up (Xiong et al. 2020). Further arguments go to the layer. (A-106)
+    that train without warm-up (Xiong et al. 2020). `dropout` thins what the layer adds. Further
+    arguments go to the layer. (A-106, A-170)
 
     >>> cr.nn.AddNorm(cr.relu, cr.nn.LayerNorm(2))(cr.asarray([[-1.0, 1.0]]))
     Tensor([[-0.9999978,  0.9999978]], dtype=float32)
     """
 
-    def __init__(self, layer: Callable, norm: Callable, pre: bool = False) -> None:
-        self.layer, self.norm, self.pre = layer, norm, pre
+    def __init__(
+        self, layer: Callable, norm: Callable, pre: bool = False, dropout: float = 0.0
+    ) -> None:
+        self.layer, self.norm, self.pre, self.dropout = layer, norm, pre, Dropout(dropout)
 
-    def __call__(self, x: Tensor, *others: Any) -> Tensor:
-        if self.pre:
-            return x + self.layer(self.norm(x), *others)
-        return self.norm(x + self.layer(x, *others))
+    def __call__(self, x: Tensor, *others: Any, **options: Any) -> Tensor:
+        added = self.dropout(self.layer(self.norm(x) if self.pre else x, *others, **options))
+        return x + added if self.pre else self.norm(x + added)
