@@ -179,7 +179,7 @@ def value_and_grad(
 
 
 def grad(f: Callable, argnums: int | Sequence[int] = 0, has_aux: bool = False) -> Callable:
-    """The gradient of `f`, whose result is one float; with `has_aux`, (gradient, extras).
+    """The gradient of `f`, whose result is one float (A-266); with `has_aux`, (gradient, extras).
 
     `f` is any program of tensors, not only a network (B-013). What was broadcast gets the sum over
     its copies: a bias the sum over the batch (B-020).

@@ -77,7 +77,7 @@ def _by_rows(outputs: list[Node], marks: list[Node]) -> list[list[Node]]:
 
 def jacobian(f: Callable, argnums: int | Sequence[int] = 0) -> Callable:
     """All derivatives of the results of `f` by the elements of argument `argnums`: shape (*result,
-    *argument), for derivatives by numbers, vectors and matrices alike (B-006).
+    *argument), for derivatives by numbers, vectors and matrices alike (B-006, A-266).
 
     It takes forward mode where the arguments have no more elements than the results, else reverse
     mode (B-004).
@@ -130,7 +130,7 @@ def hessian(f: Callable, argnums: int | Sequence[int] = 0) -> Callable:
 
 def hvp(f: Callable, x: Any, v: Any) -> Any:
     """The Hessian of `f` at `x` times `v`, at the cost of a few gradients: forward over reverse
-    mode (B-005).
+    mode (B-005, A-266).
 
     >>> cr.hvp(lambda x: cr.sum(x * x * x), cr.asarray([1.0, 2.0]), cr.asarray([1.0, 1.0]))
     Tensor([ 6., 12.], dtype=float32)
