@@ -119,7 +119,7 @@ def jacobian(f: Callable, argnums: int | Sequence[int] = 0) -> Callable:
 
 def hessian(f: Callable, argnums: int | Sequence[int] = 0) -> Callable:
     """All second derivatives of `f`, whose result is one float: shape (*argument, *argument)
-    (A-073, B-005).
+    (A-073, A-266, B-005).
 
     >>> cr.hessian(lambda x: cr.sum(x * x * x))(cr.asarray([1.0, 2.0]))
     Tensor([[ 6.,  0.],
