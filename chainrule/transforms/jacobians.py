@@ -130,7 +130,7 @@ def hessian(f: Callable, argnums: int | Sequence[int] = 0) -> Callable:
 
 def hvp(f: Callable, x: Any, v: Any) -> Any:
     """The Hessian of `f` at `x` times `v`, at the cost of a few gradients: forward over reverse
-    mode (B-005, A-266).
+    mode (B-005).
 
     >>> cr.hvp(lambda x: cr.sum(x * x * x), cr.asarray([1.0, 2.0]), cr.asarray([1.0, 1.0]))
     Tensor([ 6., 12.], dtype=float32)

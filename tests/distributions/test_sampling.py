@@ -48,6 +48,7 @@ def wide(distribution, dtype=cr.float64):
     return tree.map(lambda x: x.astype(dtype), distribution)
 
 
+@pytest.mark.covers("A-267")
 @pytest.mark.parametrize("dtype", [cr.float32, cr.float64])
 @pytest.mark.parametrize("name", CONTINUOUS)
 def test_continuous_draws(name, dtype):
@@ -59,6 +60,7 @@ def test_continuous_draws(name, dtype):
     assert stats.kstest(np.asarray(held), theirs.cdf).pvalue > RISK
 
 
+@pytest.mark.covers("A-267")
 @pytest.mark.parametrize("dtype", [cr.float32, cr.float64])
 @pytest.mark.parametrize("name", DISCRETE)
 def test_discrete_draws(name, dtype):
@@ -91,6 +93,7 @@ VECTORS = {
 }
 
 
+@pytest.mark.covers("A-267")
 @pytest.mark.parametrize("name", VECTORS)
 def test_moments(name):
     ours = wide(VECTORS[name])
