@@ -1,0 +1,90 @@
+"""A workload in chainrule: receives it with a setting; hands on a session, which runs steps."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+import chainrule as cr
+from chainrule import nn, optim
+from chainrule.bench import models
+from chainrule.bench.workloads import Workload
+from chainrule.compiler import engine
+from chainrule.inspection.limits import least_seconds, peak, runs
+from chainrule.ir.count import bytes_moved, flops
+
+CALLS = 200
+
+
+class Session:
+    """One network and its optimizer. `weights`, where given, are where its parameters start."""
+
+    version = cr.__version__
+
+    def __init__(
+        self, workload: Workload, setting: dict, weights: Sequence[np.ndarray] | None
+    ) -> None:
+        cr.random.seed(0)
+        if "threads" in setting:
+            cr.set_threads(setting["threads"])
+        self.model = getattr(models, workload.network)(**workload.sizes)
+        x, y = workload.data()
+        if workload.trains:
+            optimizer = optim.Adam(self.model)
+            self.step, self.arguments = cr.jit(_step), (self.model, optimizer, x, y)
+        else:
+            self.step, self.arguments = cr.jit(_infer), (self.model, x)
+
+    def weights(self) -> list[np.ndarray]:
+        """All parameters in order."""
+        return [np.array(parameter) for parameter in self.model.parameters().values()]
+
+    def run(self) -> np.ndarray:
+        """One step; its loss, or what the network says."""
+        return np.asarray(self.step(*self.arguments))
+
+    def facts(self) -> dict[str, Any]:
+        """What the program does in a call, what it needs, and what a call costs beside it."""
+        (call,) = self.step.compiled.values()
+        block = call.program.program.block
+        kernels = list(runs(block))
+        return {
+            "kernels": len(kernels),
+            "flops": sum(times * flops(kernel) for kernel, times in kernels),
+            "bytes": sum(times * bytes_moved(kernel) for kernel, times in kernels),
+            "least_seconds": sum(times * least_seconds(kernel)[0] for kernel, times in kernels),
+            "peak_flops": peak(cr.float32, engine.threads).best,
+            "planned_bytes": self.step.plan(*self.arguments).peak_bytes,
+            "threads": 1 if block.serial else engine.threads,
+            "overhead": self._overhead(),
+        }
+
+    def _overhead(self) -> float:
+        """Seconds of a call that takes the same arguments and computes nothing."""
+        nothing = cr.jit(lambda *arguments: 0.0)
+        times = []
+        for _ in range(CALLS):
+            start = time.perf_counter()
+            float(nothing(*self.arguments))
+            times.append(time.perf_counter() - start)
+        return float(np.median(times))
+
+
+def _step(model: nn.Module, optimizer: optim.Optimizer, x: cr.Tensor, y: cr.Tensor) -> cr.Tensor:
+    loss, gradients = cr.value_and_grad(_loss)(model, x, y)
+    optimizer.update(gradients)
+    return loss
+
+
+def _loss(model: nn.Module, x: cr.Tensor, y: cr.Tensor) -> cr.Tensor:
+    prediction = model(x)
+    if prediction.shape[-1] == 1:
+        return nn.losses.binary_cross_entropy(prediction[:, 0], y)
+    return nn.losses.cross_entropy(prediction, y)
+
+
+def _infer(model: nn.Module, x: cr.Tensor) -> cr.Tensor:
+    return model(x)

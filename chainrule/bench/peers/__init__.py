@@ -1,0 +1,1 @@
+"""Other frameworks, each loaded only in the process that measures it."""

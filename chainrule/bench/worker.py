@@ -1,0 +1,114 @@
+"""A contender's own process: receives requests as lines of JSON; hands back answers likewise.
+
+Threads, caches and memory of one contender so cannot disturb another; while it waits it is idle.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import json
+import os
+import sys
+import time
+from collections.abc import Callable
+from importlib import import_module
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from chainrule.bench.workloads import WORKLOADS
+
+CHECKED = 3  # Steps whose losses are compared.
+FEWEST = 2  # Calls of a sample at least.
+
+
+def serve(imported: float) -> None:
+    """Answer requests until there are no more; `imported` is how long chainrule took to load."""
+    answers = _private_output()
+    held: dict[str, Any] = {"import": imported}
+    for line in sys.stdin:
+        request = json.loads(line)
+        answer = ANSWERS[request.pop("do")](held, **request)
+        print(json.dumps(answer), file=answers, flush=True)
+
+
+def _private_output() -> Any:
+    """Standard output for answers alone; what libraries print there goes to standard error."""
+    own = os.fdopen(os.dup(1), "w")
+    os.dup2(2, 1)
+    return own
+
+
+def _start(
+    held: dict, workload: str, module: str, setting: dict, weights: str, writes: bool
+) -> dict:
+    """Load the framework, build the network and run its first steps."""
+    start = time.perf_counter()
+    framework = import_module(module)
+    imported = held["import"] if writes else time.perf_counter() - start
+    held["memory"] = _memory("VmRSS")
+    arrays = None if writes else list(np.load(weights).values())
+    start = time.perf_counter()
+    held["session"] = session = framework.Session(WORKLOADS[workload], setting, arrays)
+    built = time.perf_counter() - start
+    if writes:
+        np.savez(weights, *session.weights())
+    first, results = _timed(session.run)
+    found = [results, *[session.run() for _ in range(CHECKED - 1)]]
+    _forget_peak()
+    return {
+        "version": session.version,
+        "import": imported,
+        "first": built + first,
+        "call": first,
+        "results": np.stack(found).ravel()[:1000].astype(float).tolist(),
+    }
+
+
+def _sample(held: dict, seconds: float) -> list[float]:
+    """Times of calls, after one that warms the caches."""
+    run, times = held["session"].run, []
+    run()
+    end = time.perf_counter() + seconds
+    while len(times) < FEWEST or time.perf_counter() < end:
+        times.append(_timed(run)[0])
+    return times
+
+
+def _facts(held: dict) -> dict:
+    """What the steps needed beyond the loaded libraries, and what the contender tells of itself."""
+    memory = _memory("VmHWM") - held["memory"]
+    session = held["session"]
+    return {"memory": memory, **(session.facts() if hasattr(session, "facts") else {})}
+
+
+ANSWERS: dict[str, Callable] = {"start": _start, "sample": _sample, "facts": _facts}
+
+
+def _timed(run: Callable[[], np.ndarray]) -> tuple[float, np.ndarray]:
+    start = time.perf_counter()
+    result = run()
+    return time.perf_counter() - start, np.array(result)
+
+
+# ---- Memory, where the system tells it ----
+
+
+def _memory(name: str) -> int:
+    """Bytes of physical memory: "VmRSS" now, "VmHWM" at most so far; 0 if unknown."""
+    try:
+        lines = Path("/proc/self/status").read_text(encoding="ascii").splitlines()
+    except OSError:
+        return 0
+    found = [line.split() for line in lines if line.startswith(f"{name}:")]
+    return int(found[0][1]) << 10 if found else 0
+
+
+def _forget_peak() -> None:
+    """Give back what compiling needed, so that the peak from now on is that of the steps."""
+    try:
+        ctypes.CDLL(None).malloc_trim(0)
+        Path("/proc/self/clear_refs").write_text("5", encoding="ascii")
+    except (AttributeError, OSError):
+        pass
