@@ -259,6 +259,7 @@ from chainrule.transforms import (
 # They build on all names above.
 from chainrule import activations, distributions, landscape, nn, optim, risk, tape  # isort: skip
 from chainrule.nn.attention import attention, attention_weights, linear_attention  # isort: skip
+from chainrule import augment  # isort: skip  (it builds on modules and distributions)
 
 __version__ = "0.1.0"
 __array_api_version__ = "2025.12"

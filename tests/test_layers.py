@@ -21,6 +21,7 @@ LAYERS = (
     ("inspection",),
     ("jit",),
     ("activations", "distributions", "landscape", "nn", "optim", "risk", "tape"),
+    ("augment",),
     ("chainrule",),
     ("checks",),
     ("data",),
