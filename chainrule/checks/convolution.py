@@ -54,7 +54,7 @@ class _Geometry(NamedTuple):
 
 def _geometry(random: np.random.Generator, rank: int) -> _Geometry:
     kernel, strides, dilations = (_numbers(random, rank, 1, most) for most in (3, 3, 2))
-    pads = tuple(_numbers(random, 2, 0, 2) for _ in range(rank))
+    pads = tuple(zip(*[_numbers(random, rank, 0, 2) for _ in range(2)], strict=True))
     groups, inputs, outputs = _numbers(random, 3, 1, 3)
     return _Geometry(
         rank, kernel, strides, pads, dilations, groups, inputs * groups, outputs * groups

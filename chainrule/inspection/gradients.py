@@ -146,7 +146,11 @@ def saved_for_backward(
     >>> [value.operation for value in saved.values], saved.nbytes
     (['tanh', 'tanh'], 64)
     """
-    value, gradient = _graph(f, arguments, argnums)
+    return kept(*_graph(f, arguments, argnums))
+
+
+def kept(value: Node, gradient: list[Node]) -> SavedForBackward:
+    """What the nodes of a gradient read of those of the value, in the simplified graph."""
     value, *gradient = compiler.simplify([value, *gradient])
     forward = set(topological([value]))
     backward = {node for node in topological(gradient) if not _is_of(forward, node)}

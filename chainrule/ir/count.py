@@ -1,17 +1,64 @@
-"""What a kernel costs: operations on floats, and bytes of memory. `explain` reads it."""
+"""What a node of a graph or a kernel costs: operations on floats, and bytes of memory. Summaries of
+networks and `explain` read it.
+"""
 
 from __future__ import annotations
 
 import math
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 
 from chainrule.ir.index import Axis, Index
+from chainrule.ir.node import Node, topological
 from chainrule.ir.plan import Expr, Kernel, Place, Reduce, walk
 from chainrule.ir.stages import Stages, indices
 
 # Moving, choosing and converting numbers is no arithmetic.
 _FREE = {"load", "constant", "index", "within", "hero", "reduced", "where", "cast", "bitcast"}
+
+
+# ---- Graphs ----
+
+
+def work(outputs: Iterable[Node], runs: int = 1) -> Iterator[tuple[Node, int]]:
+    """(node, operations on floats) of a graph as it was written, the bodies of its loops included.
+
+    They count as in a kernel. Of branches the dearer one counts, of a `while` one turn.
+    """
+    for node in topological(outputs):
+        yield node, runs * _operations(node)
+        bodies = {name: graph for name, graph in node.attributes.items() if name in _BODIES}
+        if node.op.name == "cond":
+            bodies = {"": max(bodies.values(), key=lambda body: total(body.outputs))}
+        for body in bodies.values():
+            yield from work(body.outputs, runs * node.attributes.get("length", 1))
+
+
+_BODIES = ("body", "condition", "then", "otherwise")
+
+
+def total(outputs: Iterable[Node]) -> int:
+    """The operations on floats of a graph."""
+    return sum(count for _, count in work(outputs))
+
+
+def _operations(node: Node) -> int:
+    kinds = [node.dtype, *[child.dtype for child in node.inputs]]
+    if node.op.name in _FREE or not any(kind is not None and kind.is_float for kind in kinds):
+        return 0
+    if node.op.name == "contract":
+        spec = node.attributes["spec"]
+        # Where the steps of a window leave a rest there is no product.
+        steps = [dimension.divisor for side in (spec.left, spec.right) for dimension in side]
+        return 2 * math.prod(spec.sizes) // math.prod(steps)
+    if node.op.family == "elementwise":
+        return node.size
+    if node.op.family == "reduction" or node.op.name == "cumulative":
+        return node.inputs[0].size
+    return node.inputs[2].size if node.op.name == "scatter_add" else 0
+
+
+# ---- Kernels ----
 
 
 def flops(kernel: Kernel) -> int:

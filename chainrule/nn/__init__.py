@@ -70,6 +70,7 @@ from chainrule.nn.pooling import (
     MaxPool,
 )
 from chainrule.nn.positions import LearnedPositions, SinusoidalPositions
+from chainrule.nn.receptive_field import empirical_receptive_field, receptive_field
 from chainrule.nn.recurrent import GRU, LSTM, RNN
 from chainrule.nn.recurrent_cells import GRUCell, LSTMCell, RNNCell
 from chainrule.nn.resampling import ChannelShuffle, PixelShuffle, PixelUnshuffle, Upsample

@@ -154,16 +154,21 @@ class Module(Stateful):
         return self.load_state_dict(weights.load(path), strict)
 
     def summary(self, *inputs: Any) -> summary.Summary:
-        """A table of layers, output shapes and numbers of parameters, to print.
+        """What each layer makes, holds and costs, as a table to print or to read (A-150).
 
-        `inputs` are shapes, or arrays where dtypes matter; nothing is computed. Without them there
-        are no shapes.
+        `inputs` are shapes, batch included, or arrays where dtypes matter; nothing is computed.
+        Everything is read from the traced graph, so that any model will do: operations on floats
+        of a call in use (a multiply-add is two, a function such as exp one); bytes that a layer
+        keeps for the backward pass, and below what a compiled call holds at once; and of inputs
+        (N, *places, channels) the receptive field, see `nn.receptive_field`. Without inputs there
+        are the parameters alone.
 
         >>> cr.nn.Sequential(cr.nn.Linear(784, 10), cr.nn.Softmax()).summary((64, 784))
-        layer     type        output    parameters
-        layers.0  Linear      [64, 10]       7,850
-        layers.1  Softmax     [64, 10]           0
-        total     Sequential  [64, 10]       7,850
+        layer     type        output    parameters       flop  kept bytes
+        layers.0  Linear      [64, 10]       7,850  1,004,160
+        layers.1  Softmax     [64, 10]           0      3,328       5,376
+        total     Sequential  [64, 10]       7,850  1,007,488       5,376
+        activations: 7,680 bytes at once in use, 5,376 kept for a backward pass
         """
         return summary.summarize(self, inputs)
 

@@ -5,98 +5,93 @@ from __future__ import annotations
 from textwrap import indent
 from typing import Any, NamedTuple
 
-import numpy as np
-
-from chainrule import tree
-from chainrule.dtypes import default_float
-from chainrule.frontend import trace
-from chainrule.frontend.lift import lift, shape_of
 from chainrule.frontend.stateful import Stateful
-from chainrule.frontend.tensor import Box, Tensor
-from chainrule.ir.node import Spec, variable
-from chainrule.nn.calls import observed
+from chainrule.frontend.tensor import Box
+from chainrule.nn.costs import measured
 
 
 class Row(NamedTuple):
-    """One module: path, class, shape of the result, and parameters that it holds itself."""
+    """One module: path, class and shape of its result; then what it holds and does itself: numbers
+    of parameters and operations on floats, bytes kept for the backward pass; and how many places of
+    the input a place of its result sees.
+    """
 
     path: str
     kind: str
     output: str
     parameters: int
+    flops: int = 0
+    saved: int = 0
+    field: tuple[int, ...] = ()
 
 
 class Summary(NamedTuple):
-    """The layers of a network; as a string, a table."""
+    """The layers of a network, their sum, how many parameters are frozen, and the bytes of
+    activations that a compiled call holds at once; as a string, a table.
+    """
 
     rows: list[Row]
     total: Row
     frozen: int
+    peak: int
 
     def __str__(self) -> str:
-        lines = [("layer", "type", "output", "parameters")]
-        lines += [(*row[:3], f"{row.parameters:,}") for row in [*self.rows, self.total]]
+        lines = [_HEAD] + [_words(row) for row in [*self.rows, self.total]]
         if self.frozen:
-            lines.append(("frozen", "", "", f"{self.frozen:,}"))
-        widths = [max(map(len, column)) for column in zip(*lines, strict=True)]
-        path, kind, output, count = widths
-        return "\n".join(
-            f"{a:<{path}}  {b:<{kind}}  {c:<{output}}  {d:>{count}}" for a, b, c, d in lines
-        )
+            lines.append(("frozen", "", "", f"{self.frozen:,}", "", "", ""))
+        shown = [column for column in zip(*lines, strict=True) if any(column[1:])]
+        columns = [_column(column) for column in shown]
+        text = "\n".join("  ".join(cells).rstrip() for cells in zip(*columns, strict=True))
+        if not self.peak:
+            return text
+        use = f"activations: {self.peak:,} bytes at once in use"
+        return f"{text}\n{use}, {self.total.saved:,} kept for a backward pass"
 
     def __repr__(self) -> str:
         return str(self)
 
 
+_HEAD = ("layer", "type", "output", "parameters", "flop", "kept bytes", "field")
+
+
+def _words(row: Row) -> tuple[str, ...]:
+    """The cells of a row; the number of parameters is never left out."""
+    others = [f"{count:,}" if count else "" for count in (row.flops, row.saved)]
+    field = " x ".join(map(str, row.field)) if any(row.field) else ""
+    return (*row[:3], f"{row.parameters:,}", *others, field)
+
+
+def _column(cells: tuple[str, ...]) -> list[str]:
+    """Cells of one width, numbers to the right."""
+    width = max(map(len, cells))
+    align = ">" if cells[0] in _HEAD[3:] else "<"
+    return [f"{cell:{align}{width}}" for cell in cells]
+
+
 def summarize(module: Any, inputs: tuple) -> Summary:
     """The table of a module, run on inputs of these shapes without computing anything."""
-    outputs = _outputs(module, inputs) if inputs else {}
     parts, parameters = module.named_modules(), module.parameters()
-    counts = dict.fromkeys(parts, 0)
-    for path, parameter in parameters.items():
-        owner = max(
-            (place for place in parts if not place or path.startswith(place + ".")), key=len
-        )
-        counts[owner] += parameter.size
-    kinds = {path: type(part).__name__ for path, part in parts.items()}
-    rows = [
-        Row(path, kinds[path], outputs.get(path, ""), counts[path])
-        for path in parts
-        if path and (counts[path] or not _holds_modules(parts, path))
-    ]
-    if counts[""] and rows:
-        rows.append(Row("(itself)", kinds[""], "", counts[""]))
-    sizes = [(parameter.size, parameter.trainable) for parameter in parameters.values()]
-    total = Row("total", kinds[""], outputs.get("", ""), sum(size for size, _ in sizes))
-    return Summary(rows, total, sum(size for size, trainable in sizes if not trainable))
+    costs = measured(module, inputs)
+    counted = (costs.parameters, costs.flops, costs.saved)
+    amounts = {path: tuple(counts[path] for counts in counted) for path in parts}
+
+    def row(path: str, name: str, amounts: tuple[int, ...]) -> Row:
+        kind, output = type(parts[path]).__name__, costs.outputs.get(path, "")
+        parameters, flops, saved = amounts
+        return Row(name, kind, output, parameters, flops, saved, costs.fields.get(path, ()))
+
+    shown = [path for path in parts if path and (any(amounts[path]) or not _holds(parts, path))]
+    if shown and any(amounts[""]):
+        shown.append("")
+    rows = [row(path, path or "(itself)", amounts[path]) for path in shown]
+    total = row("", "total", tuple(counts.total() for counts in counted))
+    frozen = sum(parameter.size for parameter in parameters.values() if not parameter.trainable)
+    return Summary(rows, total, frozen, costs.peak)
 
 
-def _holds_modules(parts: dict[str, Any], path: str) -> bool:
+def _holds(parts: dict[str, Any], path: str) -> bool:
+    """Whether there are modules within a part."""
     return any(other.startswith(path + ".") for other in parts)
-
-
-def _outputs(module: Any, inputs: tuple) -> dict[str, str]:
-    """The shape of each module's first result by path, from a recording that is thrown away."""
-    places, found = module.walk().places, {}
-
-    def observe(part: Any, result: Any) -> Any:
-        if id(part) in places:
-            shapes = [
-                str(list(leaf.shape)) for leaf in tree.leaves(result) if isinstance(leaf, Tensor)
-            ]
-            found.setdefault(places[id(part)], ", ".join(shapes))
-        return result
-
-    # In a body, boxes get their old content back.
-    with observed(observe), trace.level("body"):
-        module(*[Tensor(None, variable(_spec(given))) for given in inputs])
-    return found
-
-
-def _spec(given: Any) -> Spec:
-    if isinstance(given, (Tensor, np.ndarray)):
-        return lift(given).spec
-    return Spec(shape_of(given), default_float())
 
 
 def describe(module: Any) -> str:

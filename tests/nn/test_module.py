@@ -363,14 +363,16 @@ def test_summary_text():
     model = Net()
     model.freeze("hidden")
     text = """\
-layer     type     output     parameters
-hidden    Linear   [64, 256]     200,960
-drop      Dropout  [64, 256]           0
-blocks.0  Linear   [64, 256]      65,792
-blocks.1  Linear   [64, 256]      65,536
-out       Linear   [64, 10]        2,570
-total     Net      [64, 10]      334,858
-frozen                           200,960"""
+layer     type     output     parameters        flop  kept bytes
+hidden    Linear   [64, 256]     200,960  25,706,496
+drop      Dropout  [64, 256]           0                  65,536
+blocks.0  Linear   [64, 256]      65,792   8,404,992
+blocks.1  Linear   [64, 256]      65,536   8,388,608
+out       Linear   [64, 10]        2,570     328,320
+(itself)  Net      [64, 10]            0      49,152     131,072
+total     Net      [64, 10]      334,858  42,877,568     196,608
+frozen                           200,960
+activations: 133,632 bytes at once in use, 196,608 kept for a backward pass"""
     assert str(model.summary((64, 784))) == text
 
 
@@ -389,15 +391,16 @@ def test_summary_computes_nothing_and_changes_nothing():
 
     model = Counting()
     text = """\
-layer     type      output          parameters
-inner     Linear    [5, 2]                   6
-(itself)  Counting                           1
-total     Counting  [5, 2], [5, 7]           7"""
+layer     type      output          parameters  flop  kept bytes
+inner     Linear    [5, 2]                   6    50          40
+(itself)  Counting  [5, 2], [5, 7]           1    10
+total     Counting  [5, 2], [5, 7]           7    60          40
+activations: 320 bytes at once in use, 40 kept for a backward pass"""
     assert str(model.summary((5, 2), np.zeros((5, 7), int))) == text
     assert model.calls.item() == 0
 
 
 def test_summary_without_inputs():
     assert str(nn.Linear(2, 3).summary()) == (
-        "layer  type    output  parameters\ntotal  Linear                   9"
+        "layer  type    parameters\ntotal  Linear           9"
     )

@@ -145,8 +145,8 @@ def paddings(
             for size, r, s in zip(places, reach, strides, strict=True)
         ]
         return [(total // 2, total - total // 2) for total in missing]
-    pads = [given] * len(places) if isinstance(given, int) else given
-    pairs = [(pad, pad) if isinstance(pad, int) else pad for pad in pads]
+    pads: list = [given] * len(places) if isinstance(given, int) else list(given)
+    pairs = [(pad, pad) if isinstance(pad, int) else tuple(pad) for pad in pads]
     right = not isinstance(given, str) and len(pairs) == len(places)
     if not right or any(len(pair) != 2 or min(pair) < 0 for pair in pairs):
         raise ArgumentError(
@@ -155,7 +155,7 @@ def paddings(
             f"there are {len(places)} axes of places",
             'pass a number, one or a pair (before, after) for each axis, "same" or "valid"',
         )
-    return [tuple(pair) for pair in pairs]
+    return [(pair[0], pair[1]) for pair in pairs]
 
 
 def window_places(

@@ -47,7 +47,7 @@ def upsample(
         )
     if size is None:
         factors = sizes_of("upsample", "scale_factor", scale_factor, len(places))
-        sizes = [n * factor for n, factor in zip(places, factors, strict=True)]
+        sizes = tuple(n * factor for n, factor in zip(places, factors, strict=True))
     else:
         sizes = sizes_of("upsample", "size", size, len(places))
     for axis, (old, new) in enumerate(zip(places, sizes, strict=True), 1):
