@@ -93,7 +93,7 @@ def _tokens(random: np.random.Generator) -> tuple:
     return nn.Embedding(count, _size(random)), draw.labels(random, draw.shape(random), count)
 
 
-def _attend(embedding: nn.Module, ids: Any) -> Any:
+def _attend(embedding: nn.Embedding, ids: Any) -> Any:
     return embedding(ids), embedding.attend(cr.tanh(embedding(ids)))
 
 

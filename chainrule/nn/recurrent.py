@@ -24,15 +24,7 @@ from chainrule.nn.recurrent_cells import Cell, GRUCell, LSTMCell, RNNCell, check
 
 
 class Recurrent(Module):
-    """Cells over time. `cells[layer * directions + direction]` has that row of the states.
-
-    Called as (x, state=None, lengths=None, mask=None) for x (batch, time, input_size), where the
-    batch may have any axes, or none; returns (outputs, state). The state's parts are (layers *
-    directions, batch, size), as PyTorch's. Where a sequence is over, by its length or a mask
-    (batch, time), x is not read, the state stays and the output is 0; the other direction starts at
-    its own end, so that results are those of PyTorch's packed sequences. Raises ArgumentError
-    and ShapeError.
-    """
+    """Cells over time. `cells[layer * directions + direction]` has that row of the states."""
 
     def __init__(
         self,
@@ -62,6 +54,13 @@ class Recurrent(Module):
         lengths: Operand | None = None,
         mask: Operand | None = None,
     ) -> tuple[Tensor, Any]:
+        """(outputs, state after the last step) of x (batch, time, input_size), from `state` on.
+
+        The batch may have any axes, or none. The parts of a state are (layers * directions, batch,
+        size), zeros where none is given. Where a sequence is over, by `lengths` (batch) or a `mask`
+        (batch, time), x is not read, the state stays and the output is 0; the other direction
+        starts at the sequence's own end: these are the results of PyTorch's packed sequences.
+        """
         x = _sequences(x)
         batch, dtype = x.shape[:-2], result_type(x, self.cells[0].weight_ih)
         state = checked_state(state, self.cells[0].state_sizes, (len(self.cells), *batch), dtype)
@@ -69,17 +68,16 @@ class Recurrent(Module):
         x = moveaxis(x, -2, 0)
         x = x if alive is None else where(alive, x, 0)
         finals: list[Any] = []
-        while len(finals) < len(self.cells):
-            outputs = []
-            for direction in range(self.directions):
-                row = len(finals)
-                start = tree.map(lambda part, row=row: part[row], state)
-                final, y = _unrolled(self.cells[row], x, start, alive, reverse=direction == 1)
-                finals.append(final)
-                outputs.append(y)
-            x = concat(outputs, axis=-1)
-            x = x if len(finals) == len(self.cells) else self.dropout(x)
-        return moveaxis(x, 0, -2), tree.map(lambda *parts: stack(parts), *finals)
+        outputs: list[Tensor] = []
+        for row, cell in enumerate(self.cells):
+            if row and row % self.directions == 0:
+                x, outputs = self.dropout(concat(outputs, axis=-1)), []
+            start = tree.map(lambda part, row=row: part[row], state)
+            final, y = _unrolled(cell, x, start, alive, reverse=row % self.directions == 1)
+            finals.append(final)
+            outputs.append(y)
+        y = concat(outputs, axis=-1)
+        return moveaxis(y, 0, -2), tree.map(lambda *parts: stack(parts), *finals)
 
 
 def _unrolled(
@@ -156,10 +154,10 @@ class RNN(Recurrent):
     """Layers of `RNNCell` over time: (outputs, h), the outputs being h at all times.
 
     Further layers read the outputs of the one before, through dropout in training; with
-    `bidirectional` each has a second cell that runs backwards, and outputs side by side. See
-    `Recurrent` for the call, shapes, lengths and masks. PyTorch's weight_ih_l{k} is
-    cells[k].weight_ih.T; two directions take turns. Its gradient is backpropagation through time.
-    (A-152, B-025)
+    `bidirectional` each has a second cell that runs backwards, and both outputs side by side; see
+    `__call__` for states, lengths and masks. PyTorch's weight_ih_l{k} is cells[k].weight_ih.T,
+    cells[2 * k] and its _reverse cells[2 * k + 1] with two directions. The gradient is
+    backpropagation through time. Raises ArgumentError and ShapeError. (A-152, B-025)
 
     >>> outputs, h = cr.nn.RNN(3, 4, num_layers=2)(cr.ones((5, 7, 3)))
     >>> outputs.shape, h.shape
@@ -186,8 +184,8 @@ class RNN(Recurrent):
 class LSTM(Recurrent):
     """Layers of `LSTMCell` over time: (outputs, (h, c)), the outputs being h at all times.
 
-    The options of `RNN` and those of the cell. PyTorch's bias_ih_l{k} + bias_hh_l{k} is
-    cells[k].bias. See `Recurrent` for the call, shapes, lengths and masks. (A-153)
+    The options of `RNN` and those of the cell; see `__call__` for states, lengths and masks.
+    PyTorch's bias_ih_l{k} + bias_hh_l{k} is cells[k].bias. Raises as `RNN`. (A-153)
 
     >>> outputs, (h, c) = cr.nn.LSTM(3, 4, bidirectional=True)(cr.ones((5, 7, 3)))
     >>> outputs.shape, h.shape, c.shape
@@ -223,8 +221,8 @@ class LSTM(Recurrent):
 class GRU(Recurrent):
     """Layers of `GRUCell` over time: (outputs, h), the outputs being h at all times.
 
-    The options of `RNN` and those of the cell. See `Recurrent` for the call, shapes, lengths and
-    masks, and `GRUCell` for the biases. (A-154)
+    The options of `RNN` and those of the cell; see `__call__` for states, lengths and masks, and
+    `GRUCell` for PyTorch's biases. Raises as `RNN`. (A-154)
 
     >>> outputs, h = cr.nn.GRU(3, 4)(cr.ones((2, 7, 3)), lengths=cr.asarray([7, 4]))
     >>> outputs[1, 4:].shape, cr.all(outputs[1, 4:] == 0)
