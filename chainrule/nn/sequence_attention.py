@@ -10,16 +10,14 @@ from typing import Any
 from chainrule import tree
 from chainrule.dtypes import bool_, default_float
 from chainrule.errors import ArgumentError, ShapeError
-from chainrule.frontend.functions.activation import softmax
-from chainrule.frontend.functions.data_types import finfo
 from chainrule.frontend.functions.elementary import tanh
 from chainrule.frontend.functions.linear_algebra import matmul
-from chainrule.frontend.functions.logic import where
 from chainrule.frontend.functions.manipulation import concat, matrix_transpose
 from chainrule.frontend.functions.reductions import sum
 from chainrule.frontend.lift import Operand, lift
 from chainrule.frontend.tensor import Tensor
 from chainrule.nn import init
+from chainrule.nn.attention.products import softmax_of_seen
 from chainrule.nn.calls import here
 from chainrule.nn.linear import Linear
 from chainrule.nn.module import Module, Parameter
@@ -40,12 +38,12 @@ class SequenceAttention(Module):
     def __call__(
         self, queries: Tensor, keys: Tensor, mask: Operand | None = None
     ) -> tuple[Tensor, Tensor]:
-        scores = self.scores(queries, keys)
-        weights = softmax(scores) if mask is None else _masked(scores, lift(mask), keys)
+        seen = None if mask is None else _seen(lift(mask), keys)
+        weights = softmax_of_seen(self.scores(queries, keys), seen)
         return matmul(weights, keys), weights
 
 
-def _masked(scores: Tensor, mask: Tensor, keys: Tensor) -> Tensor:
+def _seen(mask: Tensor, keys: Tensor) -> Tensor:
     if mask.dtype is not bool_ or mask.shape != keys.shape[:-1]:
         raise ShapeError(
             here(),
@@ -53,10 +51,7 @@ def _masked(scores: Tensor, mask: Tensor, keys: Tensor) -> Tensor:
             f"the keys have batch and time {list(keys.shape[:-1])}",
             "pass bools of that shape, true where there is a key",
         )
-    mask = mask[..., None, :]
-    # Finite, for rows without any key; a half, for the row's maximum is subtracted.
-    scores = where(mask, scores, finfo(scores.dtype).min / 2)
-    return where(mask, softmax(scores), 0)
+    return mask[..., None, :]
 
 
 class AdditiveAttention(SequenceAttention):

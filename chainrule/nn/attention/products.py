@@ -22,7 +22,11 @@ def weights(q: Tensor, k: Tensor, sight: Sight) -> Tensor:
     """softmax(q k^T + bias) where something is seen, else 0."""
     rows, columns = iota(q.shape[-2])[:, None] + sight.offset, iota(k.shape[-2])[None]
     seen, bias = sight.whole(rows, columns)
-    scores = scored(q, k, bias)
+    return softmax_of_seen(scored(q, k, bias), seen)
+
+
+def softmax_of_seen(scores: Tensor, seen: Tensor | None) -> Tensor:
+    """softmax(scores) over the places that are seen, all for None; 0 elsewhere."""
     if seen is None:
         return softmax(scores)
     # A row that sees nothing has the weights of UNSEEN everywhere: these become 0 too.
