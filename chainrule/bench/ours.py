@@ -32,11 +32,9 @@ class Session:
             cr.set_threads(setting["threads"])
         self.model = getattr(models, workload.network)(**workload.sizes)
         x, y = workload.data()
-        if workload.trains:
-            optimizer = optim.Adam(self.model)
-            self.step, self.arguments = cr.jit(_step), (self.model, optimizer, x, y)
-        else:
-            self.step, self.arguments = cr.jit(_infer), (self.model, x)
+        optimizer = optim.Adam(self.model)
+        self.step = cr.jit(_step if workload.trains else _infer)
+        self.arguments = (self.model, optimizer, x, y) if workload.trains else (self.model, x)
 
     def weights(self) -> list[np.ndarray]:
         """All parameters in order."""
@@ -47,22 +45,6 @@ class Session:
         return np.asarray(self.step(*self.arguments))
 
     def facts(self) -> dict[str, Any]:
-        """What the program does in a call, what it needs, and what a call costs beside it."""
-        (call,) = self.step.compiled.values()
-        block = call.program.program.block
-        kernels = list(runs(block))
-        return {
-            "kernels": len(kernels),
-            "flops": sum(times * flops(kernel) for kernel, times in kernels),
-            "bytes": sum(times * bytes_moved(kernel) for kernel, times in kernels),
-            "least_seconds": sum(times * least_seconds(kernel)[0] for kernel, times in kernels),
-            "peak_flops": peak(cr.float32, engine.threads).best,
-            "planned_bytes": self.step.plan(*self.arguments).peak_bytes,
-            "threads": 1 if block.serial else engine.threads,
-            "overhead": self._overhead(),
-        }
-
-    def _overhead(self) -> float:
         """Seconds of a call that takes the same arguments and computes nothing."""
         nothing = cr.jit(lambda *arguments: 0.0)
         times = []
@@ -70,7 +52,25 @@ class Session:
             start = time.perf_counter()
             float(nothing(*self.arguments))
             times.append(time.perf_counter() - start)
-        return float(np.median(times))
+        return {"overhead": float(np.median(times))}
+
+
+def described(workload: Workload) -> dict[str, Any]:
+    """What the program for a workload does in a call, and the least time of that here."""
+    session = Session(workload, {}, None)
+    memory = session.step.plan(*session.arguments)
+    (call,) = session.step.compiled.values()
+    block = call.program.program.block
+    kernels = list(runs(block))
+    return {
+        "kernels": len(kernels),
+        "flops": sum(times * flops(kernel) for kernel, times in kernels),
+        "bytes": sum(times * bytes_moved(kernel) for kernel, times in kernels),
+        "least_seconds": sum(times * least_seconds(kernel)[0] for kernel, times in kernels),
+        "peak_flops": peak(cr.float32, engine.threads).best,
+        "planned_bytes": memory.peak_bytes,
+        "threads": 1 if block.serial else engine.threads,
+    }
 
 
 def _step(model: nn.Module, optimizer: optim.Optimizer, x: cr.Tensor, y: cr.Tensor) -> cr.Tensor:

@@ -66,20 +66,19 @@ def _start(
     }
 
 
-def _sample(held: dict, seconds: float) -> list[float]:
-    """Times of calls, after one that warms the caches."""
+def _sample(held: dict, seconds: float) -> dict:
+    """The median call, after one that warms the caches, and the processors' time in all."""
     run, times = held["session"].run, []
+    before, end = time.process_time(), time.perf_counter() + seconds
     run()
-    end = time.perf_counter() + seconds
     while len(times) < FEWEST or time.perf_counter() < end:
         times.append(_timed(run)[0])
-    return times
+    return {"median": float(np.median(times)), "processor": time.process_time() - before}
 
 
 def _facts(held: dict) -> dict:
     """What the steps needed beyond the loaded libraries, and what the contender tells of itself."""
-    memory = _memory("VmHWM") - held["memory"]
-    session = held["session"]
+    session, memory = held["session"], _memory("VmHWM") - held["memory"]
     return {"memory": memory, **(session.facts() if hasattr(session, "facts") else {})}
 
 

@@ -5,10 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 
 import jax
-from jax import lax
+from jax import Array, lax
 from jax import numpy as jnp
-
-Array = jax.Array
 
 
 class Net:

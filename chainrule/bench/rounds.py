@@ -1,0 +1,200 @@
+"""One workload measured: receives contenders; hands on their times, taken in turns so that all see
+the same state of the machine, and what each of them needs.
+"""
+
+from __future__ import annotations
+
+import statistics
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from chainrule.bench import ours
+from chainrule.bench.contenders import OURS, Broken, Contender, Process, Setting
+from chainrule.bench.processors import QUIET, Watch, settle
+from chainrule.bench.workloads import Workload
+
+TRIAL = 0.2  # Seconds for which a setting is tried.
+ATTEMPTS = 3  # A sample that others disturb is taken again, so often at most.
+TOLERANCE = 0.01  # How far results of the first steps may lie apart, of the largest.
+NEIGHBOURS = 2
+
+
+@dataclass(frozen=True)
+class Plan:
+    """How to measure: so many rounds, samples of so many seconds, and for how long to wait for the
+    machine to be quiet before each. With `busy` as many rounds again beside busy neighbours.
+    """
+
+    rounds: int = 10
+    seconds: float = 0.3
+    patience: float = 2.0
+    busy: bool = False
+
+
+@dataclass
+class Entry:
+    """A contender on a workload. `times` are the median seconds of a step in each round, `busy` the
+    same beside neighbours, `others` what share of the processors other processes used meanwhile.
+
+    `facts` is what `worker` and `ours` tell; `error` says why there are no times.
+    """
+
+    contender: str
+    version: str = ""
+    setting: Setting = field(default_factory=dict)
+    times: list[float] = field(default_factory=list)
+    busy: list[float] = field(default_factory=list)
+    others: list[float] = field(default_factory=list)
+    agrees: bool = True
+    error: str = ""
+    facts: dict[str, Any] = field(default_factory=dict)
+
+    @property
+    def seconds(self) -> float:
+        """The median step."""
+        return statistics.median(self.times)
+
+    @property
+    def compilation(self) -> float:
+        """What the first call takes more than others."""
+        return max(0.0, self.facts["call"] - self.seconds)
+
+
+def measure(workload: Workload, peers: Sequence[Contender], plan: Plan) -> list[Entry]:
+    """Entries of chainrule and of its peers, in this order. Raises Broken if ours cannot run."""
+    with tempfile.TemporaryDirectory(prefix="chainrule-bench-") as folder, ExitStack() as stack:
+        start = _Start(workload, Path(folder), stack, plan)
+        found = [start.ours(), *[start.peer(contender) for contender in peers]]
+        alive = [(entry, process) for entry, process in found if process is not None]
+        _take_turns(alive, plan)
+        if plan.busy:
+            with _neighbours():
+                _take_turns(alive, plan, busy=True)
+        for entry, process in alive:
+            entry.facts |= process.ask("facts")
+    entries = [entry for entry, _ in found]
+    entries[0].facts |= ours.described(workload)
+    for entry in entries[1:]:
+        entry.agrees = _agree(entry, entries[0])
+    return entries
+
+
+def _agree(entry: Entry, reference: Entry) -> bool:
+    """Whether the first results are the same but for rounding."""
+    if entry.error:
+        return True
+    results, expected = (np.array(e.facts["results"]) for e in (entry, reference))
+    return bool(np.max(abs(results - expected)) <= TOLERANCE * np.max(abs(expected)))
+
+
+# ---- Starting ----
+
+
+@dataclass(frozen=True)
+class _Start:
+    """Starts processes for one workload; `stack` ends them."""
+
+    workload: Workload
+    folder: Path
+    stack: ExitStack
+    plan: Plan
+
+    def ours(self) -> tuple[Entry, Process]:
+        """Started twice: compiled anew, and from the cache on disk."""
+        cold, process = self._started(OURS, {}, "0")
+        process.close()
+        entry, process = self._started(OURS, {}, "0")
+        entry.facts["cached"] = entry.facts["first"]
+        entry.facts |= {name: cold.facts[name] for name in ("first", "call")}
+        return entry, process
+
+    def peer(self, contender: Contender) -> tuple[Entry, Process | None]:
+        """With the fastest of its settings, each tried in a process of its own."""
+        best: tuple[float, Entry, Process] | None = None
+        tried, error = [], "a compiler of C++ is missing"
+        for number, setting in enumerate(contender.settings(self.workload)):
+            try:
+                entry, process = self._started(contender, setting, str(number))
+                seconds, _ = _sample(process, TRIAL, self.plan.patience)
+            except Broken as failure:
+                error = str(failure)
+                continue
+            tried.append({**setting, "seconds": seconds})
+            loser: Process | None = process
+            if best is None or seconds < best[0]:
+                loser, best = best and best[2], (seconds, entry, process)
+            if loser is not None:
+                loser.close()
+        if best is None:
+            return Entry(contender.name, error=error), None
+        best[1].facts["tried"] = tried
+        return best[1:]
+
+    def _started(self, contender: Contender, setting: Setting, name: str) -> tuple[Entry, Process]:
+        """A process that has done its first steps. Raises Broken."""
+        folder = self.folder / contender.name / name
+        process = self.stack.enter_context(Process(contender, setting, folder))
+        facts = process.ask(
+            "start",
+            workload=self.workload.name,
+            module=contender.module,
+            setting=setting,
+            weights=str(self.folder / "weights.npz"),
+            writes=contender is OURS,
+        )
+        return Entry(contender.name, facts.pop("version"), setting, facts=facts), process
+
+
+# ---- Taking turns ----
+
+
+def _take_turns(alive: Sequence[tuple[Entry, Process]], plan: Plan, busy: bool = False) -> None:
+    """Each round in another order, as what runs before another may matter."""
+    for turn in range(plan.rounds):
+        first = turn % len(alive)
+        for entry, process in (*alive[first:], *alive[:first]):
+            if busy:
+                entry.busy.append(_sample(process, plan.seconds)[0])
+            else:
+                seconds, others = _sample(process, plan.seconds, plan.patience)
+                entry.times.append(seconds)
+                entry.others.append(others)
+
+
+def _sample(process: Process, seconds: float, patience: float | None = None) -> tuple[float, float]:
+    """The median call of the attempt that others disturbed least, and how much they did. Without
+    patience there is one attempt.
+    """
+    best: tuple[float, float] | None = None
+    for _ in range(ATTEMPTS if patience is not None else 1):
+        settle(patience or 0.0)
+        watch = Watch()
+        found = process.ask("sample", seconds=seconds)
+        others = watch.others(found["processor"])
+        if best is None or others < best[1]:
+            best = found["median"], others
+        if others < QUIET:
+            break
+    assert best is not None
+    return best
+
+
+@contextmanager
+def _neighbours() -> Iterator[None]:
+    """Processes that keep the processors busy."""
+    command = [sys.executable, "-c", "while True: pass"]
+    running = [subprocess.Popen(command) for _ in range(NEIGHBOURS)]
+    try:
+        yield
+    finally:
+        for process in running:
+            process.terminate()
+            process.wait()
