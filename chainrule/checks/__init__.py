@@ -6,6 +6,8 @@ from itertools import chain
 
 from chainrule.checks import (
     activations,
+    attention,
+    augmentation,
     convolution,
     distributions,
     layers,
@@ -21,9 +23,11 @@ FAMILIES: dict[str, tuple[Check, ...]] = {
     "losses": losses.CHECKS,
     "layers": layers.CHECKS,
     "recurrent": recurrent.CHECKS,
+    "attention": attention.CHECKS,
     "convolution": convolution.CHECKS,
     "linalg": linalg.CHECKS,
     "distributions": distributions.CHECKS,
+    "augmentation": augmentation.CHECKS,
 }
 CHECKS: tuple[Check, ...] = tuple(chain.from_iterable(FAMILIES.values()))
 

@@ -2,6 +2,7 @@
 
 from components import (
     numpy_activations,
+    numpy_attention,
     numpy_distributions,
     numpy_layers,
     numpy_linalg,
@@ -11,6 +12,7 @@ from components import (
 
 REFERENCES = {
     **numpy_activations.REFERENCES,
+    **numpy_attention.REFERENCES,
     **numpy_distributions.REFERENCES,
     **numpy_layers.REFERENCES,
     **numpy_linalg.REFERENCES,

@@ -2,6 +2,7 @@
 
 from components import (
     torch_activations,
+    torch_attention,
     torch_convolution,
     torch_distributions,
     torch_layers,
@@ -12,6 +13,7 @@ from components import (
 
 REFERENCES = {
     **torch_activations.REFERENCES,
+    **torch_attention.REFERENCES,
     **torch_convolution.REFERENCES,
     **torch_distributions.REFERENCES,
     **torch_layers.REFERENCES,

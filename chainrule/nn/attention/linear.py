@@ -43,10 +43,11 @@ def linear_attention(
     Tensor([[[1.],
              [2.]]], dtype=float32)
     """
-    q, k, v = same_heads("linear_attention", *promoted_floats("linear_attention", q, k, v))
+    q, k, v = promoted_floats("linear_attention", q, k, v)
     q, k = feature(q), feature(k)
     if key_mask is not None:
         k = where(lift(key_mask, "linear_attention")[..., None], k, 0)
+    q, k, v = same_heads("linear_attention", q, k, v)
     # With a 1 behind each value the denominator is one more of the sums.
     v = concat([v, ones_like(v[..., :1])], axis=-1)
     sums = _causal(q, k, v, block) if causal else matmul(q, matmul(matrix_transpose(k), v))

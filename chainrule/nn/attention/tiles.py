@@ -60,7 +60,7 @@ class _Tiles(NamedTuple):
         return y, rule
 
     def _scores(self, i: Tensor, q: Tensor, j: Tensor, k: Tensor) -> tuple[Tensor, Tensor | None]:
-        """Scores of a tile, and which of them count."""
+        """Scores of a tile, UNSEEN where they do not count, and where they do."""
         inside = iota(self.block)
         columns = (j * self.block + inside)[None]
         rows = (i * self.block + inside)[:, None] + self.sight.offset
@@ -68,13 +68,13 @@ class _Tiles(NamedTuple):
         if self.keys % self.block:
             within = columns < self.keys
             seen = within if seen is None else seen & within
-        return scored(q, k, bias), seen
+        return _chosen(seen, scored(q, k, bias), UNSEEN), seen
 
     def _sum(self, state: _Sums, queries: tuple, keys: tuple) -> _Sums:
         """The sums so far, in units of exp(level), with one more tile (Milakov et al. 2018)."""
         (i, q), (j, k, v) = queries, keys
         scores, seen = self._scores(i, q, j, k)
-        highest = max(_chosen(seen, scores, UNSEEN), axis=-1, keepdims=True)
+        highest = max(scores, axis=-1, keepdims=True)
         # No result depends on the level: it may be a constant.
         level = stop_gradient(maximum(state.level, highest))
         weights, kept = _chosen(seen, exp(scores - level), 0), exp(state.level - level)
