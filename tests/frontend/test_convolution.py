@@ -112,3 +112,76 @@ def test_errors(x, w, options, says):
     with pytest.raises(cr.ChainruleError) as caught:
         cr.conv(cr.ones(x), cr.ones(w), **options)
     assert says in str(caught.value)
+
+
+# ---- What is known of convolutions ----
+
+
+@pytest.mark.covers("A-138", "A-139")
+def test_places_of_the_result():
+    """floor((n + 2 p - k) / s) + 1; "same" is symmetric, p = (k - 1) / 2, for odd kernels alone."""
+    for n, k, s, p in itertools.product(range(1, 9), range(1, 6), range(1, 5), range(3)):
+        if n + 2 * p >= k:
+            y = cr.conv(cr.ones((1, n, 1)), cr.ones((k, 1, 1)), stride=s, padding=p)
+            assert y.shape == (1, (n + 2 * p - k) // s + 1, 1)
+    x = cr.asarray(R.normal(size=(2, 9, 1)), dtype="float64")
+    for k in range(1, 6):
+        w = cr.asarray(R.normal(size=(k, 1, 1)), dtype="float64")
+        same, symmetric = cr.conv(x, w, padding="same"), cr.conv(x, w, padding=(k - 1) // 2)
+        assert same.shape == (2, 9, 1)
+        assert (symmetric.shape == same.shape) == (k % 2 == 1)
+        if k % 2:
+            np.testing.assert_array_equal(same, symmetric)
+
+
+@pytest.mark.covers("A-140")
+def test_a_kernel_of_one_mixes_channels():
+    x = cr.asarray(R.normal(size=(2, 4, 5, 3)), dtype="float64")
+    w = cr.asarray(R.normal(size=(1, 1, 3, 6)), dtype="float64")
+    np.testing.assert_allclose(cr.conv(x, w), x @ w[0, 0], rtol=1e-12)
+
+
+@pytest.mark.covers("A-142")
+def test_dilation_is_a_kernel_with_zeros():
+    """It reaches over d (k - 1) + 1 places."""
+    x = cr.asarray(R.normal(size=(2, 12, 2)), dtype="float64")
+    w = R.normal(size=(3, 2, 4))
+    spread = np.zeros((7, 2, 4))
+    spread[::3] = w
+    np.testing.assert_allclose(
+        cr.conv(x, cr.asarray(w, dtype="float64"), dilation=3),
+        cr.conv(x, cr.asarray(spread, dtype="float64")),
+        rtol=1e-12,
+    )
+
+
+@pytest.mark.covers("A-143")
+def test_conv_transpose_is_adjoint_not_inverse():
+    """<conv x, y> = <x, transposed y>; one after the other they give back the size alone."""
+    x, y = (cr.asarray(R.normal(size=shape), dtype="float64") for shape in ((1, 9, 2), (1, 4, 3)))
+    w = cr.asarray(R.normal(size=(3, 2, 3)), dtype="float64")
+    there = cr.conv(x, w, stride=2)
+    back = cr.conv_transpose(y, cr.moveaxis(w, -1, -2), stride=2)
+    assert cr.sum(there * y).item() == pytest.approx(cr.sum(x * back).item())
+    again = cr.conv_transpose(there, cr.moveaxis(w, -1, -2), stride=2)
+    assert again.shape == x.shape
+    assert np.abs((again - x).numpy()).max() > 0.1
+
+
+@pytest.mark.covers("A-144")
+def test_groups_see_their_own_channels_alone():
+    x = cr.asarray(R.normal(size=(1, 5, 5, 6)), dtype="float64")
+    w = cr.asarray(R.normal(size=(3, 3, 2, 9)), dtype="float64")
+    parts = [cr.conv(x[..., 2 * g : 2 * g + 2], w[..., 3 * g : 3 * g + 3]) for g in range(3)]
+    np.testing.assert_allclose(cr.conv(x, w, groups=3), cr.concat(parts, axis=-1), rtol=1e-12)
+
+
+@pytest.mark.parametrize("transform", [cr.jit, lambda f: f])
+def test_an_empty_batch(transform):
+    w = cr.ones((3, 3, 2, 4))
+    for run, shape in ((cr.conv, (0, 3, 3, 4)), (cr.conv_transpose, (0, 7, 7, 4))):
+        gradient = cr.grad(lambda x, w, run=run: cr.sum(run(x, w)), argnums=(0, 1))
+        by_x, by_w = transform(gradient)(cr.zeros((0, 5, 5, 2)), w)
+        assert run(cr.zeros((0, 5, 5, 2)), w).shape == shape
+        assert by_x.shape == (0, 5, 5, 2)
+        assert not by_w.numpy().any()
