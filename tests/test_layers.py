@@ -26,7 +26,7 @@ LAYERS = (
     ("checks",),
     ("data",),
     ("train",),
-    ("doctor", "models", "interop"),
+    ("doctor", "models", "interop", "bench"),
     ("textbook",),
     ("cli",),
     ("__main__",),
@@ -39,7 +39,7 @@ COMPILER = {"passes", "codegen", "runtime"}
 
 # Installed by extras, and slow to load: only these may be imported inside a function, only there.
 OPTIONAL = {"matplotlib", "polars", "rich", "safetensors", "sklearn", "threadpoolctl", "typer"}
-MAY_DEFER = {"activations", "cli", "data", "nn", "optim", "train"}
+MAY_DEFER = {"activations", "bench", "cli", "data", "nn", "optim", "train"}
 
 # What `import chainrule` must not load.
 HEAVY = OPTIONAL | {"jax", "pandas", "scipy", "torch"}

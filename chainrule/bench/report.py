@@ -201,3 +201,9 @@ def limits(anew: bool = True) -> Iterator[Limit]:
             for move in MOVES:
                 rate = bandwidth(level, move, threads, anew)
                 yield Limit(f"{level.name} {move}", threads, "GB/s", rate)
+
+
+def write_limits(found: Sequence[Limit], path: Path) -> None:
+    """All of them as JSON."""
+    rows = [{**limit._asdict(), "rate": limit.rate._asdict()} for limit in found]
+    path.write_text(json.dumps({"machine": machine(), "limits": rows}, indent=1) + "\n", "utf-8")

@@ -14,9 +14,10 @@ import typer
 from typer.core import TyperGroup
 
 import chainrule as cr
-from chainrule import train
+from chainrule import bench, train
 from chainrule.checks import chosen, verdicts
 from chainrule.cli import options
+from chainrule.cli.bench_screen import BenchScreen
 from chainrule.cli.screen import CheckScreen, FitScreen, Screen
 from chainrule.data import read
 from chainrule.errors import ChainruleError, DataError
@@ -150,6 +151,50 @@ def check(names: options.CheckNames = None, seed: options.CheckSeed = 0) -> None
     screen.summed_up()
     if screen.failures:
         raise typer.Exit(1)
+
+
+@app.command(name="bench")
+def measure(
+    names: options.BenchNames = None,
+    peers: options.BenchPeers = None,
+    rounds: options.BenchRounds = 10,
+    seconds: options.BenchSeconds = 0.3,
+    patience: options.BenchPatience = 1.0,
+    busy: options.BenchBusy = False,
+    json: options.JsonFile = None,
+    plot: options.PlotFile = None,
+) -> None:
+    """Measure training steps beside PyTorch and JAX.
+
+    Workloads are those of a group (small, large, inference) or single ones: lenet, gpt. With the
+    name `machine` it measures the peak arithmetic and the bandwidths of this machine instead.
+    """
+    screen = BenchScreen()
+    screen.where()
+    if names == ["machine"]:
+        limits = list(bench.limits())
+        screen.limits(limits)
+        if json is not None:
+            bench.write_limits(limits, json)
+        return
+    workloads, contenders = bench.chosen(names or ["small"]), bench.peers(_named(peers))
+    report = bench.Report(bench.Plan(rounds, seconds, patience, busy))
+    with screen:
+        screen.how(report.plan, len(workloads))
+        for workload in workloads:
+            entries = bench.measure(workload, contenders, report.plan)
+            report.results.append(bench.Result(workload, entries))
+            screen.measured(report.results[-1])
+            if json is not None:
+                report.write(json)
+        screen.summed_up(report)
+    if plot is not None:
+        report.draw(plot)
+
+
+def _named(peers: str | None) -> list[str] | None:
+    """The names in a list with commas; "none" is no name."""
+    return None if peers is None else [name for name in peers.split(",") if name != "none"]
 
 
 def _write(result: pl.DataFrame, output: Path) -> None:

@@ -77,3 +77,30 @@ CheckNames = Annotated[
 CheckSeed = Annotated[
     int, Option("--seed", metavar="NUMBER", min=0, help="Chooses the points and directions.")
 ]
+BenchNames = Annotated[
+    list[str] | None,
+    Argument(metavar="NAME", help="Workloads or groups, or `machine`. [default: small]"),
+]
+BenchPeers = Annotated[
+    str | None,
+    Option(
+        "--peers", metavar="NAMES", help="torch,torch.compile,jax or none. [default: as installed]"
+    ),
+]
+BenchRounds = Annotated[
+    int, Option("--rounds", metavar="NUMBER", min=1, help="How often each contender has its turn.")
+]
+BenchSeconds = Annotated[
+    float, Option("--seconds", metavar="NUMBER", min=0, help="How long a turn lasts.")
+]
+BenchPatience = Annotated[
+    float,
+    Option("--patience", metavar="SECONDS", min=0, help="Wait so long for a quiet machine."),
+]
+BenchBusy = Annotated[bool, Option("--busy", help="Measure beside two busy neighbours as well.")]
+JsonFile = Annotated[
+    Path | None, Option("--json", metavar="FILE", help="Write all figures into a file.")
+]
+PlotFile = Annotated[
+    Path | None, Option("--plot", metavar="FILE", help="Draw the times into a file, .png or .svg.")
+]

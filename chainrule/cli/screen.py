@@ -53,6 +53,15 @@ class Screen:
         """A name in a column of its own, and what there is to say about it."""
         self.line(f"  {name:<{NAME}}{text}")
 
+    def table(self, header: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
+        """The first column to the left, figures to the right; the first row stands out."""
+        widths = [max(map(len, column)) for column in zip(header, *rows, strict=True)]
+        for number, (name, *cells) in enumerate([header, *rows]):
+            aligned = "".join(
+                f"  {cell:>{width}}" for cell, width in zip(cells, widths[1:], strict=True)
+            )
+            self.line(f"  {name:<{widths[0]}}{aligned}", style="bold" if number == 1 else None)
+
 
 class ProgressScreen(Screen):
     """A screen with a progress bar on a terminal. As a context it closes the bar in any case."""
@@ -157,19 +166,10 @@ class FitScreen(ProgressScreen, Watcher):
         rows = len(self.problem.parts["test"].y)
         self.heading(f"Test, on {rows:,} rows that nothing was fitted or chosen on")
         metrics = list(next(iter(scores.values())))
-        self._table(
+        self.table(
             ["", *metrics],
             [[name, *map(_figure, found.values())] for name, found in scores.items()],
         )
-
-    def _table(self, header: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
-        """The first column to the left, figures to the right."""
-        widths = [max(map(len, column)) for column in zip(header, *rows, strict=True)]
-        for number, (name, *cells) in enumerate([header, *rows]):
-            aligned = "".join(
-                f"  {cell:>{width}}" for cell, width in zip(cells, widths[1:], strict=True)
-            )
-            self.line(f"  {name:<{widths[0]}}{aligned}", style="bold" if number == 1 else None)
 
     def written(self, run: Run, folder: Path) -> None:
         name, value = next(iter(run.record["metrics"]["network"].items()))

@@ -163,9 +163,9 @@ class Explanation:
         moved = sum(kernel.bytes for kernel in self.kernels)
         lines = [
             f"{self.name}: {', '.join(_counted(*count) for count in counts)}; "
-            f"compiled in {_time(self.compilation)}",
-            f"a call takes {_time(self.seconds)}, {_time(self.waiting)} of it waiting, for "
-            f"{_short(self.flops)}flop and {_short(moved)}B",
+            f"compiled in {time_text(self.compilation)}",
+            f"a call takes {time_text(self.seconds)}, {time_text(self.waiting)} of it waiting, for "
+            f"{short_text(self.flops)}flop and {short_text(moved)}B",
             "",
             f"{'':10}{'runs':>6}{'time':>11}{'flop':>9}{'bytes':>9}{'GFLOP/s':>9}  of the limit",
         ]
@@ -175,17 +175,17 @@ class Explanation:
         cost = self.kernels[number]
         where = cost.where + ("  (one thread)" if kernel.serial and self.threads > 1 else "")
         speed = cost.flops / cost.seconds / 1e9 if cost.seconds else 0.0
-        return (
-            f"{f'kernel {number}':10}{cost.runs:>6}{_time(cost.seconds):>11}{_short(cost.flops):>9}"
-            f"{_short(cost.bytes):>9}{speed:>9.1f}{cost.share:>6.0%} {cost.bound:8}{where}"
-        ).rstrip()
+        times = f"{cost.runs:>6}{time_text(cost.seconds):>11}"
+        work = f"{short_text(cost.flops):>9}{short_text(cost.bytes):>9}{speed:>9.1f}"
+        share = f"{cost.share:>6.0%} {cost.bound:8}"
+        return f"{f'kernel {number}':10}{times}{work}{share}{where}".rstrip()
 
 
 def _counted(number: int, name: str) -> str:
     return f"{number} {name}" if number == 1 else f"{number} {name}s"
 
 
-def _time(seconds: float) -> str:
+def time_text(seconds: float) -> str:
     """With the unit in which three digits are enough."""
     for unit, size in (("s", 1.0), ("ms", 1e-3)):
         if seconds >= size:
@@ -193,7 +193,7 @@ def _time(seconds: float) -> str:
     return f"{seconds * 1e6:.2f} us"
 
 
-def _short(number: float) -> str:
+def short_text(number: float) -> str:
     for unit, size in (("G", 1e9), ("M", 1e6), ("k", 1e3)):
         if number >= size:
             return f"{number / size:.1f} {unit}"

@@ -16,7 +16,7 @@ from chainrule.compiler import arithmetic, engine, measuring, remembered
 from chainrule.dtypes import DType, float32, float64, int64
 from chainrule.inspection.marks import State, marked, measured, table
 from chainrule.ir import index as ix
-from chainrule.ir.count import bytes_moved, flops
+from chainrule.ir.count import bytes_moved, flops_by_type
 from chainrule.ir.index import Axis
 from chainrule.ir.plan import (
     Block,
@@ -66,11 +66,9 @@ class Level(NamedTuple):
 
 def least_seconds(kernel: Kernel) -> tuple[float, str]:
     """The least time for one run on this machine, and whether "flops" or "memory" make it so."""
-    floats = [expr.dtype for expr in kernel.expressions() if expr.dtype.is_float]
-    widest = max([float32, *floats], key=lambda dtype: dtype.bits)
     threads = 1 if kernel.serial else engine.threads
-    moved = bytes_moved(kernel)
-    arithmetic = flops(kernel) / peak(widest, threads).best
+    work, moved = flops_by_type(kernel), bytes_moved(kernel)
+    arithmetic = sum(count / peak(dtype, threads).best for dtype, count in work.items())
     memory = moved / _bytes_per_second(moved, threads)
     return max(arithmetic, memory), "flops" if arithmetic > memory else "memory"
 
@@ -184,7 +182,7 @@ def _stream(size: int, move: str, threads: int) -> tuple[Program, int]:
         # One sum alone would wait for its last addition.
         total = Reduce(0, "sum", _added(values), float32)
         row = ix.of_axis(part) * turns + ix.of_axis(turn)
-        statements = [total, Store(y, row, Expr("reduced", (), float32, 0))]
+        statements: list[Store | Reduce] = [total, Store(y, row, Expr("reduced", (), float32, 0))]
         inner = frozenset([element])
     else:
         if move == "write":

@@ -8,6 +8,7 @@ import math
 from collections import Counter
 from collections.abc import Iterable, Iterator
 
+from chainrule.dtypes import DType
 from chainrule.ir.index import Axis, Index
 from chainrule.ir.node import Node, topological
 from chainrule.ir.plan import Expr, Kernel, Place, Reduce, walk
@@ -63,34 +64,51 @@ def _operations(node: Node) -> int:
 
 def flops(kernel: Kernel) -> int:
     """Operations on floats in one run: a multiply-add counts two, a function such as exp one."""
+    return flops_by_type(kernel).total()
+
+
+def flops_by_type(kernel: Kernel) -> Counter[DType]:
+    """The same for each type of float. What is equal at all points is computed once."""
     if kernel.special is not None:
         return _special_flops(kernel)
     points = _points(kernel.axes)
     rows = _points(axis for axis in kernel.axes if axis not in kernel.inner)
-    inner = Stages(kernel).inner
-    total = sum(
-        points if inner[id(expr)] else rows
-        for expr in kernel.expressions()
-        if expr.op not in _FREE and (expr.dtype.is_float or expr.args[0].dtype.is_float)
-    )
-    total += points * sum(_adds(statement) for statement in kernel.statements)
+    inner, varying = Stages(kernel).inner, _varying(kernel)
+    found: Counter[DType] = Counter()
+    for expr in kernel.expressions():
+        kind = expr.dtype if expr.dtype.is_float or not expr.args else expr.args[0].dtype
+        if expr.op not in _FREE and kind.is_float:
+            found[kind] += points if inner[id(expr)] else rows if expr in varying else 1
+    for statement in kernel.statements:
+        if isinstance(statement, Reduce) and statement.value.dtype.is_float:
+            found[statement.value.dtype] += points
     if kernel.hero is not None and kernel.hero.dtype.is_float:
-        total += 2 * points * _points(kernel.hero.summed)
-    return total
+        found[kernel.hero.dtype] += 2 * points * _points(kernel.hero.summed)
+    return found
 
 
-def _adds(statement: object) -> bool:
-    return isinstance(statement, Reduce) and statement.value.dtype.is_float
+def _varying(kernel: Kernel) -> set[Expr]:
+    """Expressions whose value depends on the point."""
+    found: set[Expr] = set()
+    for expr in kernel.expressions():
+        if (
+            expr.op in ("hero", "reduced")
+            or any(index.axes() for index in indices(expr))
+            or not found.isdisjoint(expr.args)
+        ):
+            found.add(expr)
+    return found
 
 
-def _special_flops(kernel: Kernel) -> int:
+def _special_flops(kernel: Kernel) -> Counter[DType]:
     """An addition for each element that is accumulated; sorting does no arithmetic, and what the
     host does is not known.
     """
     special = kernel.special
-    if special.host or special.op == "argsort" or not special.operands[0].dtype.is_float:
-        return 0
-    return math.prod(special.operands[-1].shape)
+    kind = special.operands[0].dtype
+    if special.host or special.op == "argsort" or not kind.is_float:
+        return Counter()
+    return Counter({kind: math.prod(special.operands[-1].shape)})
 
 
 def bytes_moved(kernel: Kernel) -> int:
