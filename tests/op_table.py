@@ -62,7 +62,7 @@ def row(op, *inputs, name="", wrt=(), **attributes):
 
 # ---- Elementwise ----
 
-for _op in ("negative", "abs", "exp", "expm1", "sin", "cos", "tanh", "erf"):
+for _op in ("negative", "abs", "exp", "expm1", "sin", "cos", "tanh", "sigmoid", "erf"):
     row(_op, floats(3, 4, signed=True), wrt=[0])
 for _op in ("log", "log1p", "sqrt"):
     row(_op, floats(3, 4), wrt=[0])

@@ -10,7 +10,9 @@ from chainrule.ir.closure import dependents, frontier, is_literal
 from chainrule.ir.node import Node
 
 # Elementwise but slow: kept rather than computed again.
-_COSTLY = {"exp", "expm1", "log", "log1p", "sin", "cos", "tanh", "erf", "power", "atan2", "sqrt"}
+_COSTLY = {
+    "exp", "expm1", "log", "log1p", "sin", "cos", "tanh", "sigmoid", "erf", "power", "atan2", "sqrt",
+}  # fmt: skip
 _CHEAP_FAMILIES = {"elementwise", "movement"}
 _CHEAP_IDENTITIES = {"mark", "stop_gradient"}
 

@@ -329,6 +329,7 @@ TABLE.update(
         "sin": _elementwise(lambda y, x: make("cos", x)),
         "cos": _elementwise(lambda y, x: -make("sin", x)),
         "tanh": _elementwise(lambda y, x: 1 - y * y),
+        "sigmoid": _elementwise(lambda y, x: y * (1 - y)),
         "erf": _elementwise(lambda y, x: make("exp", -(x * x)) * (2 / math.sqrt(math.pi))),
         "add": _elementwise(1, 1),
         "subtract": _elementwise(1, -1),

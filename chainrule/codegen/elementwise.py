@@ -268,6 +268,7 @@ EMIT: dict[str, Emit] = {
     "sin": _outlined(trigonometry.sin),
     "cos": _outlined(trigonometry.cos),
     "tanh": _direct(math.tanh),
+    "sigmoid": _direct(math.sigmoid),
     "erf": _direct(math.erf),
     "invert": lambda f, args, expr: f.xor(args[0], -1),
     "bitwise_and": lambda f, args, expr: f.and_(*args),

@@ -202,6 +202,19 @@ def tanh(f: Function, x: Value) -> Value:
     return copysign(f, f.fma(residual, inverse, quotient), x)
 
 
+def sigmoid(f: Function, x: Value) -> Value:
+    """1 / (1 + e) for x above 0, e / (1 + e) else, with e = exp(-|x|), which never overflows."""
+    falling = exp(f, f.fneg(absolute(f, x)))
+    above = f.fcmp("ogt", x, 0.0)
+    numerator, total = f.select(above, 1.0, falling), f.fadd(falling, 1.0)
+    quotient = f.fdiv(numerator, total)
+    # One Newton step undoes the roundings of the sum and of the quotient.
+    lost = f.fsub(falling, f.fsub(total, 1.0))
+    residual = f.fma(f.fneg(quotient), lost, f.fma(f.fneg(quotient), total, numerator))
+    inverse = f.select(above, quotient, f.fsub(1.0, quotient))
+    return f.fma(residual, inverse, quotient)
+
+
 # The logarithm: x = 2^k (1 + g), and log(1 + g) = 2 atanh(s) for s = g / (2 + g)
 
 

@@ -94,7 +94,7 @@ class Latex(Text):
 
     relations = INFIX | {"less_equal": (r"\le", r"\ge"), "equal": ("=", "=")}
     names = {name: rf"\{name}" for name in ("exp", "log", "sin", "cos", "tanh")} | {
-        "maximum": r"\max", "minimum": r"\min",
+        "sigmoid": r"\sigma", "maximum": r"\max", "minimum": r"\min",
     }  # fmt: skip
 
     def brackets(self, text: str) -> str:

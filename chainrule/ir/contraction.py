@@ -11,7 +11,6 @@ import numpy as np
 
 from chainrule.errors import ShapeError
 
-
 TILED = 512  # Contractions with fewer products than that are not worth a tile.
 
 
@@ -63,8 +62,8 @@ class Contraction(NamedTuple):
 
     @property
     def is_tiled(self) -> bool:
-        """Whether register tiles pay: one operand alone has the last letter of the result, and there
-        is enough to do.
+        """Whether register tiles pay: one operand alone has the last letter of the result, and
+        there is enough to do.
         """
         if not self.output or not self.summed or math.prod(self.sizes) < TILED:
             return False

@@ -37,6 +37,7 @@ COST = defaultdict(
         "sin": 20,
         "cos": 20,
         "tanh": 14,
+        "sigmoid": 15,
         "erf": 16,
         "atan2": 20,
         "power": 30,

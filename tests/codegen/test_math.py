@@ -21,6 +21,11 @@ def erf(x):
     return _erf(x.astype("f8")).astype(x.dtype)
 
 
+def sigmoid(x):
+    falling = np.exp(-np.abs(x))
+    return np.where(x > 0, 1, falling) / (1 + falling)
+
+
 # name: (definition, interesting places, where double is tested densely)
 UNARY = {
     "exp": (np.exp, [-103.97, -104, -87.34, 88.7228, 709.7827, -708.4, -745.13], (-750, 712)),
@@ -28,6 +33,7 @@ UNARY = {
     "log": (np.log, [1, 0.70710678, 1.41421356, 1e-38, 1e-308], (0, 10)),
     "log1p": (np.log1p, [-1, -0.29289, 0.41421, 1e38, 1e308], (-1, 10)),
     "tanh": (np.tanh, [0.55, 9.01, 9.1, 19.06, 19.1], (-20, 20)),
+    "sigmoid": (sigmoid, [-103.97, -87.34, 16.6, -708.4, -745.13, 36.7], (-750, 40)),
     "erf": (erf, [0.9, 1, 3.92, 3.95, 5.92, 6], (-6.1, 6.1)),
     "sin": (np.sin, [0.7854, 3.14159265, 2**48, 1e9, 1e22, 5.319372648326541e255], (-1e9, 1e9)),
     "cos": (np.cos, [0.7854, 1.57079633, 2**48, 1e9, 1e22, 6e255], (-1e9, 1e9)),
@@ -37,7 +43,7 @@ UNARY = {
     "sqrt": (np.sqrt, [0, 1, 4], (0, 100)),
 }
 EXACT = {"floor", "trunc", "round", "sqrt"}
-BOUNDED_BY_ONE = {"tanh", "erf", "sin", "cos"}
+BOUNDED_BY_ONE = {"tanh", "sigmoid", "erf", "sin", "cos"}
 BINARY = {"power": np.power, "atan2": np.arctan2}
 
 _compiled = {}

@@ -9,6 +9,10 @@ from chainrule.dtypes import bool_, float32, int32, int64, uint32
 from chainrule.ir.contraction import Contraction, Dimension, plain
 from chainrule.ir.node import Spec, broadcast_to, cast, constant, make, permute, reshape, unique
 
+UNARY = (
+    "negative", "abs", "sign", "floor", "round", "sin", "cos", "tanh", "sigmoid", "erf", "expm1",
+)  # fmt: skip
+
 
 class Steps(Maker):
     """Methods for STEPS."""
@@ -18,9 +22,7 @@ class Steps(Maker):
     def unary(self):
         x = self.recent()
         if x.dtype.is_float:
-            name = self.choose(
-                ("negative", "abs", "sign", "floor", "round", "sin", "cos", "tanh", "erf", "expm1")
-            )
+            name = self.choose(UNARY)
             x = make("minimum", x, constant(3, x.dtype, x.shape)) if name == "expm1" else x
             return make(name, x)
         if x.dtype is bool_:

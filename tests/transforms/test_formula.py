@@ -13,6 +13,7 @@ from chainrule.inspection import formula
 
 NAMES = {name: getattr(np, name) for name in dir(np) if not name.startswith("_")} | {
     "erf": special.erf,
+    "sigmoid": special.expit,
     "atan2": np.arctan2,
 }
 

@@ -17,7 +17,14 @@ from chainrule.frontend.functions.logic import where
 from chainrule.frontend.functions.manipulation import cut, moveaxis
 from chainrule.frontend.functions.reductions import cumulative_sum, min, shift_of, sum
 from chainrule.frontend.functions.searching import sort
-from chainrule.frontend.lift import Operand, axis_of, broadcast_shape, cast, floating
+from chainrule.frontend.lift import (
+    Operand,
+    axis_of,
+    broadcast_shape,
+    cast,
+    elementwise,
+    floating,
+)
 from chainrule.frontend.tensor import Tensor, apply
 
 # ---- Lines with corners ----
@@ -141,20 +148,13 @@ def soft_shrink(x: Operand, /, threshold: float = 0.5) -> Tensor:
 # ---- Curves ----
 
 
-def _falling(x: Tensor) -> tuple[Tensor, Tensor]:
-    """Where x is above 0, and exp(-|x|), which never overflows; smooth at 0, where |x| is not."""
-    above = x > 0
-    return above, exp(where(above, -x, x))
-
-
 def sigmoid(x: Operand, /) -> Tensor:
     """1 / (1 + exp(-x)), without overflow. Its derivative is at most 1/4 (A-016, B-023).
 
     >>> cr.sigmoid(cr.asarray([-1e4, 0.0, 1e4]))
     Tensor([0. , 0.5, 1. ], dtype=float32)
     """
-    above, falling = _falling(floating(x, "sigmoid"))
-    return where(above, 1, falling) / (1 + falling)
+    return elementwise("sigmoid", x, floats=True)
 
 
 def log_sigmoid(x: Operand, /) -> Tensor:
@@ -173,8 +173,9 @@ def softplus(x: Operand, /, beta: float = 1.0) -> Tensor:
     Tensor([    0., 10000.], dtype=float32)
     """
     x = floating(x, "softplus")
-    above, falling = _falling(x * beta)
-    return where(above, x, 0) + log1p(falling) / beta
+    above = x > 0
+    # Not exp(-|x|): at 0 that is not smooth.
+    return where(above, x, 0) + log1p(exp(where(above, -x, x) * beta)) / beta
 
 
 def softsign(x: Operand, /) -> Tensor:

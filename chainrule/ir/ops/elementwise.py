@@ -50,6 +50,11 @@ def _power(x: np.ndarray, y: np.ndarray) -> np.ndarray:
     return np.where(y < 0, np.array(0, x.dtype), np.power(x, np.maximum(y, np.array(0, y.dtype))))
 
 
+def _sigmoid(x: np.ndarray) -> np.ndarray:
+    falling = np.exp(-np.abs(x))
+    return np.where(x > 0, np.ones_like(x), falling) / (1 + falling)
+
+
 _math_erf = np.frompyfunc(math.erf, 1, 1)
 
 _elementwise("negative", np.negative, "if")
@@ -65,6 +70,7 @@ _elementwise("sqrt", np.sqrt, "f")
 _elementwise("sin", np.sin, "f")
 _elementwise("cos", np.cos, "f")
 _elementwise("tanh", np.tanh, "f")
+_elementwise("sigmoid", _sigmoid, "f")
 _elementwise("erf", lambda x: np.asarray(_math_erf(x), x.dtype), "f")
 _elementwise("invert", np.invert, "bi")
 _elementwise("add", np.add, "if")
