@@ -1,6 +1,6 @@
 """Measuring: receives names of workloads and peers; hands on times, ratios and limits."""
 
-from chainrule.bench.contenders import PEERS, Broken, peers
+from chainrule.bench.contenders import PEERS, Broken, find_peers
 from chainrule.bench.report import (
     Limit,
     Report,

@@ -80,7 +80,7 @@ _PEERS = (
 PEERS = {contender.name: contender for contender in _PEERS}
 
 
-def peers(names: Iterable[str] | None) -> list[Contender]:
+def find_peers(names: Iterable[str] | None) -> list[Contender]:
     """The peers of these names, for None all that are installed. Raises ArgumentError."""
     if names is None:
         return [contender for contender in PEERS.values() if contender.installed]

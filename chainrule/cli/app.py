@@ -177,7 +177,7 @@ def measure(
         if json is not None:
             bench.write_limits(limits, json)
         return
-    workloads, contenders = bench.chosen(names or ["small"]), bench.peers(_named(peers))
+    workloads, contenders = bench.chosen(names or ["small"]), bench.find_peers(_named(peers))
     report = bench.Report(bench.Plan(rounds, seconds, patience, busy))
     with screen:
         screen.how(report.plan, len(workloads))
