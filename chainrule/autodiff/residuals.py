@@ -11,7 +11,8 @@ from chainrule.ir.node import Node
 
 # Elementwise but slow: kept rather than computed again.
 _COSTLY = {
-    "exp", "expm1", "log", "log1p", "sin", "cos", "tanh", "sigmoid", "erf", "power", "atan2", "sqrt",
+    "exp", "expm1", "log", "log1p", "sin", "cos", "tanh", "sigmoid", "erf", "power", "atan2",
+    "sqrt",
 }  # fmt: skip
 _CHEAP_FAMILIES = {"elementwise", "movement"}
 _CHEAP_IDENTITIES = {"mark", "stop_gradient"}

@@ -178,7 +178,7 @@ def test_grad_of_grad_with_both_arguments():
 
 
 def test_perturbations_are_not_confused():
-    """d/dx [x * d/dy (x + y)] = 1: the inner derivative must not count the outer x (Siskind 2005)."""
+    """d/dx [x * d/dy (x + y)] = 1: the inner one must not count the outer x (Siskind 2005)."""
     close(cr.grad(lambda x: x * cr.grad(lambda y: x + y)(1.0))(1.0), 1.0)
     close(cr.jvp(lambda x: x * cr.jvp(lambda y: x + y, (1.0,), (1.0,))[1], (1.0,), (1.0,))[1], 1.0)
     close(cr.grad(lambda x: x * cr.jvp(lambda y: x * y, (1.0,), (1.0,))[1])(3.0), 6.0)
