@@ -1,7 +1,7 @@
 """Sound: receives waveforms (N, samples); hands on slower or faster, higher, lower or noisier ones.
 
-There is no compiled FFT: short Fourier transforms are convolutions with cosines and sines, whose
-windows of 512 samples cost less than a layer of a network, and gradients flow through all.
+There is no compiled FFT: short Fourier transforms are products with cosines and sines, which for
+windows of 512 samples cost less than a layer of a network. Gradients flow through all.
 """
 
 from __future__ import annotations
@@ -12,20 +12,20 @@ import numpy as np
 
 from chainrule.augment.base import Augmentation, Interval, drawn, each, interval
 from chainrule.distributions.sampling import keys
-from chainrule.dtypes import int64
+from chainrule.dtypes import float64, int64
 from chainrule.errors import ShapeError
 from chainrule.frontend import random
-from chainrule.frontend.functions.convolution import conv, conv_transpose
 from chainrule.frontend.functions.creation import asarray, iota
 from chainrule.frontend.functions.elementary import atan2, cos, exp, sin
 from chainrule.frontend.functions.elementwise import clip, floor, minimum, sqrt, square
 from chainrule.frontend.functions.logic import where
-from chainrule.frontend.functions.manipulation import broadcast_to, concat, pad, take_along
+from chainrule.frontend.functions.manipulation import broadcast_to, concat, pad, stack, take_along
 from chainrule.frontend.functions.reductions import cumulative_sum, mean, sum
 from chainrule.frontend.lift import SCALARS, Operand, cast, floating, reshape_to
 from chainrule.frontend.tensor import Tensor
 
 WINDOW, HOP = 512, 128
+PARTS = WINDOW // HOP
 # Samples on each side from which one between samples is made.
 REACH = 16
 
@@ -77,14 +77,15 @@ def time_stretch(waves: Operand, rates: Operand, length: int | None = None) -> T
     (2, 2000)
     """
     x = waveforms("time_stretch", waves)
-    count, samples = x.shape
     if length is None:
-        length = round(samples / rates) if isinstance(rates, SCALARS) else samples
+        length = round(x.shape[1] / rates) if isinstance(rates, SCALARS) else x.shape[1]
+    return _stretched(x, each("time_stretch", rates, x, 1), length)
+
+
+def _stretched(x: Tensor, rates: Tensor, length: int) -> Tensor:
     size, phase = _polar(*_spectrum(x))
-    place = iota(-(-length // HOP) + 1, x.dtype) * each("time_stretch", rates, x, 1)
-    place = broadcast_to(place, (count, place.shape[-1]))
-    first = floor(place)
-    share = (place - first)[..., None]
+    first, share = _steps(-(-length // HOP) + 1, rates, x)
+    share = share[..., None]
     # Behind the last frame there is silence.
     size = pad(size, [(0, 0), (0, 1), (0, 0)])
     size = (1 - share) * _frames(size, first) + share * _frames(size, first + 1)
@@ -93,6 +94,16 @@ def time_stretch(waves: Operand, rates: Operand, length: int | None = None) -> T
     change = concat([phase[:, :1], _frames(change, first[:, :-1])], axis=1)
     phase = cumulative_sum(change, axis=1)
     return _wave(size * cos(phase), size * sin(phase), length)
+
+
+def _steps(count: int, rates: Tensor, x: Tensor) -> tuple[Tensor, Tensor]:
+    """0, rate, 2 rate, ..., so many for each wave, as whole numbers and the rest.
+
+    In float64, since the rest of a large float32 has few digits.
+    """
+    place = broadcast_to(iota(count, float64) * cast(rates, float64), (x.shape[0], count))
+    whole = floor(place)
+    return cast(whole, int64), cast(place - whole, x.dtype)
 
 
 def _polar(real: Tensor, imaginary: Tensor) -> tuple[Tensor, Tensor]:
@@ -106,7 +117,7 @@ def _polar(real: Tensor, imaginary: Tensor) -> tuple[Tensor, Tensor]:
 def _frames(x: Tensor, places: Tensor) -> Tensor:
     """x[n, places[n, i]], the last one beyond the end."""
     count, extent = x.shape[:2]
-    places = clip(cast(places, int64), 0, extent - 1)
+    places = clip(places, 0, extent - 1)
     first = reshape_to(iota(count), (count, *[1] * (places.ndim - 1))) * extent
     return take_along(reshape_to(x, (count * extent, *x.shape[2:])), places + first, 0)
 
@@ -124,31 +135,32 @@ _HANN, _COSINES, _SINES = _waves_of_window()
 
 def _spectrum(x: Tensor) -> tuple[Tensor, Tensor]:
     """Fourier coefficients of windows around every 128th sample: (N, frames, 257) twice."""
-    real, imaginary = (
-        conv(x[..., None], asarray(basis[:, None], dtype=x.dtype), stride=HOP, padding=WINDOW // 2)
-        for basis in (_COSINES, -_SINES)
-    )
-    return real, imaginary
+    count, samples = x.shape
+    frames = samples // HOP + 1
+    length = HOP * (frames - 1) + WINDOW
+    x = pad(x, [(0, 0), (WINDOW // 2, length - WINDOW // 2 - samples)])
+    blocks = reshape_to(x, (count, length // HOP, HOP))
+    windows = concat([blocks[:, i : i + frames] for i in range(PARTS)], axis=-1)
+    return windows @ asarray(_COSINES, dtype=x.dtype), windows @ asarray(-_SINES, dtype=x.dtype)
 
 
 def _wave(real: Tensor, imaginary: Tensor, length: int) -> Tensor:
     """What has these coefficients, as well as overlapping windows allow (Griffin and Lim 1984)."""
     twice = np.full(WINDOW // 2 + 1, 2 / WINDOW)
     twice[[0, -1]] = 1 / WINDOW
-    parts = [
-        conv_transpose(
-            part,
-            asarray((basis * twice)[..., None], dtype=part.dtype),
-            stride=HOP,
-            padding=WINDOW // 2,
-        )[..., 0]
-        for part, basis in ((real, _COSINES), (imaginary, -_SINES))
-    ]
-    overlap = np.zeros(WINDOW + HOP * (real.shape[1] - 1))
-    for start in range(0, HOP * real.shape[1], HOP):
-        overlap[start : start + WINDOW] += _HANN**2
-    overlap = overlap[WINDOW // 2 : -WINDOW // 2]
-    return ((parts[0] + parts[1]) / asarray(overlap, dtype=real.dtype))[:, :length]
+    inverse, hann = (asarray(x, dtype=real.dtype) for x in ((_COSINES * twice).T, _HANN**2))
+    windows = real @ inverse - imaginary @ asarray((_SINES * twice).T, dtype=real.dtype)
+    overlap = broadcast_to(hann, (1, *real.shape[1:2], WINDOW))
+    kept = (slice(None), slice(WINDOW // 2, WINDOW // 2 + length))
+    return _added(windows)[kept] / _added(overlap)[kept]
+
+
+def _added(windows: Tensor) -> Tensor:
+    """Windows laid over each other, each 128 samples after the one before."""
+    count, frames = windows.shape[:2]
+    blocks = reshape_to(windows, (count, frames, PARTS, HOP))
+    parts = [pad(blocks[:, :, i], [(0, 0), (i, PARTS - 1 - i), (0, 0)]) for i in range(PARTS)]
+    return reshape_to(sum(stack(parts), axis=0), (count, (frames + PARTS - 1) * HOP))
 
 
 def pitch_shift(waves: Operand, semitones: Operand, highest: float | None = None) -> Tensor:
@@ -161,27 +173,25 @@ def pitch_shift(waves: Operand, semitones: Operand, highest: float | None = None
     (2, 4000)
     """
     x = waveforms("pitch_shift", waves)
-    count, samples = x.shape
     if highest is None:
         highest = semitones if isinstance(semitones, SCALARS) else 12.0
-    factor = exp(each("pitch_shift", semitones, x, 1) * (math.log(2) / 12))
-    length = math.ceil(samples * 2 ** (max(highest, 0) / 12))
-    longer = time_stretch(x, reshape_to(1 / factor, factor.shape[:1]), length)
-    place = broadcast_to(iota(samples, x.dtype) * factor, (count, samples))
-    return _read(longer, place, minimum(1, 1 / factor))
+    octaves = cast(each("pitch_shift", semitones, x, 1), float64) / 12
+    faster = broadcast_to(exp(octaves * math.log(2)), (x.shape[0], 1))
+    length = math.ceil(x.shape[1] * 2 ** (max(highest, 0) / 12))
+    return _read(_stretched(x, 1 / faster, length), faster, x.shape[1])
 
 
-def _read(x: Tensor, places: Tensor, cutoff: Tensor) -> Tensor:
-    """x between its samples, without frequencies above a share `cutoff`."""
-    x = pad(x, [(0, 0), (REACH, REACH)])
-    offset = iota(2 * REACH, x.dtype) - (REACH - 1)
-    base = floor(places)[..., None]
-    distance = (places[..., None] - base) - offset
-    angle = math.pi * distance * reshape_to(cutoff, (*cutoff.shape, 1) if cutoff.ndim else ())
+def _read(x: Tensor, rates: Tensor, length: int) -> Tensor:
+    """x at 0, rate, 2 rate, ..., without frequencies that would be beyond half of the new rate."""
+    first, share = _steps(length, rates, x)
+    offset = iota(2 * REACH) - (REACH - 1)
+    distance = share[..., None] - cast(offset, x.dtype)
+    cutoff = cast(minimum(1, 1 / rates), x.dtype)
+    angle = math.pi * cutoff[..., None] * distance
     near = angle == 0
     sinc = where(near, 1, sin(angle) / where(near, 1, angle))
     hann = square(cos(distance * (math.pi / (2 * REACH))))
-    taken = _frames(x, base + offset + REACH)
+    taken = _frames(pad(x, [(0, 0), (REACH, REACH)]), first[..., None] + offset + REACH)
     return cutoff * sum(taken * sinc * hann, axis=-1)
 
 

@@ -104,7 +104,7 @@ def _operated(random: np.random.Generator) -> tuple:
 
 def _sounds(*numbers: Numbers) -> Callable[[np.random.Generator], tuple]:
     def arguments(random: np.random.Generator) -> tuple:
-        waves = draw.floats(random, (2, int(random.integers(300, 500))))
+        waves = draw.floats(random, (2, int(random.integers(130, 300))))
         return waves, *(draw.between(random, (2,), *given) for given in numbers)
 
     return arguments
@@ -154,5 +154,5 @@ CHECKS = (
     Check("augment.erase", partial(augment.erase, values=0.5), _boxed),
     Check("augment.add_noise", augment.add_noise, _noisy),
     Check("augment.time_stretch", augment.time_stretch, _sounds((0.7, 1.4))),
-    Check("augment.pitch_shift", augment.pitch_shift, _sounds((-5, 5))),
+    Check("augment.pitch_shift", partial(augment.pitch_shift, highest=5.0), _sounds((-5, 5))),
 )

@@ -3,6 +3,7 @@
 from components import (
     numpy_activations,
     numpy_attention,
+    numpy_augmentation,
     numpy_distributions,
     numpy_layers,
     numpy_linalg,
@@ -13,6 +14,7 @@ from components import (
 REFERENCES = {
     **numpy_activations.REFERENCES,
     **numpy_attention.REFERENCES,
+    **numpy_augmentation.REFERENCES,
     **numpy_distributions.REFERENCES,
     **numpy_layers.REFERENCES,
     **numpy_linalg.REFERENCES,
