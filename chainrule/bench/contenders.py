@@ -34,16 +34,20 @@ serve(start)
 
 @dataclass(frozen=True)
 class Contender:
-    """A framework: the module with its session, and what must be installed for it."""
+    """A framework: the module with its session, the packages and programs that it needs, and what
+    it may be set to for a workload; nothing if that is not its kind.
+    """
 
     name: str
     module: str
     needs: tuple[str, ...]
     settings: Callable[[Workload], list[Setting]]
+    program: str = ""
 
     @property
     def installed(self) -> bool:
-        return all(find_spec(name) is not None for name in self.needs)
+        program = not self.program or which(self.program) is not None
+        return program and all(find_spec(name) is not None for name in self.needs)
 
 
 def _threads() -> list[int]:
@@ -58,8 +62,6 @@ def _eager(workload: Workload) -> list[Setting]:
 
 def _compiled(workload: Workload) -> list[Setting]:
     """Compiling takes long, so of images only the order is tried that suits compiled code."""
-    if which(os.environ.get("CXX", "g++")) is None:
-        return []
     threads = [engine.threads] if workload.images else _threads()
     return [{"threads": n, "channels_last": workload.images, "compile": True} for n in threads]
 
@@ -71,11 +73,17 @@ def _xla(workload: Workload) -> list[Setting]:
     return settings
 
 
+def _exported(workload: Workload) -> list[Setting]:
+    return [] if workload.trains else [{"threads": n} for n in _threads()]
+
+
 OURS = Contender("chainrule", "chainrule.bench.ours", (), lambda workload: [{}])
+_PYTORCH, _ONNX = "chainrule.bench.peers.pytorch", "chainrule.bench.peers.onnx_runtime"
 _PEERS = (
-    Contender("torch", "chainrule.bench.peers.pytorch", ("torch",), _eager),
-    Contender("torch.compile", "chainrule.bench.peers.pytorch", ("torch",), _compiled),
+    Contender("torch", _PYTORCH, ("torch",), _eager),
+    Contender("torch.compile", _PYTORCH, ("torch",), _compiled, os.environ.get("CXX", "g++")),
     Contender("jax", "chainrule.bench.peers.xla", ("jax", "optax"), _xla),
+    Contender("onnxruntime", _ONNX, ("torch", "onnxscript", "onnxruntime"), _exported),
 )
 PEERS = {contender.name: contender for contender in _PEERS}
 
@@ -91,9 +99,9 @@ def find_peers(names: Iterable[str] | None) -> list[Contender]:
                 "bench", f"there is no peer '{name}'", f"there are {', '.join(PEERS)}", "name these"
             )
         if not PEERS[name].installed:
-            needs = " ".join(PEERS[name].needs)
+            needs = " ".join((*PEERS[name].needs, PEERS[name].program)).strip()
             raise ArgumentError(
-                "bench", f"{name} is not installed", f"it needs {needs}", f"pip install {needs}"
+                "bench", f"{name} is not installed", f"it needs {needs}", "install these"
             )
         found.append(PEERS[name])
     return found

@@ -72,7 +72,8 @@ def measure(workload: Workload, peers: Sequence[Contender], plan: Plan) -> list[
     """Entries of chainrule and of its peers, in this order. Raises Broken if ours cannot run."""
     with tempfile.TemporaryDirectory(prefix="chainrule-bench-") as folder, ExitStack() as stack:
         start = _Start(workload, Path(folder), stack, plan)
-        found = [start.ours(), *[start.peer(contender) for contender in peers]]
+        rivals = [contender for contender in peers if contender.settings(workload)]
+        found = [start.ours(), *[start.peer(contender) for contender in rivals]]
         alive = [(entry, process) for entry, process in found if process is not None]
         _take_turns(alive, plan)
         if plan.busy:
@@ -119,7 +120,7 @@ class _Start:
     def peer(self, contender: Contender) -> tuple[Entry, Process | None]:
         """With the fastest of its settings, each tried in a process of its own."""
         best: tuple[float, Entry, Process] | None = None
-        tried, error = [], "a compiler of C++ is missing"
+        tried, error = [], ""
         for number, setting in enumerate(contender.settings(self.workload)):
             try:
                 entry, process = self._started(contender, setting, str(number))
