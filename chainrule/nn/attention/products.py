@@ -22,15 +22,19 @@ def weights(q: Tensor, k: Tensor, sight: Sight) -> Tensor:
     """softmax(q k^T + bias) where something is seen, else 0."""
     rows, columns = iota(q.shape[-2])[:, None] + sight.offset, iota(k.shape[-2])[None]
     seen, bias = sight.whole(rows, columns)
-    return softmax_of_seen(scored(q, k, bias), seen)
+    scores = scored(q, k, bias)
+    return softmax_of_seen(scores, seen, sight.may_be_blind(*scores.shape[-2:]))
 
 
-def softmax_of_seen(scores: Tensor, seen: Tensor | None) -> Tensor:
-    """softmax(scores) over the places that are seen, all for None; 0 elsewhere."""
+def softmax_of_seen(scores: Tensor, seen: Tensor | None, blind: bool = True) -> Tensor:
+    """softmax(scores) over the places that are seen, all for None; 0 elsewhere. `blind` says that a
+    query may see nothing.
+    """
     if seen is None:
         return softmax(scores)
-    # A row that sees nothing has the weights of UNSEEN everywhere: these become 0 too.
-    return where(seen, softmax(where(seen, scores, UNSEEN)), 0)
+    found = softmax(where(seen, scores, UNSEEN))
+    # A query that sees nothing has equal weights there: these become 0 too.
+    return where(seen, found, 0) if blind else found
 
 
 def scored(q: Tensor, k: Tensor, bias: Tensor | None) -> Tensor:

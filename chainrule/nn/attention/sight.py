@@ -38,6 +38,11 @@ class Sight:
         """Whether there is an array that is added, and may want a gradient."""
         return self.array is not None and self.array.dtype.is_float
 
+    def may_be_blind(self, queries: int, keys: int) -> bool:
+        """Whether some query may see nothing; without masks and offset each sees its own key."""
+        plain = self.array is None and self.function is None and isinstance(self.offset, int)
+        return not plain or self.offset != 0 or queries > keys
+
     def whole(self, rows: Tensor, columns: Tensor) -> Seen:
         """For positions of all queries (n, 1) and all keys (1, m): truth values, None for all true,
         and what is added to the scores, None for nothing.
