@@ -4,6 +4,7 @@ before it. Receives a lowered block; hands on the same block with less in its lo
 
 from __future__ import annotations
 
+import math
 from collections import Counter
 
 from chainrule.ir.plan import Block, Buffer, Kernel, Loop, Turn, bodies
@@ -43,10 +44,14 @@ def _moved(loop: Loop, outer: Block) -> list[Kernel]:
 def _constant(
     kernel: Kernel, turn: Turn, varying: set[Buffer], own: set[Buffer], writers: Counter
 ) -> bool:
-    """Whether a kernel does the same in every turn, and alone writes what it writes."""
+    """Whether a kernel does the same in every turn, alone writes what it writes, and does not merely
+    repeat a few numbers, which cost less to compute again than to read.
+    """
     reads, writes = kernel.reads(), kernel.writes()
+    given, made = (sum(math.prod(place.shape) for place in group) for group in (reads, writes))
     return (
-        not any(place.buffer in varying for place in reads)
+        2 * given >= made
+        and not any(place.buffer in varying for place in reads)
         and not any(turn is other for place in (*reads, *writes) for other, _ in place.turns)
         and all(place.buffer in own and writers[place.buffer] == 1 for place in writes)
     )

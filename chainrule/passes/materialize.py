@@ -5,7 +5,7 @@ lowering.
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Container
+from collections.abc import Container, Iterator
 
 from chainrule.ir.node import Node
 
@@ -57,11 +57,7 @@ def choose(order: list[Node], outputs: list[Node], inputs: Container[Node]) -> s
     chosen |= {node for node in set(order).intersection(outputs) if _computes(node)}
     for node in order:
         if node.op.name == "contract":
-            chosen |= {
-                source
-                for source in map(_viewed, node.inputs)
-                if source not in inputs and (_computes(source) or source.op.name == "pad")
-            }
+            chosen |= set(_stored_for(node, inputs))
         elif node.op.name == "after":
             chosen |= {source for source in map(_viewed, node.inputs[1:]) if source not in inputs}
     cost = _inlined_costs(order, chosen)
@@ -75,6 +71,22 @@ def choose(order: list[Node], outputs: list[Node], inputs: Container[Node]) -> s
         for child in node.inputs:
             readers[child] += times
     return chosen
+
+
+def _stored_for(contract: Node, inputs: Container[Node]) -> Iterator[Node]:
+    """What tiles read: the operands, behind their views. A padded one is copied; what it pads must
+    lie in memory too where a reshape stands between, whose places would have to be found for each
+    element.
+    """
+    for source in map(_viewed, contract.inputs):
+        if source not in inputs and (_computes(source) or source.op.name == "pad"):
+            yield source
+        reshaped = False
+        while source.op.family == "movement" and source.op.name != "concat":
+            reshaped = reshaped or source.op.name == "reshape"
+            source = source.inputs[0]
+        if reshaped and source not in inputs and _computes(source):
+            yield source
 
 
 def _computes(node: Node) -> bool:

@@ -123,6 +123,15 @@ def test_a_gather_is_read_in_place():
     assert len(planned([table, rows_], [make("sum", taken * taken, axes=(1,))]).block.items) == 1
 
 
+def test_what_is_padded_behind_a_reshape_lies_in_memory():
+    """Else each element of the padded copy would look for its row anew."""
+    table, rows_ = floats(100, 81), variable(Spec((2,), int64))
+    images = reshape(make("gather", table, rows_), (2, 9, 9, 1))
+    w = floats(3, 3, 1, 16)
+    (first, *_) = after("lower", [table, rows_, w], [convolution(images, w, 1, 1)]).items
+    assert [axis.size for axis in first.axes] == [2, 81]
+
+
 def test_parts_of_a_concatenation_are_written_in_place():
     x, y = floats(5, 3), floats(5, 4)
     program = planned([x, y], [make("exp", make("concat", make("sin", x), make("cos", y), axis=1))])

@@ -138,6 +138,27 @@ def _first_slice(x: Node) -> Node:
     return reshape(broadcast_to(x.inputs[0], (1, *x.shape[1:])), x.shape[1:])
 
 
+@rules("scan", "while")
+def stretched_in_the_body(node: Node) -> Node | None:
+    """The body repeats a constant itself: it need not read the same numbers again and again."""
+    repeated = [
+        i for i, x in enumerate(node.inputs[: node.attributes["constants"]])
+        if x.op.name == "broadcast" and x.inputs[0].size < x.size
+    ]  # fmt: skip
+    if not repeated:
+        return None
+    operands, attributes = list(node.inputs), dict(node.attributes)
+    for i in repeated:
+        operands[i] = node.inputs[i].inputs[0]
+    for name, graph in _graphs(node).items():
+        parameters, new = list(graph.parameters), {}
+        for i in repeated:
+            parameters[i] = variable(operands[i].spec)
+            new[graph.parameters[i]] = broadcast_to(parameters[i], node.inputs[i].shape)
+        attributes[name] = Graph(parameters, substitute(graph.outputs, new))
+    return make(node.op.name, *operands, **attributes)
+
+
 @rules("scan", "while", "cond")
 def needless_operands(node: Node) -> Node | None:
     """Constants and slices that nobody reads, that another one equals, or known scalars."""
