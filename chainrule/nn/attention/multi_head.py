@@ -78,7 +78,8 @@ class MultiHeadAttention(Module):
     keys and values among heads (grouped-query; 1 is multi-query); `rotary` is the base of rotary
     positions, 10000 in the paper; `window` hides all but the nearest keys.
 
-    Each head has embed_dim / num_heads features. query, key and value are `Linear`, whose weights
+    Each head has embed_dim / num_heads features; keys come with kdim, values with vdim features,
+    by default as many as queries and as keys. query, key and value are `Linear`, whose weights
     start Xavier-uniform and biases 0, out starts as any `Linear`, its bias 0. PyTorch stacks the
     first three: query.weight is in_proj_weight[:embed_dim].T, and so on. With `cache`, one of
     `cache(batch, length)`, the sequence continues what the cache holds: generation place by place
