@@ -44,8 +44,8 @@ def _moved(loop: Loop, outer: Block) -> list[Kernel]:
 def _constant(
     kernel: Kernel, turn: Turn, varying: set[Buffer], own: set[Buffer], writers: Counter
 ) -> bool:
-    """Whether a kernel does the same in every turn, alone writes what it writes, and does not merely
-    repeat a few numbers, which cost less to compute again than to read.
+    """Whether a kernel does the same in every turn, alone writes what it writes, and does more than
+    to repeat a few numbers, which cost less to compute again than to read.
     """
     reads, writes = kernel.reads(), kernel.writes()
     given, made = (sum(math.prod(place.shape) for place in group) for group in (reads, writes))

@@ -173,7 +173,8 @@ def a_branch_stays():
     return cond(flag, lambda a: [make("exp", a)], lambda a: [cast(cast(a, int32), float32)], [x])
 
 
-@case("stretched_in_the_body", left="scan{add(p1, multiply(p2, broadcast(p0)))}(reshape(a), b, c).0")
+@case("stretched_in_the_body",
+      left="scan{add(p1, multiply(p2, broadcast(p0)))}(reshape(a), b, c).0")
 def _():
     wide = broadcast_to(var(), (3,))
     return scan(lambda k, c, x: [c + x * k], [wide, var(3), var(5, 3)], 1, 1, 5)
