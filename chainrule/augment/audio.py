@@ -136,7 +136,7 @@ _HANN, _COSINES, _SINES = _waves_of_window()
 def _spectrum(x: Tensor) -> tuple[Tensor, Tensor]:
     """Fourier coefficients of windows around every 128th sample: (N, frames, 257) twice."""
     count, samples = x.shape
-    frames = samples // HOP + 1
+    frames = -(-samples // HOP) + 1
     length = HOP * (frames - 1) + WINDOW
     x = pad(x, [(0, 0), (WINDOW // 2, length - WINDOW // 2 - samples)])
     blocks = reshape_to(x, (count, length // HOP, HOP))

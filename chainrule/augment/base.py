@@ -8,9 +8,10 @@ import math
 from typing import Any
 
 from chainrule.distributions.sampling import keys
-from chainrule.dtypes import default_float
+from chainrule.dtypes import default_float, float64
 from chainrule.errors import DTypeError, ShapeError
 from chainrule.frontend import random, trace
+from chainrule.frontend.functions.creation import asarray
 from chainrule.frontend.functions.logic import where
 from chainrule.frontend.lift import Operand, cast, lift, reshape_to, unboxed
 from chainrule.frontend.tensor import Tensor
@@ -129,15 +130,23 @@ def each(where_used: str, given: Operand, images: Tensor, axes: int = 3) -> Tens
     """A number for each image, or one for all, with `axes` axes of extent 1 behind; floats in the
     dtype of the images. Raises ShapeError for other shapes.
     """
-    x = lift(given, where_used)
+    x = beside(where_used, given, images)
     if x.shape not in ((), images.shape[:1]):
         raise ShapeError(
             where_used,
             f"got {list(x.shape)} for {images.shape[0]} images",
             "each image has one number, or all have the same",
         )
-    x = cast(x, floats_of(images)) if x.dtype.is_float else x
     return reshape_to(x, (*x.shape, *[1] * axes)) if x.ndim else x
+
+
+def beside(where_used: str, given: Operand, images: Tensor) -> Tensor:
+    """Numbers as a tensor, floats in the dtype of the images."""
+    kind = floats_of(images)
+    if isinstance(given, float):
+        return asarray(given, dtype=kind)
+    x = lift(given, where_used, wide=kind is float64)
+    return cast(x, kind) if x.dtype.is_float else x
 
 
 def floats_of(images: Tensor) -> Any:

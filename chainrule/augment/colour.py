@@ -5,12 +5,12 @@ them; hands on images between 0 and 1. Gradients flow where nothing is cut off.
 from __future__ import annotations
 
 from chainrule.augment.base import each, shades
-from chainrule.dtypes import int64
+from chainrule.dtypes import int32
 from chainrule.errors import ShapeError
 from chainrule.frontend.functions.creation import asarray, iota, zeros
 from chainrule.frontend.functions.elementwise import (
     clip,
-    floor_divide,
+    floor,
     minimum,
     remainder,
     round,
@@ -163,7 +163,7 @@ def posterize(images: Operand, bits: Operand) -> Tensor:
     """
     x = shades("posterize", images)
     step = 2 ** (8 - cast(each("posterize", bits, x), x.dtype))
-    return floor_divide(round(x * 255), step) * step / 255
+    return floor(round(x * 255) / step) * step / 255
 
 
 def autocontrast(images: Operand) -> Tensor:
@@ -187,15 +187,16 @@ def equalize(images: Operand) -> Tensor:
     """
     x = shades("equalize", images)
     count, height, width, channels = x.shape
-    level = cast(clip(round(x * 255), 0, 255), int64)
-    line = reshape_to(iota(count * channels), (count, 1, 1, channels))
-    place = line * 256 + level
-    histogram = zeros(count * channels * 256, dtype=int64).at[place].add(1)
-    below = cumulative_sum(reshape_to(histogram, (count * channels, 256)), axis=-1)
-    brightest = line * 256 + max(level, axis=(1, 2), keepdims=True)
+    level = cast(round(clip(x, 0, 1) * 255), int32)
+    line = reshape_to(iota(count * channels, int32) * 256, (count, 1, 1, channels))
+    histogram = zeros(count * channels * 256, dtype=int32).at[line + level].add(1)
     # As many pixels as one step up, the brightest left out.
-    step = (height * width - take_along(histogram, brightest, 0)) // 255
-    before = take_along(reshape_to(below, (count * channels * 256,)), place, 0)
-    before = before - take_along(histogram, place, 0)
-    even = clip((step // 2 + before) // where(step > 0, step, 1), 0, 255)
-    return where(step > 0, cast(even, x.dtype) / 255, x)
+    brightest = take_along(histogram, line + max(level, axis=(1, 2), keepdims=True), 0)
+    step = cast((height * width - brightest) // 255, x.dtype)
+    lines = cast(reshape_to(histogram, (count * channels, 256)), x.dtype)
+    darker = cumulative_sum(lines, axis=-1) - lines
+    steps = reshape_to(where(step > 0, step, 1), (count * channels, 1))
+    # Quotients of whole numbers below 2**24, pixels, are exact enough in float32 for their floor.
+    table = minimum(floor((floor(steps / 2) + darker) / steps), 255) / 255
+    even = take_along(reshape_to(table, (count * channels * 256,)), line + level, 0)
+    return where(step > 0, even, x)

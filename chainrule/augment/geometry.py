@@ -7,19 +7,20 @@ from __future__ import annotations
 
 import math
 
-from chainrule.augment.base import each, floats_of, pictures
+from chainrule.augment.base import beside, each, floats_of, pictures
 from chainrule.augment.boxes import edges, line
 from chainrule.dtypes import int64
 from chainrule.errors import ArgumentError, DTypeError, ShapeError
 from chainrule.frontend.functions import manipulation
 from chainrule.frontend.functions.convolution import Sizes, sizes_of
+from chainrule.frontend.functions.creation import asarray
 from chainrule.frontend.functions.elementary import cos, sin
 from chainrule.frontend.functions.elementwise import abs, clip, floor, maximum
 from chainrule.frontend.functions.linear_algebra import einsum
 from chainrule.frontend.functions.logic import where
 from chainrule.frontend.functions.manipulation import broadcast_arrays, stack, take_along
 from chainrule.frontend.functions.reductions import sum
-from chainrule.frontend.lift import Operand, cast, lift, promoted_floats, reshape_to
+from chainrule.frontend.lift import Operand, cast, promoted_floats, reshape_to
 from chainrule.frontend.tensor import Tensor
 
 AXES = {"vertical": 1, "horizontal": 2}
@@ -75,7 +76,7 @@ def _picked(x: Tensor, rows: Tensor, columns: Tensor, fill: Operand) -> Tensor:
     within = clip(rows, 0, height - 1) * width + clip(columns, 0, width - 1)
     places = within + line(count, 2, int64) * (height * width)
     taken = take_along(reshape_to(x, (count * height * width, channels)), places, 0)
-    return where(inside[..., None], taken, cast(lift(fill, "fill"), x.dtype))
+    return where(inside[..., None], taken, asarray(fill, dtype=x.dtype))
 
 
 # ---- Places between pixels ----
@@ -99,7 +100,7 @@ def sample(
     Tensor([[[[2.]]]], dtype=float32)
     """
     x = pictures("sample", images)
-    rows, columns = (cast(lift(places, "sample"), floats_of(x)) for places in (rows, columns))
+    rows, columns = (cast(beside("sample", places, x), floats_of(x)) for places in (rows, columns))
     if mode == "nearest":
         return _picked(x, _whole(floor(rows + 0.5)), _whole(floor(columns + 0.5)), fill)
     if mode != "bilinear":
@@ -137,7 +138,7 @@ def affine(
     Tensor([2., 1.], dtype=float32)
     """
     x = pictures("affine", images)
-    m = cast(lift(matrices, "affine"), floats_of(x))
+    m = cast(beside("affine", matrices, x), floats_of(x))
     if m.shape not in ((2, 3), (*x.shape[:1], 2, 3)):
         raise ShapeError(
             "affine",
@@ -166,7 +167,8 @@ def rotate(
     Tensor([[2., 4.],
             [1., 3.]], dtype=float32)
     """
-    return affine(images, rotation(angles), mode=mode, fill=fill)
+    x = pictures("rotate", images)
+    return affine(x, rotation(each("rotate", angles, x, 0)), mode=mode, fill=fill)
 
 
 def zoom(
@@ -177,7 +179,8 @@ def zoom(
     >>> cr.augment.zoom(cr.ones((1, 4, 4, 1)), 0.5, mode="nearest")[0, :, 1, 0]
     Tensor([0., 1., 1., 0.], dtype=float32)
     """
-    return affine(images, zooming(factors), mode=mode, fill=fill)
+    x = pictures("zoom", images)
+    return affine(x, zooming(each("zoom", factors, x, 0)), mode=mode, fill=fill)
 
 
 def shear(
@@ -195,7 +198,9 @@ def shear(
             [1., 1., 1.],
             [1., 1., 0.]], dtype=float32)
     """
-    return affine(images, shearing(x, y), mode=mode, fill=fill)
+    shown = pictures("shear", images)
+    x, y = (each("shear", slope, shown, 0) for slope in (x, y))
+    return affine(shown, shearing(x, y), mode=mode, fill=fill)
 
 
 def translate(
@@ -211,7 +216,9 @@ def translate(
     >>> cr.augment.translate(cr.asarray([[[[1.0], [2.0]]]]), right=1.0)[0, 0, :, 0]
     Tensor([0., 1.], dtype=float32)
     """
-    return affine(images, shifting(down, right), mode=mode, fill=fill)
+    x = pictures("translate", images)
+    down, right = (each("translate", pixels, x, 0) for pixels in (down, right))
+    return affine(x, shifting(down, right), mode=mode, fill=fill)
 
 
 # ---- Matrices for `affine`, from what is shown to what stood there ----

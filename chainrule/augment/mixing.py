@@ -14,6 +14,7 @@ from chainrule.distributions.sampling import keys
 from chainrule.dtypes import int64
 from chainrule.errors import ArgumentError, ShapeError
 from chainrule.frontend import random
+from chainrule.frontend.functions.creation import asarray
 from chainrule.frontend.functions.elementwise import sqrt
 from chainrule.frontend.functions.logic import where
 from chainrule.frontend.functions.manipulation import broadcast_to, take_along
@@ -187,7 +188,7 @@ def erase(images: Operand, boxes: Operand, values: Operand = 0.0) -> Tensor:
     Tensor([1., 0., 0.], dtype=float32)
     """
     x = pictures("erase", images)
-    return where(covered("erase", boxes, x), cast(lift(values, "erase"), x.dtype), x)
+    return where(covered("erase", boxes, x), asarray(values, dtype=x.dtype), x)
 
 
 class Cutout(Augmentation):

@@ -186,7 +186,7 @@ def time_stretch(wave, rate, length=None):
     """The phase vocoder as librosa writes it, with NumPy's FFT."""
     length, hann = length or len(wave), 0.5 - 0.5 * np.cos(2 * np.pi * np.arange(512) / 512)
     wide = np.pad(wave, (256, 768))
-    frames = [np.fft.rfft(hann * wide[s : s + 512]) for s in range(0, len(wave) + 1, 128)]
+    frames = [np.fft.rfft(hann * wide[s : s + 512]) for s in range(0, len(wave) + 128, 128)]
     advance = 2 * np.pi * 128 * np.arange(257) / 512
     phase, total, norm = np.angle(frames[0]), np.zeros(length + 1024), np.zeros(length + 1024)
     silence = np.zeros(257, complex)
