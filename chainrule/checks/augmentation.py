@@ -104,8 +104,9 @@ def _operated(random: np.random.Generator) -> tuple:
 
 def _sounds(*numbers: Numbers) -> Callable[[np.random.Generator], tuple]:
     def arguments(random: np.random.Generator) -> tuple:
-        waves = draw.floats(random, (2, int(random.integers(130, 300))))
-        return waves, *(draw.between(random, (2,), *given) for given in numbers)
+        count, samples = int(random.integers(1, 3)), int(random.integers(100, 250))
+        waves = draw.floats(random, (count, samples))
+        return waves, *(draw.between(random, (count,), *given) for given in numbers)
 
     return arguments
 
