@@ -217,7 +217,7 @@ class RandomErasing(Augmentation):
     """A box within the image erased (Zhong et al. 2020), of a share `scale` of its area and a width
     `ratio` times its height. (A-130)
 
-    Names and defaults as in PyTorch, which are the paper's. `fill=None` draws normal numbers.
+    Names and defaults as in PyTorch; the paper's areas reach 0.4. `fill=None` draws normal numbers.
 
     >>> with cr.training():
     ...     cr.augment.RandomErasing()(cr.ones((2, 8, 8, 3))).shape
