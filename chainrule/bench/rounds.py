@@ -4,6 +4,7 @@ the same state of the machine, and what each of them needs.
 
 from __future__ import annotations
 
+import math
 import statistics
 import subprocess
 import sys
@@ -12,7 +13,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -21,7 +22,7 @@ from chainrule.bench.contenders import OURS, Broken, Contender, Process, Setting
 from chainrule.bench.processors import QUIET, Watch, settle
 from chainrule.bench.workloads import Workload
 
-TRIAL = 0.2  # Seconds for which a setting is tried.
+TRIAL, TRIALS = 0.1, 3  # Seconds for which a setting is tried, and how often.
 ATTEMPTS = 3  # A sample that others disturb is taken again, so often at most.
 TOLERANCE = 0.01  # How far results of the first steps may lie apart, of the largest.
 NEIGHBOURS = 2
@@ -118,26 +119,26 @@ class _Start:
         return entry, process
 
     def peer(self, contender: Contender) -> tuple[Entry, Process | None]:
-        """With the fastest of its settings, each tried in a process of its own."""
-        best: tuple[float, Entry, Process] | None = None
-        tried, error = [], ""
+        """With the fastest of its settings, each in a process of its own, tried in turns."""
+        found: list[tuple[Entry, Process]] = []
+        error = ""
         for number, setting in enumerate(contender.settings(self.workload)):
             try:
-                entry, process = self._started(contender, setting, str(number))
-                seconds, _ = _sample(process, TRIAL, self.plan.patience)
+                found.append(self._started(contender, setting, str(number)))
             except Broken as failure:
                 error = str(failure)
-                continue
-            tried.append({**setting, "seconds": seconds})
-            loser: Process | None = process
-            if best is None or seconds < best[0]:
-                loser, best = best and best[2], (seconds, entry, process)
-            if loser is not None:
-                loser.close()
-        if best is None:
+        if not found:
             return Entry(contender.name, error=error), None
-        best[1].facts["tried"] = tried
-        return best[1:]
+        # The quickest call of all: that others have disturbed some is no reason against a setting.
+        least = [math.inf] * len(found)
+        for _ in range(TRIALS if len(found) > 1 else 0):
+            for number, (_, process) in enumerate(found):
+                sample = _sample(process, TRIAL, self.plan.patience)
+                least[number] = min(least[number], sample.least)
+        best = found.pop(int(np.argmin(least)))
+        for _, process in found:
+            process.close()
+        return best
 
     def _started(self, contender: Contender, setting: Setting, name: str) -> tuple[Entry, Process]:
         """A process that has done its first steps. Raises Broken."""
@@ -157,35 +158,39 @@ class _Start:
 # ---- Taking turns ----
 
 
+class Sample(NamedTuple):
+    """Seconds of the usual and of the quickest call, and what share of the processors others used
+    meanwhile.
+    """
+
+    median: float
+    least: float
+    others: float
+
+
 def _take_turns(alive: Sequence[tuple[Entry, Process]], plan: Plan, busy: bool = False) -> None:
     """Each round in another order, as what runs before another may matter."""
     for turn in range(plan.rounds):
         first = turn % len(alive)
         for entry, process in (*alive[first:], *alive[:first]):
-            if busy:
-                entry.busy.append(_sample(process, plan.seconds)[0])
-            else:
-                seconds, others = _sample(process, plan.seconds, plan.patience)
-                entry.times.append(seconds)
-                entry.others.append(others)
+            sample = _sample(process, plan.seconds, None if busy else plan.patience)
+            (entry.busy if busy else entry.times).append(sample.median)
+            if not busy:
+                entry.others.append(sample.others)
 
 
-def _sample(process: Process, seconds: float, patience: float | None = None) -> tuple[float, float]:
-    """The median call of the attempt that others disturbed least, and how much they did. Without
-    patience there is one attempt.
-    """
-    best: tuple[float, float] | None = None
-    for _ in range(ATTEMPTS if patience is not None else 1):
+def _sample(process: Process, seconds: float, patience: float | None) -> Sample:
+    """The attempt that others disturbed least; without patience there is one."""
+    samples: list[Sample] = []
+    while not samples or (
+        patience is not None and samples[-1].others >= QUIET and len(samples) < ATTEMPTS
+    ):
         settle(patience or 0.0)
         watch = Watch()
         found = process.ask("sample", seconds=seconds)
         others = watch.others(found["processor"])
-        if best is None or others < best[1]:
-            best = found["median"], others
-        if others < QUIET:
-            break
-    assert best is not None
-    return best
+        samples.append(Sample(found["median"], found["least"], others))
+    return min(samples, key=lambda sample: sample.others)
 
 
 @contextmanager
