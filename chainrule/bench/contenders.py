@@ -56,12 +56,16 @@ def _threads() -> list[int]:
 
 
 def _eager(workload: Workload) -> list[Setting]:
+    if workload.batch:  # It has no loop over steps.
+        return []
     orders = (False, True) if workload.images else (False,)
     return [{"threads": n, "channels_last": order} for n in _threads() for order in orders]
 
 
 def _compiled(workload: Workload) -> list[Setting]:
     """Compiling takes long, so of images only the order is tried that suits compiled code."""
+    if workload.batch:
+        return []
     threads = [engine.threads] if workload.images else _threads()
     return [{"threads": n, "channels_last": workload.images, "compile": True} for n in threads]
 

@@ -33,8 +33,14 @@ class Session:
         self.model = getattr(models, workload.network)(**workload.sizes)
         x, y = workload.data()
         optimizer = optim.Adam(self.model)
-        self.step = cr.jit(_step if workload.trains else _infer)
-        self.arguments = (self.model, optimizer, x, y) if workload.trains else (self.model, x)
+        self.arguments: tuple = (self.model, optimizer, x, y)
+        if workload.batch:
+            self.step = cr.jit(_epoch)
+            self.arguments += (workload.order(),)
+        elif workload.trains:
+            self.step = cr.jit(_step)
+        else:
+            self.step, self.arguments = cr.jit(_infer), (self.model, x)
 
     def weights(self) -> list[np.ndarray]:
         """All parameters in order."""
@@ -77,6 +83,15 @@ def _step(model: nn.Module, optimizer: optim.Optimizer, x: cr.Tensor, y: cr.Tens
     loss, gradients = cr.value_and_grad(_loss)(model, x, y)
     optimizer.update(gradients)
     return loss
+
+
+def _epoch(
+    model: nn.Module, optimizer: optim.Optimizer, x: cr.Tensor, y: cr.Tensor, order: cr.Tensor
+) -> cr.Tensor:
+    def turn(_: tuple, rows: cr.Tensor) -> tuple:
+        return (), _step(model, optimizer, x[rows], y[rows])
+
+    return cr.mean(cr.scan(turn, (), order)[1])
 
 
 def _loss(model: nn.Module, x: cr.Tensor, y: cr.Tensor) -> cr.Tensor:

@@ -12,7 +12,7 @@ import numpy as np
 
 from chainrule.errors import ArgumentError
 
-GROUPS = ("small", "large", "inference")
+GROUPS = ("small", "large", "inference", "epoch")
 
 
 @dataclass(frozen=True)
@@ -20,6 +20,7 @@ class Workload:
     """A network of `models` with its sizes, fed with x of `shape`, batch first.
 
     A step is forward, backward and an update by Adam; in the group "inference" it is forward alone.
+    In the group "epoch" a call does a step for each `batch` of the rows of x.
     """
 
     name: str
@@ -28,6 +29,7 @@ class Workload:
     network: str
     shape: tuple[int, ...]
     sizes: Mapping[str, Any] = field(default_factory=dict)
+    batch: int = 0
 
     @property
     def trains(self) -> bool:
@@ -48,6 +50,11 @@ class Workload:
         single = self.sizes.get("widths", (10,))[-1] == 1
         y = rng.integers(0, 2 if single else 10, self.shape[0])
         return x, y.astype(np.float32) if single else y
+
+    def order(self) -> np.ndarray:
+        """The rows of each step of an epoch, shuffled."""
+        rows, steps = self.shape[0], self.shape[0] // self.batch
+        return np.random.default_rng(1).permutation(rows)[: steps * self.batch].reshape(steps, -1)
 
 
 _XOR = {"widths": (2, 8, 1)}
@@ -98,6 +105,8 @@ def _all() -> Iterable[Workload]:
             yield Workload(name, title, group, network, shape, sizes)
     for name, title, network, shape, sizes in _INFERENCE:
         yield Workload(name, title, "inference", network, (1, *shape[1:]), sizes)
+    title = "MLP 10-32-32-1, 625 steps of batch 32 in a call"
+    yield Workload("epoch", title, "epoch", "mlp", (20_000, 10), {"widths": (10, 32, 32, 1)}, 32)
 
 
 WORKLOADS = {workload.name: workload for workload in _all()}

@@ -45,3 +45,12 @@ def test_equal_weights_give_equal_results(network, group):
         expected = session.run()
         for other in others:
             np.testing.assert_allclose(other.run(), expected, rtol=2e-3, atol=1e-4)
+
+
+def test_epochs_are_equal():
+    sizes = {"widths": (3, 4, 1)}
+    workload = Workload("epoch", "epoch", "epoch", "mlp", (20, 3), sizes, 6)
+    session = ours.Session(workload, {}, None)
+    other = xla.Session(workload, {}, session.weights())
+    for _ in range(2):
+        np.testing.assert_allclose(other.run(), session.run(), rtol=1e-4)

@@ -89,7 +89,7 @@ def test_workloads_are_chosen_by_name_and_group():
     small = [workload.name for workload in chosen(["small"])]
     assert small == ["xor", "mlp-64", "mlp-512", "lenet", "resnet20", "lstm", "gpt"]
     assert len(chosen(["small", "xor", "large"])) == len(small) + 6
-    assert len(chosen(["all"])) == len(WORKLOADS) == 25
+    assert len(chosen(["all"])) == len(WORKLOADS) == 26
     assert all(workload.shape[0] == 1 for workload in chosen(["inference"]))
     with pytest.raises(ArgumentError, match=r"there is no workload 'bert'; there are xor, .*"):
         chosen(["bert"])
@@ -105,3 +105,5 @@ def test_data_are_the_same_for_all():
     for workload in WORKLOADS.values():
         (x, y), (same, _) = workload.data(), workload.data()
         assert x.shape == workload.shape and (x == same).all() and len(y) == len(x)
+    order = WORKLOADS["epoch"].order()
+    assert order.shape == (625, 32) and len(set(order.ravel())) == 20_000

@@ -23,6 +23,7 @@ class Session:
     def __init__(self, workload: Workload, setting: dict, weights: Sequence[np.ndarray]) -> None:
         jax.config.update("jax_cpu_enable_async_dispatch", not setting.get("at_once"))
         options = {"unroll": setting["unroll"]} if "unroll" in setting else {}
+        self.workload = workload
         self.network, self.sizes = MODELS[workload.network], {**workload.sizes, **options}
         self.parameters = [jnp.array(array) for array in weights]
         self.statistics = _statistics(workload, weights)
@@ -40,18 +41,24 @@ class Session:
             prediction, statistics = self._output(parameters, statistics, x, True)
             return _loss(prediction, y), statistics
 
-        def update(parameters: list, statistics: list, state: tuple, x: jax.Array, y: jax.Array):
+        def update(held: tuple, x: jax.Array, y: jax.Array) -> tuple:
+            parameters, statistics, state = held
             grad = jax.value_and_grad(loss_of, has_aux=True)
             (loss, statistics), gradients = grad(parameters, statistics, x, y)
             updates, state = optimizer.update(gradients, state)
-            return optax.apply_updates(parameters, updates), statistics, state, loss
+            return (optax.apply_updates(parameters, updates), statistics, state), loss
 
-        compiled = jax.jit(update, donate_argnums=(0, 1, 2))
+        def epoch(held: tuple, x: jax.Array, y: jax.Array) -> tuple:
+            held, losses = jax.lax.scan(lambda h, rows: update(h, x[rows], y[rows]), held, order)
+            return held, losses.mean()
+
+        order = jnp.asarray(self.workload.order()) if self.workload.batch else None
+        compiled = jax.jit(update if order is None else epoch, donate_argnums=0)
         held = self.parameters, self.statistics, optimizer.init(self.parameters)
 
         def run() -> np.ndarray:
             nonlocal held
-            *held, loss = compiled(*held, self.x, self.y)
+            held, loss = compiled(held, self.x, self.y)
             return np.asarray(loss)
 
         return run
