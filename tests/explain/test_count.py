@@ -8,7 +8,8 @@ import pytest
 from explain.functions import array, planned
 
 import chainrule as cr
-from chainrule.ir.count import bytes_moved, flops
+from chainrule.dtypes import float32, float64
+from chainrule.ir.count import bytes_moved, flops, flops_by_type
 from chainrule.ir.describe import kernels
 from chainrule.ir.index import Axis
 
@@ -32,6 +33,15 @@ def counted(count, function, *arguments):
 )
 def test_flops(function, shapes, expected):
     assert counted(flops, function, *[array(*shape) for shape in shapes]) == expected
+
+
+def test_flops_are_told_by_type_and_equal_values_count_once():
+    def f(x, s):
+        return x * cr.astype(cr.exp(s) + 1.0, cr.float32)
+
+    (kernel,) = kernels(planned(f, array(10), np.array(0.5)).block)
+    assert flops_by_type(kernel) == {float32: 10, float64: 2}
+    assert flops(kernel) == 12
 
 
 def value(index, point):
