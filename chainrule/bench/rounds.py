@@ -23,7 +23,7 @@ from chainrule.bench.processors import QUIET, Watch, settle
 from chainrule.bench.workloads import Workload
 
 TRIAL, TRIALS = 0.1, 3  # Seconds for which a setting is tried, and how often.
-ATTEMPTS = 3  # A sample that others disturb is taken again, so often at most.
+ATTEMPTS = 3  # So many times the rounds are taken at most, where others disturb some.
 TOLERANCE = 0.01  # How far results of the first steps may lie apart, of the largest.
 NEIGHBOURS = 2
 
@@ -169,28 +169,41 @@ class Sample(NamedTuple):
 
 
 def _take_turns(alive: Sequence[tuple[Entry, Process]], plan: Plan, busy: bool = False) -> None:
-    """Each round in another order, as what runs before another may matter."""
-    for turn in range(plan.rounds):
-        first = turn % len(alive)
-        for entry, process in (*alive[first:], *alive[:first]):
-            sample = _sample(process, plan.seconds, None if busy else plan.patience)
+    """Rounds until enough were quiet, or too many were not: then the quietest count."""
+    patience = 0.0 if busy else plan.patience
+    rounds: list[list[Sample]] = []
+    while len(rounds) < plan.rounds or not (
+        busy
+        or len(rounds) >= ATTEMPTS * plan.rounds
+        or sum(_others(samples) < QUIET for samples in rounds) >= plan.rounds
+    ):
+        rounds.append(_round(alive, len(rounds) % len(alive), plan.seconds, patience))
+    for samples in sorted(rounds, key=_others)[: plan.rounds]:
+        for (entry, _), sample in zip(alive, samples, strict=True):
             (entry.busy if busy else entry.times).append(sample.median)
             if not busy:
                 entry.others.append(sample.others)
 
 
-def _sample(process: Process, seconds: float, patience: float | None) -> Sample:
-    """The attempt that others disturbed least; without patience there is one."""
-    samples: list[Sample] = []
-    while not samples or (
-        patience is not None and samples[-1].others >= QUIET and len(samples) < ATTEMPTS
-    ):
-        settle(patience or 0.0)
-        watch = Watch()
-        found = process.ask("sample", seconds=seconds)
-        others = watch.others(found["processor"])
-        samples.append(Sample(found["median"], found["least"], others))
-    return min(samples, key=lambda sample: sample.others)
+def _round(
+    alive: Sequence[tuple[Entry, Process]], first: int, seconds: float, patience: float
+) -> list[Sample]:
+    """A sample of each; who is first changes, as what runs before another may matter."""
+    found = {}
+    for number in (*range(first, len(alive)), *range(first)):
+        found[number] = _sample(alive[number][1], seconds, patience)
+    return [found[number] for number in range(len(alive))]
+
+
+def _others(samples: Sequence[Sample]) -> float:
+    return max(sample.others for sample in samples)
+
+
+def _sample(process: Process, seconds: float, patience: float) -> Sample:
+    settle(patience)
+    watch = Watch()
+    found = process.ask("sample", seconds=seconds)
+    return Sample(found["median"], found["least"], watch.others(found["processor"]))
 
 
 @contextmanager

@@ -121,3 +121,14 @@ def test_what_others_use(monkeypatch):
     assert watch.others() == 1.0 and watch.others() == 0.0
     monkeypatch.setattr(processors, "busy_seconds", lambda: None)
     assert processors.Watch().others() == 0.0
+
+
+def test_quiet_rounds_count(monkeypatch):
+    disturbed = iter([0.5, 0.0, 0.6, 0.05, 0.0, 0.0])
+    samples = (rounds.Sample(float(n), 0.0, next(disturbed)) for n in range(6))
+    monkeypatch.setattr(rounds, "_sample", lambda *arguments: next(samples))
+    entry = bench.Entry("chainrule")
+    rounds._take_turns([(entry, None)], bench.Plan(rounds=2))
+    assert (entry.times, entry.others) == ([1.0, 3.0], [0.0, 0.05])
+    rounds._take_turns([(entry, None)], bench.Plan(rounds=1), busy=True)
+    assert entry.busy == [4.0]
