@@ -15,6 +15,7 @@ from types import ModuleType
 from typing import Any, NamedTuple
 
 import chainrule
+import chainrule.train  # Else its names are public or not, as others have imported it.
 from chainrule.checks import CHECKS
 
 ROOT = Path(__file__).resolve().parents[1]
