@@ -4,7 +4,6 @@ the same state of the machine, and what each of them needs.
 
 from __future__ import annotations
 
-import math
 import statistics
 import subprocess
 import sys
@@ -77,9 +76,6 @@ def measure(workload: Workload, peers: Sequence[Contender], plan: Plan) -> list[
         found = [start.ours(), *[start.peer(contender) for contender in rivals]]
         alive = [(entry, process) for entry, process in found if process is not None]
         _take_turns(alive, plan)
-        if plan.busy:
-            with _neighbours():
-                _take_turns(alive, plan, busy=True)
         for entry, process in alive:
             entry.facts |= process.ask("facts")
     entries = [entry for entry, _ in found]
@@ -129,13 +125,9 @@ class _Start:
                 error = str(failure)
         if not found:
             return Entry(contender.name, error=error), None
-        # The quickest call of all: that others have disturbed some is no reason against a setting.
-        least = [math.inf] * len(found)
-        for _ in range(TRIALS if len(found) > 1 else 0):
-            for number, (_, process) in enumerate(found):
-                sample = _sample(process, TRIAL, self.plan.patience)
-                least[number] = min(least[number], sample.least)
-        best = found.pop(int(np.argmin(least)))
+        processes = [process for _, process in found]
+        trials = _rounds(processes, TRIALS, TRIAL, self.plan.patience, ATTEMPTS)
+        best = found.pop(int(np.argmin([min(s.least for s in one) for one in zip(*trials)])))
         for _, process in found:
             process.close()
         return best
@@ -168,42 +160,50 @@ class Sample(NamedTuple):
     others: float
 
 
-def _take_turns(alive: Sequence[tuple[Entry, Process]], plan: Plan, busy: bool = False) -> None:
-    """Rounds until enough were quiet, or too many were not: then the quietest count."""
-    patience = 0.0 if busy else plan.patience
+def _take_turns(alive: Sequence[tuple[Entry, Process]], plan: Plan) -> None:
+    processes = [process for _, process in alive]
+    rounds = _rounds(processes, plan.rounds, plan.seconds, plan.patience, ATTEMPTS)
+    for (entry, _), samples in zip(alive, zip(*rounds), strict=True):
+        entry.times = [sample.median for sample in samples]
+        entry.others = [sample.others for sample in samples]
+    if plan.busy:
+        with _neighbours():
+            rounds = _rounds(processes, plan.rounds, plan.seconds, 0.0, 1)
+        for (entry, _), samples in zip(alive, zip(*rounds), strict=True):
+            entry.busy = [sample.median for sample in samples]
+
+
+def _rounds(
+    processes: Sequence[Process], count: int, seconds: float, patience: float, attempts: int
+) -> list[list[Sample]]:
+    """A sample of each process in so many rounds: the quietest of as many as it takes until enough
+    were quiet, or of `attempts` times as many.
+    """
     rounds: list[list[Sample]] = []
-    while len(rounds) < plan.rounds or not (
-        busy
-        or len(rounds) >= ATTEMPTS * plan.rounds
-        or sum(_others(samples) < QUIET for samples in rounds) >= plan.rounds
+    while len(rounds) < count or (
+        len(rounds) < attempts * count
+        and sum(_others(samples) < QUIET for samples in rounds) < count
     ):
-        rounds.append(_round(alive, len(rounds) % len(alive), plan.seconds, patience))
-    for samples in sorted(rounds, key=_others)[: plan.rounds]:
-        for (entry, _), sample in zip(alive, samples, strict=True):
-            (entry.busy if busy else entry.times).append(sample.median)
-            if not busy:
-                entry.others.append(sample.others)
+        rounds.append(_round(processes, len(rounds) % len(processes), seconds, patience))
+    return sorted(rounds, key=_others)[:count]
 
 
 def _round(
-    alive: Sequence[tuple[Entry, Process]], first: int, seconds: float, patience: float
+    processes: Sequence[Process], first: int, seconds: float, patience: float
 ) -> list[Sample]:
-    """A sample of each; who is first changes, as what runs before another may matter."""
+    """Another one is first each time, as what runs before another may matter."""
     found = {}
-    for number in (*range(first, len(alive)), *range(first)):
-        found[number] = _sample(alive[number][1], seconds, patience)
-    return [found[number] for number in range(len(alive))]
+    for number in (*range(first, len(processes)), *range(first)):
+        settle(patience)
+        watch = Watch()
+        answer = processes[number].ask("sample", seconds=seconds)
+        others = watch.others(answer["processor"])
+        found[number] = Sample(answer["median"], answer["least"], others)
+    return [found[number] for number in range(len(processes))]
 
 
 def _others(samples: Sequence[Sample]) -> float:
     return max(sample.others for sample in samples)
-
-
-def _sample(process: Process, seconds: float, patience: float) -> Sample:
-    settle(patience)
-    watch = Watch()
-    found = process.ask("sample", seconds=seconds)
-    return Sample(found["median"], found["least"], watch.others(found["processor"]))
 
 
 @contextmanager

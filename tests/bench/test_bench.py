@@ -124,11 +124,13 @@ def test_what_others_use(monkeypatch):
 
 
 def test_quiet_rounds_count(monkeypatch):
-    disturbed = iter([0.5, 0.0, 0.6, 0.05, 0.0, 0.0])
-    samples = (rounds.Sample(float(n), 0.0, next(disturbed)) for n in range(6))
-    monkeypatch.setattr(rounds, "_sample", lambda *arguments: next(samples))
-    entry = bench.Entry("chainrule")
-    rounds._take_turns([(entry, None)], bench.Plan(rounds=2))
-    assert (entry.times, entry.others) == ([1.0, 3.0], [0.0, 0.05])
-    rounds._take_turns([(entry, None)], bench.Plan(rounds=1), busy=True)
-    assert entry.busy == [4.0]
+    shares = iter([0.5, 0.0, 0.6, 0.05, 0.0, 0.7, 0.8, 0.9])
+    samples = ([rounds.Sample(float(n), 0.0, share)] for n, share in enumerate(shares))
+    monkeypatch.setattr(rounds, "_round", lambda *arguments: next(samples))
+
+    def times(count, attempts):
+        return [sample.median for (sample,) in rounds._rounds([None], count, 0.1, 0.0, attempts)]
+
+    assert times(2, 3) == [1.0, 3.0]
+    assert times(1, 1) == [4.0]
+    assert times(1, 3) == [5.0]  # None of three was quiet.
