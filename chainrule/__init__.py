@@ -1,6 +1,8 @@
 """chainrule: deep learning with expressions, compiled whole. The public names."""
 
+from importlib import import_module
 from math import e, inf, nan, pi
+from typing import TYPE_CHECKING, Any
 
 from chainrule import dtypes
 from chainrule.config import config
@@ -238,8 +240,6 @@ from chainrule.frontend.functions.searching import (
 from chainrule.frontend.functions.special import betaln, digamma, lgamma, polygamma
 from chainrule.frontend.tensor import Box, Tensor
 from chainrule.frontend.trace import is_training, training
-from chainrule.inspection.formula import formula
-from chainrule.inspection.gradients import cost_of_gradient, saved_for_backward
 from chainrule.jit import jit, set_threads
 from chainrule.transforms import (
     check_grad,
@@ -257,11 +257,41 @@ from chainrule.transforms import (
 )
 
 # They build on all names above.
-from chainrule import activations, distributions, landscape, nn, optim, risk, tape  # isort: skip
+from chainrule import nn, optim  # isort: skip
 from chainrule.nn.attention import attention, attention_weights, linear_attention  # isort: skip
-from chainrule import augment  # isort: skip  (it builds on modules and distributions)
+
+if TYPE_CHECKING:
+    from chainrule import activations, augment, distributions, landscape, risk, tape
+    from chainrule.inspection.formula import formula
+    from chainrule.inspection.gradients import cost_of_gradient, saved_for_backward
 
 __version__ = "0.1.0"
 __array_api_version__ = "2025.12"
 
 newaxis = None
+
+# Not every program needs these, and the import should be quick: they are loaded when asked for.
+_LATER = {
+    "activations": "chainrule.activations",
+    "augment": "chainrule.augment",
+    "cost_of_gradient": "chainrule.inspection.gradients",
+    "distributions": "chainrule.distributions",
+    "formula": "chainrule.inspection.formula",
+    "landscape": "chainrule.landscape",
+    "risk": "chainrule.risk",
+    "saved_for_backward": "chainrule.inspection.gradients",
+    "tape": "chainrule.tape",
+}
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _LATER:
+        raise AttributeError(f"module 'chainrule' has no attribute {name!r}", name=name)
+    module = import_module(_LATER[name])
+    found = module if module.__name__ == f"{__name__}.{name}" else getattr(module, name)
+    globals()[name] = found
+    return found
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *_LATER})

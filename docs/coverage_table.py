@@ -101,20 +101,29 @@ def _public_names() -> dict[tuple[str, str], str]:
     names: dict[tuple[str, str], str] = {}
     spaces: list[tuple[ModuleType, str]] = [(chainrule, "chainrule")]
     for space, prefix in spaces:
-        for name, thing in vars(space).items():
+        for name in dict.fromkeys([*vars(space), *dir(space)]):
+            thing = getattr(space, name)
             if name.startswith("_"):
                 continue
             if isinstance(thing, ModuleType) and thing.__name__.startswith("chainrule."):
                 if all(thing is not known for known, _ in spaces):
                     spaces.append((thing, f"{prefix}.{name}"))
                     names.setdefault((thing.__name__, ""), f"{prefix}.{name}")
-            elif getattr(thing, "__module__", "") and hasattr(thing, "__qualname__"):
+            elif hasattr(thing, "__qualname__") and _offers(space, thing):
                 names.setdefault((thing.__module__, thing.__qualname__), f"{prefix}.{name}")
                 for method, value in vars(thing).items() if isinstance(thing, type) else ():
                     if not method.startswith("_") and callable(value):
                         owner = (thing.__module__, f"{thing.__qualname__}.{method}")
                         names.setdefault(owner, f"{prefix}.{name}.{method}")
     return names
+
+
+def _offers(space: ModuleType, thing: Any) -> bool:
+    """Whether a name is meant for users there: where it is defined, in packages, and in modules
+    that define nothing of their own.
+    """
+    own = [t for t in vars(space).values() if getattr(t, "__module__", "") == space.__name__]
+    return thing.__module__ == space.__name__ or hasattr(space, "__path__") or not own
 
 
 def _marked_tests() -> dict[str, set[str]]:
