@@ -95,13 +95,6 @@ def _flipped(random: np.random.Generator) -> tuple:
     return images, random.integers(0, 2, len(images)).astype(bool)
 
 
-def _operated(random: np.random.Generator) -> tuple:
-    """All operations whose numbers are small; shades lie between the steps of 8 bits."""
-    images = _images(random)
-    operations = random.integers(0, len(augment.OPERATIONS), len(images))
-    return images, operations, draw.between(random, (len(images),), 0.3, 0.7)
-
-
 def _sounds(*numbers: Numbers) -> Callable[[np.random.Generator], tuple]:
     def arguments(random: np.random.Generator) -> tuple:
         count, samples = int(random.integers(1, 3)), int(random.integers(100, 250))
@@ -147,7 +140,6 @@ CHECKS = (
     Check("augment.hue", augment.hue, _with((-0.5, 0.5))),
     Check("augment.sharpness", augment.sharpness, _with((0.1, 1.1))),
     Check("augment.autocontrast", augment.autocontrast, _with()),
-    Check("augment.operate", augment.operate, _operated),
     Check("augment.blur", augment.blur, _with((0.4, 2.0), channels=2)),
     Check("augment.normalize", augment.normalize, _with()),
     Check("augment.mixup", augment.mixup, _mixed),
