@@ -82,6 +82,11 @@ class Result:
         busy = self.ours.busy
         return statistics.median(busy) / self.ours.seconds if busy else None
 
+    @property
+    def disturbed(self) -> float:
+        """The largest share of the processors that others used in a round that counts."""
+        return max(share for entry in self.entries for share in entry.others or [0.0])
+
     def record(self) -> dict[str, Any]:
         """All of it, for JSON."""
         best = self.best_peer
@@ -92,6 +97,7 @@ class Result:
             "share_of_peak": self.share_of_peak(self.ours),
             "share_of_roofline": self.share_of_roofline,
             "slowdown": self.slowdown,
+            "disturbed": self.disturbed,
             "entries": [_entry(entry) for entry in self.entries],
         }
 

@@ -53,6 +53,10 @@ class BenchScreen(ProgressScreen):
             self.heading(f"{group}: {mean:.2f} times as fast as the best peer, geometric mean")
             header = ("", "chainrule", "best peer", "", "times", "quartiles", "roofline")
             self.table(header, [_summary(result) for result in results if result.peers])
+            doubtful = [r.workload.name for r in results if r.disturbed >= DISTURBED]
+            if doubtful:
+                text = f"other processes disturbed {', '.join(doubtful)}: measure these again"
+                self.line(f"  notice: {text}", style="yellow")
 
     def limits(self, found: Iterable[Limit]) -> None:
         """What the machine can do at most."""
@@ -110,9 +114,8 @@ def _notices(result: Result) -> Iterable[str]:
     for entry in result.entries:
         if not entry.agrees:
             yield f"the first results of {entry.contender} differ from ours"
-    used = max(share for entry in result.entries for share in entry.others or [0.0])
-    if used >= DISTURBED:
-        yield f"other processes used up to {used:.0%} of the processors"
+    if result.disturbed >= DISTURBED:
+        yield f"other processes used up to {result.disturbed:.0%} of the processors"
 
 
 def _summary(result: Result) -> tuple[str, ...]:
