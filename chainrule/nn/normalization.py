@@ -47,12 +47,13 @@ def moments(x: Tensor, axes: Iterable[int], mask: Tensor | None = None) -> Momen
         return sum(values, axis=axes, keepdims=True) / count
 
     # A mean far from 0 has few digits left for what matters: the small mean of the differences
-    # from it corrects that. No result depends on the shift, so it may be a constant.
+    # from it corrects that, and costs nothing beside the mean of their squares. No result depends
+    # on the shift, so it may be a constant.
     shift = stop_gradient(average(x))
     shifted = x - shift
     rest = average(shifted)
-    deviations = shifted - rest
-    return Moments(count, shift + rest, average(square(deviations)), deviations)
+    variance = average(square(shifted)) - square(rest)
+    return Moments(count, shift + rest, variance, shifted - rest)
 
 
 def scaled(x: Tensor, variance: Tensor, eps: float) -> Tensor:
