@@ -69,7 +69,9 @@ def _plan(scan: Node) -> Plan | None:
 
 
 def _terms(result: Node, parameter: Node, uses: Counter) -> list[Node]:
-    """The terms added to a carried value that nothing else uses; empty if it is no such sum."""
+    """The terms added to a carried value; empty if it is no such sum, or if a turn reads the value
+    or the sum.
+    """
     terms, stack = [], [result]
     while stack:
         node = stack.pop()
@@ -77,7 +79,8 @@ def _terms(result: Node, parameter: Node, uses: Counter) -> list[Node]:
             stack += node.inputs
         else:
             terms.append(node)
-    if result is parameter or uses[parameter] != 1 or terms.count(parameter) != 1:
+    read = uses[result] != 1 or uses[parameter] != 1
+    if result is parameter or read or terms.count(parameter) != 1:
         return []
     return [term for term in terms if term is not parameter]
 

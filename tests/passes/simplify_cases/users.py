@@ -122,3 +122,12 @@ def a_sum_that_its_terms_read_stays():
         return [total + matmul(x, total, {0: 3, 1: 3, 2: 3}, (0, 1), (1, 2), (0, 2))]
 
     return scan(body, [var(3, 3), var(5, 3, 3)], 0, 1, 5)
+
+
+@case(left="scan{add(p0, contract(p1, p2)), add(p0, contract(p1, p2))}(a, b, c).1")
+def a_sum_whose_steps_are_read_stays():
+    def body(total, h, g):
+        after = total + matmul(h, g, {0: 2, 1: 3, 2: 4}, (0, 1), (0, 2), (1, 2))
+        return [after, after]
+
+    return scan(body, [var(3, 4), var(5, 2, 3), var(5, 2, 4)], 0, 1, 5)[1:]
