@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+from components.harness import assert_close, precision, value_and_gradients
 
 import chainrule as cr
 from chainrule import augment
@@ -95,6 +96,18 @@ def test_each_image_has_its_own_operation():
     for number in range(15):
         alone = augment.operate(x[:1], np.array([number]), 0.3)
         np.testing.assert_array_equal(several[number].numpy(), alone[0].numpy())
+
+
+@pytest.mark.parametrize("kind", ["float64", "float32"])
+def test_operations_compiled_are_those_interpreted(kind):
+    """Values and gradients, each image with its own operation."""
+    x = np.random.default_rng(1).uniform(0.05, 0.95, (15, 7, 9, 3)).astype(kind)
+    given = x, np.arange(15), np.full(15, 0.4, kind)
+    with precision(kind):
+        interpreted = value_and_gradients(augment.operate, given)
+        compiled = value_and_gradients(augment.operate, given, compiled=True)
+    for what, found, expected in zip(("value", "gradient"), compiled, interpreted, strict=True):
+        assert_close(found, expected, kind, what)
 
 
 # ---- What policies draw ----
