@@ -38,7 +38,9 @@ RANK = {unit: rank for rank, row in enumerate(LAYERS) for unit in row}
 COMPILER = {"passes", "codegen", "runtime"}
 
 # Installed by extras, and slow to load: only these may be imported inside a function, only there.
-OPTIONAL = {"matplotlib", "polars", "rich", "safetensors", "sklearn", "threadpoolctl", "typer"}
+OPTIONAL = {
+    "PIL", "matplotlib", "polars", "rich", "safetensors", "sklearn", "threadpoolctl", "typer"
+}  # fmt: skip
 MAY_DEFER = {"activations", "bench", "cli", "data", "nn", "optim", "train"}
 
 # What `import chainrule` must not load.

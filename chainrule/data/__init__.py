@@ -1,7 +1,18 @@
-"""Tables: receives a file or a shipped data set; hands on arrays in three parts, to train on."""
+"""Tables: receives a file or a shipped data set; hands on arrays in three parts, to train on, and
+batches of them.
+"""
 
+from chainrule.data.loader import ArrayLoader, Loader
 from chainrule.data.prepare import Part, Problem, prepare
 from chainrule.data.preprocess import Preprocessing
 from chainrule.data.read import SHIPPED, Table, read
+from chainrule.data.sources import (
+    CsvSource,
+    ImageFolder,
+    IterableSource,
+    ParquetSource,
+    Source,
+)
 from chainrule.data.split import split
+from chainrule.data.stream import StreamLoader
 from chainrule.data.target import Target

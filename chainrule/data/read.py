@@ -92,7 +92,7 @@ def _read_file(path: Path) -> Table:
         frame = _read_text(path) if is_text else pl.read_parquet(path)
         return Table(path.name, frame, _hash(path.read_bytes()))
     except pl.exceptions.NoDataError:
-        raise _empty(path.name) from None
+        raise empty(path.name) from None
     except (OSError, UnicodeDecodeError, csv.Error, pl.exceptions.PolarsError) as error:
         raise _unreadable(path, is_text, error) from None
 
@@ -115,7 +115,7 @@ def _unreadable(path: Path, is_text: bool, error: Exception) -> DataError:
 def _ragged_line(path: Path) -> str:
     """Where a row has more cells than the header; empty where none has."""
     with path.open(encoding="utf-8-sig", newline="") as file:
-        rows = csv.reader(file, delimiter=_separator(file.readline()))
+        rows = csv.reader(file, delimiter=separator_of(file.readline()))
         file.seek(0)
         width = len(next(rows))
         for row in rows:
@@ -124,7 +124,7 @@ def _ragged_line(path: Path) -> str:
     return ""
 
 
-def _separator(header: str) -> str:
+def separator_of(header: str) -> str:
     return max(SEPARATORS, key=header.count)
 
 
@@ -132,7 +132,7 @@ def _read_text(path: Path) -> pl.DataFrame:
     """All cells as text: types are found later, column by column, so that errors can name rows."""
     with path.open(encoding="utf-8-sig", newline="") as file:
         line = file.readline()
-    separator = _separator(line)
+    separator = separator_of(line)
     names = [name.strip() for name in next(csv.reader([line], delimiter=separator), [])]
     _check_names(path.name, names)
     frame = pl.read_csv(path, infer_schema=False, separator=separator)
@@ -151,7 +151,7 @@ def _check_names(where: str, names: list[str]) -> None:
         )
 
 
-def _empty(where: str) -> DataError:
+def empty(where: str) -> DataError:
     return DataError(
         where, "the table has no rows", "there is nothing to learn from", "check how it was saved"
     )
@@ -159,7 +159,7 @@ def _empty(where: str) -> DataError:
 
 def _checked(table: Table) -> Table:
     if not table.frame.width or not table.frame.height:
-        raise _empty(table.name)
+        raise empty(table.name)
     return table
 
 
