@@ -9,6 +9,8 @@ from chainrule.config import config
 from chainrule.control import cond, scan, while_loop
 from chainrule.dtypes import (
     DType,
+    bfloat16,
+    float16,
     float32,
     float64,
     int8,

@@ -1,5 +1,8 @@
 """Base: the data types, their promotion, and their NumPy storage. Everything above receives `DType`
 from here.
+
+Arithmetic of 16-bit floats is float32: operands are `widened`, which is exact, and each result that
+is stored is rounded once, to the nearest value and ties to even.
 """
 
 from __future__ import annotations
@@ -14,14 +17,16 @@ from chainrule.errors import DTypeError
 
 class DType:
     """A type of array elements: `kind` is "bool", "int", "uint" or "float"; `bits` its width in
-    memory.
+    memory; `numpy` how NumPy stores it; `digits` the binary digits of a float.
     """
 
-    __slots__ = ("name", "kind", "bits", "numpy")
+    __slots__ = ("name", "kind", "bits", "numpy", "digits")
 
-    def __init__(self, name: str, kind: str, bits: int) -> None:
-        self.name, self.kind, self.bits = name, kind, bits
-        self.numpy = np.dtype(name)
+    def __init__(
+        self, name: str, kind: str, bits: int, digits: int = 0, numpy: np.dtype | None = None
+    ) -> None:
+        self.name, self.kind, self.bits, self.digits = name, kind, bits, digits
+        self.numpy = np.dtype(name) if numpy is None else numpy
 
     @property
     def itemsize(self) -> int:
@@ -35,6 +40,16 @@ class DType:
     def is_integer(self) -> bool:
         return self.kind in ("int", "uint")
 
+    @property
+    def is_narrow(self) -> bool:
+        """Whether it is a float of 16 bits."""
+        return self.kind == "float" and self.bits == 16
+
+    @property
+    def arithmetic(self) -> DType:
+        """The type that computes with its values."""
+        return float32 if self.is_narrow else self
+
     def __repr__(self) -> str:
         return f"chainrule.{self.name}"
 
@@ -46,9 +61,16 @@ class DType:
 bool_ = DType("bool", "bool", 8)
 int8, int16, int32, int64 = (DType(f"int{n}", "int", n) for n in (8, 16, 32, 64))
 uint8, uint16, uint32, uint64 = (DType(f"uint{n}", "uint", n) for n in (8, 16, 32, 64))
-float32, float64 = (DType(f"float{n}", "float", n) for n in (32, 64))
+float16, float32, float64 = (
+    DType(f"float{bits}", "float", bits, digits) for bits, digits in ((16, 11), (32, 24), (64, 53))
+)
+# NumPy has no such type: a structure keeps it apart from uint16, whatever arrays go through.
+bfloat16 = DType("bfloat16", "float", 16, 8, np.dtype([("bfloat16", np.uint16)]))
 
-ALL = (bool_, int8, int16, int32, int64, uint8, uint16, uint32, uint64, float32, float64)
+INTEGERS = (int8, int16, int32, int64, uint8, uint16, uint32, uint64)
+FLOATS = (bfloat16, float16, float32, float64)
+ALL = (bool_, *INTEGERS, *FLOATS)
+NARROW = frozenset(dtype.numpy.char for dtype in (bfloat16, float16))
 _BY_NAME = {dtype.name: dtype for dtype in ALL}
 _BY_NUMPY = {dtype.numpy: dtype for dtype in ALL}
 _BY_PYTHON = {bool: bool_, int: int64}
@@ -76,7 +98,9 @@ def of(thing: object) -> DType:
         found = _BY_PYTHON.get(thing)
     if found is None:
         try:
-            found = _BY_NUMPY.get(np.dtype(thing))
+            numpy = np.dtype(thing)
+            # Packages beside NumPy have types of their own with this name.
+            found = bfloat16 if numpy.name == bfloat16.name else _BY_NUMPY.get(numpy)
         except TypeError:
             found = None
     if found is None:
@@ -91,6 +115,8 @@ def _promoted(a: DType, b: DType) -> DType:
     """Array-API promotion; between kinds, the float wins unchanged and bool yields to all."""
     if a is b:
         return a
+    if a.is_narrow and b.is_narrow:
+        return float32
     if "bool" in (a.kind, b.kind):
         return b if a.kind == "bool" else a
     if a.kind == b.kind:
@@ -156,15 +182,11 @@ class IntegerInfo(NamedTuple):
 def finfo(thing: object) -> FloatInfo:
     """Limits of a float type, as Python floats."""
     dtype = of(thing)
-    info = np.finfo(dtype.numpy)
-    return FloatInfo(
-        dtype.bits,
-        float(info.eps),
-        float(info.max),
-        float(info.min),
-        float(info.smallest_normal),
-        dtype,
-    )
+    # A bfloat16 has the exponents of float32.
+    info = np.finfo(float32.numpy if dtype is bfloat16 else dtype.numpy)
+    eps, tiny = 2.0 ** (1 - dtype.digits), float(info.smallest_normal)
+    largest = (2 - eps) * 2.0 ** (info.maxexp - 1)
+    return FloatInfo(dtype.bits, eps, largest, -largest, tiny, dtype)
 
 
 def iinfo(thing: object) -> IntegerInfo:
@@ -172,3 +194,39 @@ def iinfo(thing: object) -> IntegerInfo:
     dtype = of(thing)
     info = np.iinfo(dtype.numpy)
     return IntegerInfo(dtype.bits, int(info.max), int(info.min), dtype)
+
+
+def widened(array: np.ndarray) -> np.ndarray:
+    """The same values as an array that NumPy computes with: 16-bit floats become float32."""
+    if array.dtype == bfloat16.numpy:
+        bits = np.ascontiguousarray(array).view(np.uint16).astype(np.uint32) << np.uint32(16)
+        return bits.view(np.float32).reshape(array.shape)
+    return array.astype(np.float32) if array.dtype == float16.numpy else array
+
+
+def stored(array: np.ndarray, dtype: DType) -> np.ndarray:
+    """Numbers in the storage of `dtype`, on the same memory where they are in it already.
+
+    16-bit floats are rounded from float32, also what was float64 or an integer.
+    """
+    if array.dtype == dtype.numpy:
+        return array
+    array = widened(array)
+    if not dtype.is_narrow:
+        return array.astype(dtype.numpy)
+    with np.errstate(over="ignore"):
+        single = np.ascontiguousarray(array, np.float32).reshape(array.shape)
+        return single.astype(np.float16) if dtype is float16 else _bfloat16(single)
+
+
+def _bfloat16(array: np.ndarray) -> np.ndarray:
+    """The upper halves of float32 values, rounded to the nearest value and ties to even."""
+    bits = array.view(np.uint32)
+    odd = bits >> np.uint32(16) & np.uint32(1)
+    halves = (bits + np.uint32(0x7FFF) + odd) >> np.uint32(16)
+    return np.where(np.isnan(array), 0x7FC0, halves).astype(np.uint16).view(bfloat16.numpy)
+
+
+def rounded(value: float, dtype: DType) -> float:
+    """A number as `dtype` holds it."""
+    return widened(stored(np.asarray(value), dtype)).item()

@@ -140,7 +140,8 @@ class Jitted:
         for leaf in leaves:
             kind = type(leaf)
             if kind is np.ndarray:
-                inputs.append(leaf)
+                # NumPy does not know the types of other packages, such as a bfloat16.
+                inputs.append(leaf if leaf.dtype.isbuiltin == 1 else from_numpy(leaf))
                 parts += (leaf.shape, leaf.dtype)
             elif kind is Tensor:
                 inputs.append(value := concrete(leaf))

@@ -15,7 +15,7 @@ import math
 from dataclasses import dataclass
 
 from chainrule.codegen.builder import Function
-from chainrule.codegen.elementwise import compute_type
+from chainrule.codegen.elementwise import compute_type, from_storage, storage_type
 from chainrule.codegen.emit import PIECE, begin, nested
 from chainrule.codegen.point import Point, lanes_below
 from chainrule.codegen.values import I64, Type, Value, constant
@@ -73,10 +73,10 @@ def tiling(kernel: Kernel, vector_bytes: int) -> Tiling:
     ]
     down = max(rows_of, key=lambda axis: (axis.size, axis.number), default=None)
     outer = [axis for axis in kernel.axes[:-1] if axis != down]
-    lanes = vector_bytes // hero.dtype.itemsize
+    lanes = vector_bytes // hero.dtype.arithmetic.itemsize
     while lanes // 2 >= across.size:
         lanes //= 2
-    size = hero.dtype.itemsize
+    size = hero.dtype.arithmetic.itemsize
     apart = (hero.left.index.coefficient(down) or 0) * size if down else 0
     few = apart % PAGE == 0
     rows, vectors = _tile(down.size if down else 1, -(-across.size // lanes), vector_bytes, few)
@@ -181,14 +181,16 @@ class _Columns:
 
     def load(self, stands: dict[Axis, Value], vector: int) -> Value:
         """Vector number `vector` at one place of the summed letters."""
-        f, operand, size = self.f, self.hero.right, self.hero.dtype.itemsize
+        f, operand, dtype = self.f, self.hero.right, self.hero.dtype
+        type = self.type.with_scalar(storage_type(dtype))
         point = Point(f, self.pointers, stands, None, 1, None)
-        address = f.gep(self.pointers[operand.place], point.index(operand.index), self.type.scalar)
-        address = f.gep(address, vector * self.type.lanes, self.type.scalar)
+        address = f.gep(self.pointers[operand.place], point.index(operand.index), type.scalar)
+        address = f.gep(address, vector * type.lanes, type.scalar)
         mask = self.masks[vector]
         if mask is None:
-            return f.load(address, self.type, size)
-        return f.masked_load(address, self.type, mask, constant(self.type, 0), size)
+            return from_storage(f, f.load(address, type, dtype.itemsize), dtype)
+        value = f.masked_load(address, type, mask, constant(type, 0), dtype.itemsize)
+        return from_storage(f, value, dtype)
 
 
 class _Panel:
@@ -198,7 +200,7 @@ class _Panel:
         assert kernel.hero is not None
         self.kernel, self.tiles, self.f, self.pointers = kernel, tiles, f, pointers
         self.summed = kernel.hero.summed
-        self.size = kernel.hero.dtype.itemsize
+        self.size = kernel.hero.dtype.arithmetic.itemsize
         self.type = Type(compute_type(kernel.hero.dtype), tiles.lanes)
         places = math.prod(axis.size for axis in self.summed)
         self.memory = f.alloca(self.type, places * tiles.vectors)
@@ -260,7 +262,7 @@ class _Tile:
         columns = _Columns(kernel, tiles, f, pointers, width)
         self.columns: _Columns | _Panel = panel or columns
         self.masks, self.vectors = columns.masks, len(columns.masks)
-        self.dtype: DType = self.hero.dtype
+        self.dtype: DType = self.hero.dtype.arithmetic
         self.type = columns.type
 
     def emit(self) -> None:
@@ -313,13 +315,13 @@ class _Tile:
     def _element(self, operand: Operand, stands: dict[Axis, Value], row: int) -> Value:
         """The row operand's element for a row of the tile."""
         point = Point(self.f, self.pointers, stands, None, 1, None)
-        address = self.f.gep(
-            self.pointers[operand.place], point.index(operand.index), self.type.scalar
-        )
+        dtype = self.hero.dtype
+        type = Type(storage_type(dtype))
+        address = self.f.gep(self.pointers[operand.place], point.index(operand.index), type.scalar)
         if row and self.tiles.down:
             step = operand.index.coefficient(self.tiles.down)
-            address = self.f.gep(address, step * row, self.type.scalar)
-        return self.f.load(address, self.type.with_lanes(1), self.dtype.itemsize)
+            address = self.f.gep(address, step * row, type.scalar)
+        return from_storage(self.f, self.f.load(address, type, dtype.itemsize), dtype)
 
     def _epilogue(self, tile: Value) -> None:
         """The kernel's stores, row after row, with the accumulated value in the place of "hero"."""

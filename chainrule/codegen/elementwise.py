@@ -9,7 +9,7 @@ from collections.abc import Callable
 from chainrule.codegen import math, philox, trigonometry
 from chainrule.codegen.builder import Function
 from chainrule.codegen.values import Value, constant
-from chainrule.dtypes import DType, bool_
+from chainrule.dtypes import DType, bfloat16, bool_
 from chainrule.ir.plan import Expr
 
 Emit = Callable[[Function, list[Value], Expr], Value]
@@ -20,13 +20,43 @@ def compute_type(dtype: DType) -> str:
     if dtype is bool_:
         return "i1"
     if dtype.is_float:
-        return {32: "float", 64: "double"}[dtype.bits]
+        return "double" if dtype.bits == 64 else "float"
     return f"i{dtype.bits}"
 
 
 def storage_type(dtype: DType) -> str:
-    """The scalar type in memory: a bool fills a byte."""
-    return "i8" if dtype is bool_ else compute_type(dtype)
+    """The scalar type in memory: a bool fills a byte, and 16-bit floats are bits, since not every
+    host has loads, masks and gathers of them.
+    """
+    return "i8" if dtype is bool_ else "i16" if dtype.is_narrow else compute_type(dtype)
+
+
+def from_storage(f: Function, value: Value, dtype: DType) -> Value:
+    """What was loaded, as arithmetic takes it."""
+    if dtype is bool_:
+        return f.icmp("ne", value, 0)
+    if dtype is bfloat16:
+        return f.bitcast(f.shl(f.zext(value, "i32"), 16), "float")
+    return f.fpext(f.bitcast(value, "half"), "float") if dtype.is_narrow else value
+
+
+def to_storage(f: Function, value: Value, dtype: DType) -> Value:
+    """What arithmetic has made, as it is stored: 16-bit floats are rounded to nearest even."""
+    if dtype is bool_:
+        return f.zext(value, "i8")
+    if dtype is bfloat16:
+        # vcvtneps2bf16 would be shorter, but it takes subnormal numbers for zero.
+        bits = f.bitcast(value, "i32")
+        odd = f.and_(f.lshr(bits, 16), 1)
+        halves = f.lshr(f.add(bits, f.add(odd, 0x7FFF)), 16)
+        halves = f.select(f.fcmp("uno", value, value), constant(halves.type, 0x7FC0), halves)
+        return f.trunc(halves, "i16")
+    return f.bitcast(f.fptrunc(value, "half"), "i16") if dtype.is_narrow else value
+
+
+def rounded(f: Function, value: Value, dtype: DType) -> Value:
+    """The value as it would be read back from memory."""
+    return from_storage(f, to_storage(f, value, dtype), dtype) if dtype.is_narrow else value
 
 
 def _by_kind(floating: str, integer: str) -> Emit:
@@ -209,12 +239,14 @@ def convert(f: Function, x: Value, source: DType, target: DType) -> Value:
     if target is bool_:
         return f.fcmp("une", x, 0.0) if source.is_float else f.icmp("ne", x, 0)
     if source.is_float and target.is_float:
-        return f.fpext(x, scalar) if target.bits > source.bits else f.fptrunc(x, scalar)
+        wider = target.arithmetic.bits > source.arithmetic.bits
+        return rounded(f, f.fpext(x, scalar) if wider else f.fptrunc(x, scalar), target)
     if source.is_float:
         name = "fptosi.sat" if target.kind == "int" else "fptoui.sat"
         return f.intrinsic(name, x.type.with_scalar(scalar), x)
     if target.is_float:
-        return f.sitofp(x, scalar) if source.kind == "int" else f.uitofp(x, scalar)
+        number = f.sitofp(x, scalar) if source.kind == "int" else f.uitofp(x, scalar)
+        return rounded(f, number, target)
     if source is not bool_ and target.bits <= source.bits:
         return f.trunc(x, scalar)
     return f.sext(x, scalar) if source.kind == "int" else f.zext(x, scalar)
@@ -225,10 +257,8 @@ def _cast(f: Function, args: list[Value], expr: Expr) -> Value:
 
 
 def _bitcast(f: Function, args: list[Value], expr: Expr) -> Value:
-    x = f.zext(args[0], "i8") if expr.args[0].dtype is bool_ else args[0]
-    if expr.dtype is bool_:
-        return f.icmp("ne", x, 0)
-    return f.bitcast(x, compute_type(expr.dtype))
+    bits = f.bitcast(to_storage(f, args[0], expr.args[0].dtype), storage_type(expr.dtype))
+    return from_storage(f, bits, expr.dtype)
 
 
 def _where(f: Function, args: list[Value], expr: Expr) -> Value:
@@ -243,6 +273,9 @@ def _random_bits(f: Function, args: list[Value], expr: Expr) -> Value:
     low, high = f.trunc(position, "i32"), f.trunc(f.lshr(position, 32), "i32")
     return philox.philox4x32_10(f, low, high, c0, c1, k0, k1)[0]
 
+
+# Operations that are not continuous.
+STEPS = frozenset(("equal", "less", "less_equal", "floor", "round", "floor_divide", "remainder"))
 
 EMIT: dict[str, Emit] = {
     "add": _by_kind("fadd", "add"),

@@ -7,9 +7,18 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from chainrule.codegen.builder import Function
-from chainrule.codegen.elementwise import EMIT, compute_type, convert, storage_type
+from chainrule.codegen.elementwise import (
+    EMIT,
+    STEPS,
+    compute_type,
+    convert,
+    from_storage,
+    rounded,
+    storage_type,
+    to_storage,
+)
 from chainrule.codegen.values import I1, I64, Type, Value, constant
-from chainrule.dtypes import bool_, int64
+from chainrule.dtypes import int64
 from chainrule.ir.index import Axis, Index, Quotient
 from chainrule.ir.plan import Condition, Expr, Load, Place, Store, walk
 
@@ -105,8 +114,16 @@ class Point:
             return convert(self.f, self.index(expr.data), int64, expr.dtype)
         if expr.op == "within":
             return self.within(expr.data)
-        args = self.together([self.values[id(arg)] for arg in expr.args])
+        args = self.together([self._operand(expr, arg) for arg in expr.args])
         return EMIT[expr.op](self.f, args, expr)
+
+    def _operand(self, expr: Expr, arg: Expr) -> Value:
+        """16-bit floats keep the digits of float32 until they are stored; but where a small
+        difference decides, all must see the value that is stored.
+        """
+        value = self.values[id(arg)]
+        steps = expr.op in STEPS and arg.op != "load"
+        return rounded(self.f, value, arg.dtype) if steps else value
 
     def within(self, conditions: Iterable[Condition]) -> Value:
         result: Value | None = None
@@ -136,7 +153,7 @@ class Point:
             value = self._load_contiguous(load, scalar, dynamic, condition)
         else:
             value = self._load_scattered(load, scalar, dynamic, condition)
-        return self.f.icmp("ne", value, 0) if load.place.dtype is bool_ else value
+        return from_storage(self.f, value, load.place.dtype)
 
     def _step(self, index: Index, dynamic: Value | None) -> int | None:
         """How far apart neighbouring lanes lie in memory; None if that varies."""
@@ -205,12 +222,10 @@ class Point:
         """Write a value; on lanes if the place moves with the vector axis, else once."""
         f, place = self.f, store.place
         value, scalar, size = (
-            self.emit(store.value),
+            to_storage(f, self.emit(store.value), place.dtype),
             storage_type(place.dtype),
             place.dtype.itemsize,
         )
-        if place.dtype is bool_:
-            value = f.zext(value, "i8")
         step = (
             store.index.coefficient(self.vector)
             if self.vector is not None and self.lanes > 1

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 
 from chainrule.codegen.builder import Function
-from chainrule.codegen.elementwise import compute_type, extreme
+from chainrule.codegen.elementwise import compute_type, extreme, rounded
 from chainrule.codegen.point import Point
 from chainrule.codegen.values import Type, Value, constant
 from chainrule.dtypes import DType, bool_
@@ -40,7 +40,7 @@ class Accumulator:
     def __init__(self, kernel: Kernel, reduce: Reduce, point: Point, long: bool) -> None:
         """`long`: the terms come in pieces, each of which is closed."""
         self.reduce, self.f, self.kernel = reduce, point.f, kernel
-        self.dtype: DType = reduce.value.dtype
+        self.dtype: DType = reduce.value.dtype.arithmetic
         scalar = compute_type(self.dtype)
         self.type = Type(scalar, point.lanes)
         self.argument = reduce.kind in ("argmax", "argmin")
@@ -83,6 +83,7 @@ class Accumulator:
 
     def _add_argument(self, point: Point, before: Value, value: Value) -> None:
         f = self.f
+        value = rounded(f, value, self.reduce.value.dtype)
         better = self._beats(value, before)
         (axis,) = self.kernel.inner
         here = f.splat(point.axes[axis], self.type.lanes)

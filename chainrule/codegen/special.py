@@ -7,11 +7,17 @@ from __future__ import annotations
 import math
 
 from chainrule.codegen.builder import Function
-from chainrule.codegen.elementwise import compute_type, convert, storage_type
+from chainrule.codegen.elementwise import (
+    compute_type,
+    convert,
+    from_storage,
+    storage_type,
+    to_storage,
+)
 from chainrule.codegen.emit import begin
 from chainrule.codegen.reduce import combine, identity
 from chainrule.codegen.values import I64, Type, Value, constant
-from chainrule.dtypes import DType, bool_, int64
+from chainrule.dtypes import DType, int64
 from chainrule.ir.plan import Kernel, Place
 
 
@@ -27,14 +33,14 @@ def emit_special(kernel: Kernel, name: str, vector_bytes: int) -> tuple[Function
 def _read(f: Function, pointers: dict[Place, Value], place: Place, index: Value) -> Value:
     scalar = storage_type(place.dtype)
     value = f.load(f.gep(pointers[place], index, scalar), Type(scalar), place.dtype.itemsize)
-    return f.icmp("ne", value, 0) if place.dtype is bool_ else value
+    return from_storage(f, value, place.dtype)
 
 
 def _write(
     f: Function, pointers: dict[Place, Value], place: Place, index: Value, value: Value
 ) -> None:
     scalar = storage_type(place.dtype)
-    value = f.zext(value, "i8") if place.dtype is bool_ else value
+    value = to_storage(f, value, place.dtype)
     f.store(value, f.gep(pointers[place], index, scalar), place.dtype.itemsize)
 
 

@@ -48,8 +48,10 @@ def from_numpy(value: Any, dtype: DType | None = None, wide: bool = False) -> np
     float64 becomes float32 unless `dtype`, `config.float64` or a float64 partner (`wide`) asks.
     """
     array = np.asarray(value)
+    if array.dtype.name == dtypes.bfloat16.name:
+        array = array.view(dtypes.bfloat16.numpy)
     if dtype is not None:
-        return array.astype(dtype.numpy, copy=False)
+        return dtypes.stored(array, dtype)
     native = array.dtype.newbyteorder("=")
     if native not in _STORED:
         raise DTypeError(
@@ -208,7 +210,7 @@ def elementwise(op: str, *values: Any, where: str = "", floats: bool = False) ->
     arrays = [
         concrete(cast(v, dtype))
         if isinstance(v, Tensor)
-        else np.asarray(_fitted(v, dtype, where), dtype.numpy)
+        else dtypes.stored(np.asarray(_fitted(v, dtype, where)), dtype)
         for v in given
     ]
     shape = broadcast_shape(where, [array.shape for array in arrays])

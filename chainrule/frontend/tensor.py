@@ -13,7 +13,7 @@ from chainrule import debug, dtypes
 from chainrule.config import config
 from chainrule.dtypes import DType
 from chainrule.errors import ArgumentError, ImmutableError, ShapeError, TraceError
-from chainrule.frontend import trace
+from chainrule.frontend import exchange, trace
 from chainrule.ir import interpret
 from chainrule.ir.node import OPS, Node, Op, Spec, make, pick
 
@@ -108,14 +108,19 @@ class Tensor:
         return composed["at"](self)
 
     def numpy(self) -> np.ndarray:
-        """The value as a read-only NumPy array in this tensor's memory; `np.array(x)` copies."""
-        view = concrete(self, "a NumPy array").view()
+        """The value as a read-only NumPy array in this tensor's memory; `np.array(x)` copies.
+
+        NumPy has no bfloat16: such a tensor gives float32, in memory of its own.
+        """
+        value = concrete(self, "a NumPy array")
+        view = (dtypes.widened(value) if self.dtype is dtypes.bfloat16 else value).view()
         view.flags.writeable = False
         return view
 
     def __array__(self, dtype: Any = None, copy: bool | None = None) -> np.ndarray:
-        if dtype is None or np.dtype(dtype) == self.dtype.numpy:
-            return self.numpy().copy() if copy else self.numpy()
+        array = self.numpy()
+        if dtype is None or np.dtype(dtype) == array.dtype:
+            return array.copy() if copy else array
         if copy is False:
             raise ArgumentError(
                 "numpy",
@@ -123,7 +128,7 @@ class Tensor:
                 "another dtype needs other memory",
                 "leave out copy=False",
             )
-        return self.numpy().astype(dtype)
+        return array.astype(dtype)
 
     def __dlpack__(
         self,
@@ -135,10 +140,13 @@ class Tensor:
     ) -> Any:
         """A DLPack capsule; a consumer that cannot be told "read-only" gets a copy by default."""
         versioned = max_version is not None and max_version[0] >= 1
-        array = self.numpy() if versioned else concrete(self, "a DLPack capsule")
+        array = concrete(self, "a DLPack capsule")
+        if versioned:
+            array = array.view()
+            array.flags.writeable = False
         if copy or copy is None and not versioned:
             array = array.copy()
-        return array.__dlpack__(stream=stream, max_version=max_version, dl_device=dl_device)
+        return exchange.capsule(array, stream=stream, max_version=max_version, dl_device=dl_device)
 
     def __dlpack_device__(self) -> tuple[int, int]:
         return (1, 0)
@@ -166,7 +174,8 @@ class Tensor:
 
     def tolist(self) -> Any:
         """The elements as Python scalars in nested lists."""
-        return concrete(self, "a list").tolist()
+        concrete(self, "a list")
+        return self.numpy().tolist()
 
     def _scalar(self, use: str) -> np.ndarray:
         if self.size != 1:
@@ -176,7 +185,8 @@ class Tensor:
                 "it is defined for one element",
                 "index or reduce first, or call tolist()",
             )
-        return concrete(self, use)
+        concrete(self, use)
+        return self.numpy()
 
     def __bool__(self) -> bool:
         return bool(self._scalar("bool()"))
@@ -218,7 +228,7 @@ class Tensor:
         if self._value is None:
             return f"{type(self).__name__}(traced {describe(self)})"
         head = f"{type(self).__name__}("
-        values = np.array2string(self._value, separator=", ", prefix=head) if self.size else "[]"
+        values = np.array2string(self.numpy(), separator=", ", prefix=head) if self.size else "[]"
         shape = f", shape={self.shape}" if not self.size and self.shape != (0,) else ""
         return f"{head}{values}{shape}, dtype={self.dtype.name})"
 
@@ -392,11 +402,7 @@ def apply(op: str, *tensors: Tensor, **attributes: Any) -> Any:
     trace.note_origin()
     node = make(op, *[node_of(tensor) for tensor in tensors], **attributes)
     known = not level.symbolic and all(tensor._value is not None for tensor in tensors)
-    value = (
-        computed(node.op, [tensor._value for tensor in tensors], attributes)
-        if known
-        else None
-    )
+    value = computed(node.op, [tensor._value for tensor in tensors], attributes) if known else None
     if known:
         trace.state.session.values[node] = value
     if node.shape is not None:

@@ -325,5 +325,5 @@ def _bracketed(text: tuple[str, int], level: int) -> str:
 
 def _number(expr: Expr) -> str:
     """A constant with the digits that its dtype tells apart."""
-    value = expr.dtype.numpy.type(expr.data)
+    value = expr.dtype.arithmetic.numpy.type(expr.data)
     return str(value).removesuffix(".0")

@@ -5,22 +5,40 @@ the compiler.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
 
+from chainrule.dtypes import NARROW, of, stored, widened
 from chainrule.errors import TraceError
 from chainrule.ir.node import Graph, Node, Op, topological
 from chainrule.ir.ops import OPS
 
+# They hand on what they are given; a primitive that names a dtype converts by itself.
+_VERBATIM = frozenset(("control", "identity"))
 
-def compute(op: Op, arrays: Iterable[Any], attributes: Mapping[str, Any]) -> Any:
-    """One primitive on NumPy arrays. Special values (inf, NaN) are results here, not warnings."""
+
+def compute(op: Op, arrays: Sequence[Any], attributes: Mapping[str, Any]) -> Any:
+    """One primitive on NumPy arrays. Special values (inf, NaN) are results here, not warnings.
+
+    On 16-bit floats it computes in float32, and rounds its results once.
+    """
     assert op.numpy is not None
+    if op.family not in _VERBATIM and "dtype" not in attributes:
+        for array in arrays:
+            if array.dtype.char in NARROW:
+                wide = compute(op, [widened(array) for array in arrays], attributes)
+                several = isinstance(wide, tuple)
+                results = [_narrow(x, array.dtype) for x in (wide if several else [wide])]
+                return tuple(results) if several else results[0]
     with np.errstate(all="ignore"):
         result = op.numpy(*arrays, **attributes)
     return result if isinstance(result, (np.ndarray, tuple)) else np.asarray(result)
+
+
+def _narrow(result: np.ndarray, dtype: np.dtype) -> np.ndarray:
+    return stored(result, of(dtype)) if result.dtype == np.float32 else result
 
 
 def evaluate(outputs: Iterable[Node], known: Mapping[Node, Any] | None = None) -> list[Any]:

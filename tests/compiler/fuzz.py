@@ -7,7 +7,7 @@ from compiler.making import Case
 from compiler.steps import Steps
 
 from chainrule.autodiff.reverse import gradients
-from chainrule.dtypes import bool_, float32, int64
+from chainrule.dtypes import bool_, float32, int64, stored, widened
 from chainrule.errors import TraceError
 from chainrule.ir.node import Graph, Spec, constant, make, pick, variable
 
@@ -39,7 +39,7 @@ def trained(case: Case, seed) -> Case:
         parameter = parameters[place]
         if choose.random() < 0.5:
             parameters.append(variable(parameter.spec))
-            arrays.append(np.tanh(arrays[place]))
+            arrays.append(stored(np.tanh(widened(arrays[place])), parameter.dtype))
             slope = updates[len(parameters) - 1] = parameters[-1] * 0.9 + slope
         updates[place] = parameter - slope * 0.1
     return Case(parameters, arrays, outputs, updates)

@@ -128,7 +128,7 @@ class Maker:
 
     def array(self, shape, dtype, low=None, high=None):
         if low is not None:
-            return self.data.integers(low, high, shape).astype(dtype.numpy)
+            return dtypes.stored(np.asarray(self.data.integers(low, high, shape)), dtype)
         if dtype is bool_:
             return self.data.random(shape) < 0.5
         if dtype.is_integer:
@@ -143,7 +143,7 @@ class Maker:
             values = np.asarray(values)
             special = self.choose([np.nan, np.inf, -np.inf, -0.0])
             values.flat[self.data.integers(values.size)] = special
-        return np.asarray(values, dtype.numpy)
+        return dtypes.stored(np.asarray(values), dtype)
 
     def recent(self, accept=lambda node: True):
         """A value of the pool, more likely a late one; None if none is accepted."""

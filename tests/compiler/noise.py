@@ -6,7 +6,8 @@ interpreted again with errors of that size put into just these operations, withi
 spread of the results is what rounding can do to this graph with this data, however ill-conditioned
 it is: no tolerance has to be guessed, and a graph without such operations must agree exactly. Where
 the errors tip a decision (a comparison, an index, a NaN) anything may come out, and the element is
-not compared.
+not compared. Of 16-bit floats each operation may be off by one unit, because a kernel rounds only
+what it stores, and finite where the definition overflows.
 """
 
 import contextlib
@@ -14,6 +15,7 @@ import math
 
 import numpy as np
 
+from chainrule.dtypes import finfo, of, stored, widened
 from chainrule.ir import interpret
 from chainrule.ir.contraction import contract_numpy
 
@@ -35,11 +37,18 @@ ZEROS = {
     "maximum",
     "minimum",
 }
+# What rounds its result, apart from these.
+ROUNDED = FUNCTIONS | {
+    "add", "subtract", "multiply", "divide", "sqrt", "remainder", "floor_divide", "sum", "prod",
+    "contract", "cumulative", "scatter_add",
+}  # fmt: skip
 FUNCTION_ULPS = 4  # Ours are within 2 units in the last place, NumPy's in float32 within 4.
 
 
 def deviation(name, arrays, attributes, result):
     """The largest error of each element, in units of the dtype's epsilon; None: exact."""
+    if of(result.dtype).is_narrow:
+        return np.abs(widened(result)) if name in ROUNDED else None
     if name in FUNCTIONS:
         return FUNCTION_ULPS * np.abs(result)
     if name == "sum":
@@ -94,7 +103,7 @@ class _Faulty:
         spoiled = any(
             id(x) in self.wrong or id(getattr(x, "base", x)) in self.wrong for x in arrays
         )
-        if result.dtype.kind == "f":
+        if of(result.dtype).is_float:
             with np.errstate(all="ignore"):
                 result, spoiled = self.noisy(op.name, arrays, attributes, result, spoiled)
         if spoiled:
@@ -103,22 +112,32 @@ class _Faulty:
 
     def noisy(self, name, arrays, attributes, result, spoiled):
         """(the result with errors, whether it or an operand has any)."""
+        dtype, size = of(result.dtype), deviation(name, arrays, attributes, result)
+        result = widened(result)
         if name in ZEROS:
             signs = _signs(self.seed, self.random, result)
             result = np.where(result == 0, np.copysign(result, signs), result)
-        size = deviation(name, arrays, attributes, result)
+        if dtype.is_narrow and self.seed % 2:
+            largest = np.copysign(finfo(dtype).max, result)
+            result = np.where(np.isinf(result), largest, result).astype(np.float32)
         if size is not None:
-            noise = _noise(self.seed, self.random, result, size)
+            noise = _noise(self.seed, self.random, result, size, dtype)
         elif spoiled and name in ("add", "subtract"):
             # An error of an operand may be rounded away, or up to a whole unit.
             size, noise = np.abs(result), _unit(self.random, result)
         else:
-            return result, spoiled
-        return np.where(size > 0, result + noise, result).astype(result.dtype), True
+            return stored(result, dtype), spoiled
+        return stored(np.where(size > 0, result + noise, result), dtype), True
 
 
 def _unit(random, result):
     return random.integers(-1, 2, result.shape) * np.spacing(np.abs(result))
+
+
+def _spacing(result, dtype):
+    """From each value to the next larger one of the dtype."""
+    magnitude = np.maximum(np.abs(result), finfo(dtype).smallest_normal)
+    return np.ldexp(finfo(dtype).eps, np.frexp(magnitude)[1] - 1)
 
 
 def _signs(seed, random, like):
@@ -127,15 +146,13 @@ def _signs(seed, random, like):
     return np.asarray(signs, like.dtype)
 
 
-def _noise(seed, random, result, size):
+def _noise(seed, random, result, size, dtype):
     """Errors by one unit, where decisions tip, or up to the allowed size."""
     signs = _signs(seed, random, result)
     if seed < 4:
-        return (
-            signs * np.spacing(np.abs(result)) * (seed < 2 or random.integers(0, 2, result.shape))
-        )
-    info = np.finfo(result.dtype)
-    limit = np.maximum(size * info.eps, 2 * float(info.smallest_subnormal))
+        return signs * _spacing(result, dtype) * (seed < 2 or random.integers(0, 2, result.shape))
+    info = finfo(dtype)
+    limit = np.maximum(size * info.eps, 2 * info.smallest_normal * info.eps)
     return signs * random.uniform(0.5, 1.0, result.shape) * limit
 
 
@@ -149,7 +166,10 @@ class Spread:
         for seed in range(runs):
             with errors(seed):
                 noisy.append(evaluate())
-        pairs = [_bounds(want, [run[n] for run in noisy]) for n, want in enumerate(self.wanted)]
+        pairs = [
+            _bounds(widened(want), [widened(run[n]) for run in noisy], of(want.dtype))
+            for n, want in enumerate(self.wanted)
+        ]
         self.allowed = [allowed for allowed, _ in pairs]
         self.decided = [decided for _, decided in pairs]
 
@@ -161,6 +181,7 @@ class Spread:
         want, decided = self.wanted[n], self.decided[n]
         if got.shape != want.shape or got.dtype != want.dtype:
             return f"{n}: {got.dtype}{got.shape} instead of {want.dtype}{want.shape}"
+        got, want = widened(got), widened(want)
         with np.errstate(all="ignore"):
             near = (got == want) | (np.isnan(got) & np.isnan(want))
             if want.dtype.kind == "f":
@@ -175,7 +196,7 @@ class Spread:
         )
 
 
-def _bounds(want, noisy):
+def _bounds(want, noisy, dtype):
     """(how far off each element may be, whether it is decided at all)."""
     decided = np.ones(want.shape, bool)
     allowed = np.zeros(want.shape)
@@ -194,13 +215,13 @@ def _bounds(want, noisy):
         if want.dtype.kind == "f":
             if allowed.any():
                 # Errors may have been rounded away in all runs, or lie below the normal numbers.
-                info = np.finfo(want.dtype)
+                info = finfo(dtype)
                 allowed = (
                     allowed
                     + FACTOR
                     * info.eps
                     * np.abs(want, where=np.isfinite(want), out=np.zeros(want.shape))
-                    + info.tiny
+                    + info.smallest_normal
                 )
             # A jump between runs is a decision that was tipped.
             decided &= ~(allowed > FACTOR * 0.05 * np.abs(want) + 0.05)

@@ -33,6 +33,20 @@ def test_tiles_of_every_edge(m, k, n, turned, dtype):
     assert count == (0 if turned and m == 1 else 1)
 
 
+@pytest.mark.parametrize("dtype", [cr.bfloat16, cr.float16], ids=lambda dtype: dtype.name)
+@pytest.mark.parametrize("turned", [False, True])
+@pytest.mark.parametrize(("m", "k", "n"), SHAPES)
+def test_tiles_of_16_bit_floats(m, k, n, turned, dtype):
+    """The sum in float32 is exact here, and rounded once."""
+    rng = np.random.default_rng(m)
+    a = rng.integers(-9, 9, (m, k)).astype(np.float32)
+    b = rng.integers(-9, 9, (n, k) if turned else (k, n)).astype(np.float32)
+    narrow = [cr.asarray(x, dtype=dtype) for x in (a, b)]
+    result, _ = heroes(lambda a, b: a @ (b.T if turned else b), *narrow)
+    wanted = cr.asarray(a @ (b.T if turned else b), dtype=dtype)
+    assert np.array_equal(result, wanted)
+
+
 def test_a_reshaped_view_is_copied_once_and_the_contraction_stays_tiled():
     rng = np.random.default_rng(0)
     x = rng.integers(-9, 9, (3, 8, 4, 16, 32)).astype(np.float32)

@@ -8,7 +8,17 @@ from compiler.noise import Spread
 from compiler.programs import Compiled, interpreted, parallel, same_bits, variables
 from op_table import ROWS
 
-from chainrule.dtypes import ALL, bool_, float32, float64, int8, int64
+from chainrule.dtypes import (
+    ALL,
+    bool_,
+    finfo,
+    float32,
+    float64,
+    int8,
+    int64,
+    stored,
+    widened,
+)
 from chainrule.errors import ChainruleError
 from chainrule.ir.contraction import plain
 from chainrule.ir.node import OPS, broadcast_to, constant, make, permute, reshape, variable
@@ -69,15 +79,16 @@ def special(dtype):
         }
         values |= {-1, -2, -7} if info.min else set()
         return np.array(sorted(values), dtype.numpy)
-    info = np.finfo(dtype.numpy)
+    info = finfo(dtype)
     positive = [0.0, 0.3, 0.5, 1.0, 1.5, 2.0, 2.5, 7.0, 100.7, 2.0**31, 2.0**63, 1e30, info.max,
-                info.tiny, info.smallest_subnormal, np.inf]  # fmt: skip
-    return np.array([np.nan, *positive, *[-x for x in positive]], dtype.numpy)
+                info.smallest_normal, info.smallest_normal * info.eps, np.inf]  # fmt: skip
+    return stored(np.array([np.nan, *positive, *[-x for x in positive]]), dtype)
 
 
 def pairs(dtype, count):
     """All combinations of special values."""
-    return [grid.ravel() for grid in np.meshgrid(*[special(dtype)] * count)]
+    values = special(dtype)
+    return [values[grid.ravel()] for grid in np.meshgrid(*[np.arange(len(values))] * count)]
 
 
 def defined(name, *inputs, **attributes):
@@ -96,6 +107,7 @@ def arity(name):
 
 def same_zeros(node, result, wanted):
     """Whether zeros have the same sign."""
+    result, wanted = widened(result), widened(wanted)
     zeros = (wanted == 0) & (node.op.name not in EITHER_ZERO)
     return bool((np.signbit(result) == np.signbit(wanted))[zeros].all())
 

@@ -10,7 +10,7 @@ import numpy as np
 from chainrule import dtypes
 from chainrule.dtypes import DType, bool_, default_float, int64
 from chainrule.errors import ArgumentError, DTypeError, ShapeError
-from chainrule.frontend import trace
+from chainrule.frontend import exchange, trace
 from chainrule.frontend.functions.logic import where
 from chainrule.frontend.functions.manipulation import stack
 from chainrule.frontend.lift import (
@@ -87,7 +87,7 @@ def _from_sequence(items: list | tuple, dtype: DType | None) -> Tensor:
             parts = [cast(p, kind) if isinstance(p, Tensor) else scalar(p, kind) for p in parts]
         return stack(parts)
     try:
-        array = np.array(items, None if dtype is None else dtype.numpy)
+        array = np.array(items, None if dtype is None else dtype.arithmetic.numpy)
     except ValueError as error:
         raise ShapeError(
             "asarray", "the nested sequences have unequal lengths", str(error)
@@ -111,7 +111,7 @@ def from_dlpack(x: Any, /, *, device: Any = None, copy: bool | None = None) -> T
     Tensor([1, 2], dtype=int64)
     """
     check_device(device)
-    array = np.from_dlpack(x, copy=copy)
+    array = exchange.array(x, copy)
     dtypes.of(array.dtype)
     return Tensor(array)
 

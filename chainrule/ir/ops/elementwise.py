@@ -7,7 +7,7 @@ from collections.abc import Callable
 
 import numpy as np
 
-from chainrule.dtypes import DType, bool_
+from chainrule.dtypes import DType, bool_, stored, widened
 from chainrule.errors import DTypeError, ShapeError
 from chainrule.ir.node import OPS, Node, Op, Spec
 from chainrule.ir.ops.table import describe, register, require
@@ -120,9 +120,10 @@ def saturating_cast(x: np.ndarray, target: np.dtype) -> np.ndarray:
 
 @register("cast", "elementwise", lambda x, dtype: Spec(x.shape, dtype))
 def _cast(x: np.ndarray, dtype: DType) -> np.ndarray:
+    x = widened(x)
     if x.dtype.kind == "f" and dtype.is_integer:
         return saturating_cast(x, dtype.numpy)
-    return x.astype(dtype.numpy)
+    return stored(x, dtype)
 
 
 def _infer_bitcast(x: Node, dtype: DType) -> Spec:

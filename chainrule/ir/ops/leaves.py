@@ -12,7 +12,7 @@ from chainrule.ir.ops.table import register
 
 @register("constant", "leaf", lambda value, dtype: Spec((), dtype))
 def _constant(value: float, dtype: DType) -> np.ndarray:
-    return np.array(value, dtype.numpy)
+    return dtypes.stored(np.array(value), dtype)
 
 
 @register("buffer", "leaf", lambda data: Spec(data.value.shape, dtypes.of(data.value.dtype)))
@@ -25,7 +25,7 @@ OPS["variable"] = Op("variable", "leaf", lambda spec, serial, name: spec, None)
 
 @register("iota", "leaf", lambda size, dtype: Spec((size,), dtype))
 def _iota(size: int, dtype: DType) -> np.ndarray:
-    return np.arange(size, dtype=dtype.numpy)
+    return dtypes.stored(np.arange(size), dtype)
 
 
 # ---- Identities: the value passes through, the derivative may not. ----

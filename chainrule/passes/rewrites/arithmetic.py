@@ -6,7 +6,7 @@ import math
 
 import numpy as np
 
-from chainrule.dtypes import DType, bool_
+from chainrule.dtypes import DType, bool_, float32, float64, rounded, stored, widened
 from chainrule.ir.interpret import compute
 from chainrule.ir.node import Node, broadcast_to, cast, constant, make
 from chainrule.ir.ops import OPS
@@ -25,7 +25,7 @@ def round_constant(node: Node) -> Node | None:
     if not dtype.is_float or dtype.bits == 64:
         return None
     with np.errstate(over="ignore"):
-        return constant(float(dtype.numpy.type(value)), dtype)
+        return constant(rounded(value, dtype), dtype)
 
 
 @rules(*ELEMENTWISE)
@@ -36,8 +36,8 @@ def fold(node: Node) -> Node | None:
         value = scalar(x)
         if value is None:
             return None
-        arrays.append(np.array(value, x.dtype.numpy))
-    result = compute(node.op, arrays, node.attributes).item()
+        arrays.append(stored(np.array(value), x.dtype))
+    result = widened(compute(node.op, arrays, node.attributes)).item()
     if node.op.name == "bitcast" and result != result:
         return None  # a constant does not keep the payload of a NaN
     return constant(result, node.dtype, node.shape)
@@ -114,7 +114,7 @@ def divide_by_power_of_two(node: Node) -> Node | None:
     if value is None or abs(math.frexp(value)[0]) != 0.5:
         return None
     with np.errstate(over="ignore", under="ignore"):
-        reciprocal = float(node.dtype.numpy.type(1 / value))
+        reciprocal = rounded(1 / value, node.dtype)
     if reciprocal * value != 1:
         return None
     return make("multiply", x, constant(reciprocal, node.dtype, node.shape))
@@ -159,8 +159,10 @@ def _embeds(small: DType, large: DType) -> bool:
         return True
     if large is bool_ or (small.is_float and not large.is_float):
         return False
-    digits = {"int": small.bits - 1, "uint": small.bits, "float": 24 if small.bits == 32 else 53}
-    room = {"int": large.bits - 1, "uint": large.bits, "float": 24 if large.bits == 32 else 53}
+    if small.is_narrow or large.is_narrow:
+        return small.is_narrow and large in (float32, float64)
+    digits = {"int": small.bits - 1, "uint": small.bits, "float": small.digits}
+    room = {"int": large.bits - 1, "uint": large.bits, "float": large.digits}
     signed_fits = small.kind != "int" or large.kind != "uint"
     return signed_fits and digits[small.kind] <= room[large.kind]
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 
+from chainrule.dtypes import rounded
 from chainrule.ir.node import Node, broadcast_to, constant, make, permute, reshape
 from chainrule.ir.rewrite import Rules
 from chainrule.passes.rewrites.values import reshape_groups, scalar, stretched
@@ -58,7 +59,7 @@ def reduce_before_broadcast(node: Node) -> Node | None:
     x, axes = node.inputs[0], node.attributes["axes"]
     repeated = [axis for axis in stretched(x) if axis in axes]
     count = math.prod(x.shape[axis] for axis in repeated)
-    if not repeated or (node.dtype.is_float and float(node.dtype.numpy.type(count)) != count):
+    if not repeated or (node.dtype.is_float and rounded(count, node.dtype) != count):
         return None
     shape = [1 if axis in repeated else n for axis, n in enumerate(x.shape)]
     once = make(node.op.name, broadcast_to(x.inputs[0], shape), axes=axes)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import functools
 import math
 
+from chainrule.dtypes import rounded
 from chainrule.ir.node import Node, broadcast_to, constant, make, permute, reshape
 from chainrule.ir.ops import OPS
 from chainrule.ir.rewrite import Rules
@@ -208,8 +209,8 @@ def pad_with_same(node: Node) -> Node | None:
 
 def _same(a: bool | int | float, b: bool | int | float, node: Node) -> bool:
     """Equal in the node's dtype, zeros with their sign."""
-    kind = node.dtype.numpy.type
-    return bool(kind(a) == kind(b)) and math.copysign(1, a) == math.copysign(1, b)
+    same = rounded(a, node.dtype) == rounded(b, node.dtype)
+    return same and math.copysign(1, a) == math.copysign(1, b)
 
 
 @rules("add")
