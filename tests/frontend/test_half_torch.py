@@ -1,4 +1,4 @@
-"""bfloat16 and float16 against PyTorch's: the same values, bit for bit where one operation rounds."""
+"""bfloat16 and float16 against PyTorch: the same bits, where one operation rounds."""
 
 import numpy as np
 import pytest
