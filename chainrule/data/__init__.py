@@ -2,6 +2,7 @@
 batches of them.
 """
 
+from chainrule.data.lengths import BucketLoader, pad
 from chainrule.data.loader import ArrayLoader, Loader
 from chainrule.data.prepare import Part, Problem, prepare
 from chainrule.data.preprocess import Preprocessing

@@ -2,6 +2,7 @@
 
 from chainrule.train.experiment import Watcher, fit
 from chainrule.train.files import load, save
+from chainrule.train.online import Online
 from chainrule.train.recipe import Recipe
 from chainrule.train.run import Run
 from chainrule.train.trainer import Epoch, History, Predictor, Trainer
