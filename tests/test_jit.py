@@ -155,6 +155,19 @@ def test_state_is_updated_in_its_own_memory() -> None:
     assert model[0].weight.numpy().__array_interface__["data"][0] == address
 
 
+def test_state_that_is_only_read_starts_at_a_line() -> None:
+    model = nn.Linear(20, 8)
+    memory = np.random.default_rng(0).normal(size=20 * 8 + 17).astype(np.float32)
+    off = memory[1:161] if memory.ctypes.data % 64 == 0 else memory[:160]
+    model.weight.assign(cr.asarray(off.reshape(20, 8)))
+    infer = cr.jit(lambda model, x: model(x))
+    for _ in range(2):
+        infer(model, np.ones((1, 20), np.float32))
+        address = model.weight.numpy().__array_interface__["data"][0]
+        assert address % 64 == 0
+        assert np.array_equal(model.weight.numpy(), off.reshape(20, 8))
+
+
 def test_results_are_fresh_each_time() -> None:
     double = cr.jit(lambda x: 2 * x)
     first = double(np.ones(3, np.float32))

@@ -112,9 +112,11 @@ class Tensor:
 
         NumPy has no bfloat16: such a tensor gives float32, in memory of its own.
         """
-        value = concrete(self, "a NumPy array")
-        view = (dtypes.widened(value) if self.dtype is dtypes.bfloat16 else value).view()
-        view.flags.writeable = False
+        value = self._value
+        if value is None:
+            value = concrete(self, "a NumPy array")
+        view = dtypes.widened(value) if value.dtype.char == "V" else value.view()
+        view.setflags(write=False)
         return view
 
     def __array__(self, dtype: Any = None, copy: bool | None = None) -> np.ndarray:

@@ -93,9 +93,10 @@ class Engine:
 
     def launcher(
         self, program: Native, slots: ctypes.Array, limit: int | None = None
-    ) -> "Launcher":
+    ) -> Callable[[], None]:
         """What runs `program` on `slots`, with at most `limit` threads; it keeps both alive."""
-        return Launcher(self, program, slots, limit)
+        alone = _alone(program, slots)
+        return alone if limit == 1 else Launcher(self, program, slots, limit, alone)
 
     def pool(self, threads: int) -> _Pool:
         """A pool of at least so many threads, or a smaller one that is at work just now."""
@@ -116,20 +117,32 @@ class Engine:
         self._growing = threading.Lock()
 
 
+def _alone(program: Native, slots: ctypes.Array) -> functools.partial:
+    """Runs a program on its caller's thread; it keeps both alive."""
+    block = ctypes.c_void_p(ctypes.addressof(slots))
+    arguments = ctypes.c_int64(0), ctypes.c_int64(1), block, ctypes.c_void_p()
+    run = functools.partial(_Call(program.address("program")), *arguments)
+    run.kept = program, slots  # type: ignore[attr-defined]
+    return run
+
+
 class Launcher:
     """Runs one program on one array of slots; called without arguments, once for each run."""
 
-    __slots__ = ("_engine", "_limit", "_kept", "_alone", "_arguments", "_counts")
+    __slots__ = ("_engine", "_limit", "_alone", "_arguments", "_counts")
 
-    def __init__(self, engine: Engine, program: Native, slots: ctypes.Array, limit: int | None):
-        self._engine = engine
-        self._limit = limit
-        self._kept = program, slots
-        entry, block = program.address("program"), ctypes.c_void_p(ctypes.addressof(slots))
-        counts = ctypes.c_int64(0), ctypes.c_int64(1)
-        self._alone = functools.partial(_Call(entry), *counts, block, ctypes.c_void_p())
-        self._arguments = ctypes.c_void_p(entry), block
-        self._counts = 1, counts[1]
+    def __init__(
+        self,
+        engine: Engine,
+        program: Native,
+        slots: ctypes.Array,
+        limit: int | None,
+        alone: functools.partial,
+    ):
+        self._engine, self._limit, self._alone = engine, limit, alone
+        block = ctypes.c_void_p(ctypes.addressof(slots))
+        self._arguments = ctypes.c_void_p(program.address("program")), block
+        self._counts = 1, ctypes.c_int64(1)
 
     def __call__(self) -> None:
         engine = self._engine

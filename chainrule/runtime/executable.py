@@ -19,7 +19,9 @@ import numpy as np
 from chainrule.ir.node import Node
 from chainrule.runtime.host import HostLaunch
 
-STAGED = 4096  # Arrays up to so many bytes are copied: cheaper than asking NumPy for their address.
+STAGED = (
+    1 << 14
+)  # Arrays up to so many bytes are copied: cheaper than asking NumPy for their address.
 ALIGNMENT = 64
 # References to the array of a box while it is looked at, if nobody else looks on: the box's, the
 # variable's and the call's own.
@@ -80,24 +82,30 @@ class Executable:
             self._pointers[number] = address(array)
         self._boxes = [(n, slot) for n, slot in enumerate(slots) if slot.kind in ("state", "box")]
         self._seen: list[Any] = [_nothing] * len(self._boxes)
-        self._most = [ALONE if slot.kind == "state" else sys.maxsize for _, slot in self._boxes]
-        self._inputs = [(n, slot) for n, slot in enumerate(slots) if slot.kind == "input"]
-        self._outputs = [(n, slot) for n, slot in enumerate(slots) if slot.kind == "output"]
-        self._input_stages = [self._stage(n, slot) for n, slot in self._inputs]
-        self._output_stages = [self._stage(n, slot) for n, slot in self._outputs]
+        self._written = [slot.kind == "state" for _, slot in self._boxes]
+        self._staged, self._direct = self._places(slots, "input")
+        self._copied, self._handed = self._places(slots, "output")
+        self._results = len(self._copied) + len(self._handed)
         self._launch = make_launcher(self._pointers)
         if calls:
             states = [(n, slot) for n, slot in self._boxes if slot.kind == "state"]
             self._launch = HostLaunch(self._launch, calls, self._pointers, states)
         self._turn = threading.Lock()
 
-    def _stage(self, number: int, slot: Slot) -> np.ndarray | None:
-        """Lasting memory for a small input or output."""
-        if math.prod(slot.shape) * slot.dtype.itemsize > STAGED:
-            return None
-        array = aligned_zeros(slot.shape, slot.dtype)
-        self._pointers[number] = address(array)
-        return array
+    def _places(self, slots: Sequence[Slot], kind: str) -> tuple[list, list]:
+        """The inputs or outputs by their place among them: small ones with lasting memory, large
+        ones with their slots.
+        """
+        small, large = [], []
+        numbers = [number for number, slot in enumerate(slots) if slot.kind == kind]
+        for place, number in enumerate(numbers):
+            slot = slots[number]
+            if math.prod(slot.shape) * slot.dtype.itemsize > STAGED:
+                large.append((place, number, slot))
+            else:
+                small.append((place, stage := aligned_zeros(slot.shape, slot.dtype)))
+                self._pointers[number] = address(stage)
+        return small, large
 
     def __call__(self, boxes: Sequence[Holder], inputs: Sequence[np.ndarray]) -> list[np.ndarray]:
         """Run once: `boxes` and `inputs` in the order of their slots; returns fresh outputs.
@@ -105,46 +113,48 @@ class Executable:
         The program has one memory, so threads that call it take turns.
         """
         with self._turn:
-            for box, last, most in zip(boxes, self._seen, self._most, strict=True):
+            seen, written = self._seen, self._written
+            for place, box in enumerate(boxes):
                 value = box._value
-                if last() is not value or sys.getrefcount(value) > most:
+                if seen[place]() is not value or (
+                    written[place] and sys.getrefcount(value) > ALONE
+                ):
                     self._take_all(boxes)
                     break
+            for place, stage in self._staged:
+                stage[...] = inputs[place]
             kept = []
-            for place, stage in enumerate(self._input_stages):
-                if stage is not None:
-                    stage[...] = inputs[place]
-                else:
-                    number, slot = self._inputs[place]
-                    kept.append(array := np.ascontiguousarray(inputs[place], slot.dtype))
-                    self._pointers[number] = address(array)
-            results = list(self._output_stages)
-            for place, stage in enumerate(results):
-                if stage is None:
-                    number, slot = self._outputs[place]
-                    results[place] = array = np.empty(slot.shape, slot.dtype)
-                    self._pointers[number] = address(array)
+            for place, number, slot in self._direct:
+                kept.append(array := np.ascontiguousarray(inputs[place], slot.dtype))
+                self._pointers[number] = address(array)
+            results: list[Any] = [None] * self._results
+            for place, number, slot in self._handed:
+                results[place] = array = np.empty(slot.shape, slot.dtype)
+                self._pointers[number] = address(array)
             self._launch()
-            for place, stage in enumerate(self._output_stages):
-                if stage is not None:
-                    results[place] = stage.copy()
+            for place, stage in self._copied:
+                results[place] = stage.copy()
             return results
 
     def _take_all(self, boxes: Sequence[Holder]) -> None:
         """Make the arrays of all boxes the program's, where they are not yet."""
         for place, box in enumerate(boxes):
             value = box._value
-            if self._seen[place]() is not value or sys.getrefcount(value) > self._most[place]:
+            if self._seen[place]() is not value or (
+                self._written[place] and sys.getrefcount(value) > ALONE
+            ):
                 del value
                 self._take(place, box)
 
     def _take(self, place: int, box: Holder) -> None:
-        """Make a box's array the program's: a private, aligned copy if it is written and could be
-        seen elsewhere.
+        """Make a box's array the program's: a private copy if it is written and could be seen
+        elsewhere, and an aligned one where it is not, as vectors across two lines take twice as
+        long.
         """
         number, slot = self._boxes[place]
         array = box._value
-        if slot.kind == "state" or not array.flags.c_contiguous:
+        private = slot.kind == "state" or not array.flags.c_contiguous
+        if private or address(array) % ALIGNMENT:
             own = aligned_zeros(slot.shape, slot.dtype)
             np.copyto(own, array)
             box._value = array = own
