@@ -263,7 +263,7 @@ from chainrule import nn, optim  # isort: skip
 from chainrule.nn.attention import attention, attention_weights, linear_attention  # isort: skip
 
 if TYPE_CHECKING:
-    from chainrule import activations, augment, distributions, landscape, risk, tape
+    from chainrule import activations, augment, distributions, landscape, metrics, risk, tape
     from chainrule.inspection.formula import formula
     from chainrule.inspection.gradients import cost_of_gradient, saved_for_backward
 
@@ -280,6 +280,7 @@ _LATER = {
     "distributions": "chainrule.distributions",
     "formula": "chainrule.inspection.formula",
     "landscape": "chainrule.landscape",
+    "metrics": "chainrule.metrics",
     "risk": "chainrule.risk",
     "saved_for_backward": "chainrule.inspection.gradients",
     "tape": "chainrule.tape",

@@ -21,7 +21,7 @@ LAYERS = (
     ("inspection",),
     ("jit",),
     ("activations", "distributions", "landscape", "nn", "optim", "risk", "tape"),
-    ("augment",),
+    ("augment", "metrics"),
     ("chainrule",),
     ("checks",),
     ("data",),
@@ -41,7 +41,7 @@ COMPILER = {"passes", "codegen", "runtime"}
 OPTIONAL = {
     "PIL", "matplotlib", "polars", "rich", "safetensors", "sklearn", "threadpoolctl", "typer"
 }  # fmt: skip
-MAY_DEFER = {"activations", "bench", "cli", "data", "nn", "optim", "train"}
+MAY_DEFER = {"activations", "bench", "cli", "data", "metrics", "nn", "optim", "train"}
 
 # What `import chainrule` must not load.
 HEAVY = OPTIONAL | {"jax", "pandas", "scipy", "torch"}

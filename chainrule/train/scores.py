@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 
+from chainrule import metrics
 from chainrule.data import Problem
 from chainrule.data.target import CLASSIFICATION
 
@@ -28,25 +29,20 @@ class Prediction:
 
 
 def classification_scores(problem: Problem, values: np.ndarray, found: Prediction) -> Scores:
-    from sklearn import metrics
-
-    classes = np.arange(len(problem.target.classes))
     truth, answer = problem.target.encode(values), problem.target.encode(found.values)
     return {
-        "accuracy": float(metrics.accuracy_score(truth, answer)),
-        "balanced accuracy": float(metrics.balanced_accuracy_score(truth, answer)),
-        "F1": float(metrics.f1_score(truth, answer, average="macro", zero_division=0)),
-        "log loss": float(metrics.log_loss(truth, found.probabilities, labels=classes)),
+        "accuracy": float(metrics.accuracy(answer, truth)),
+        "balanced accuracy": float(metrics.balanced_accuracy(answer, truth)),
+        "F1": float(metrics.f1(answer, truth, average="macro")),
+        "log loss": float(metrics.log_loss(found.probabilities, truth)),
     }
 
 
 def regression_scores(problem: Problem, values: np.ndarray, found: Prediction) -> Scores:
-    from sklearn import metrics
-
     return {
-        "RMSE": float(metrics.root_mean_squared_error(values, found.values)),
-        "MAE": float(metrics.mean_absolute_error(values, found.values)),
-        "R2": float(metrics.r2_score(values, found.values)),
+        "RMSE": float(metrics.rmse(found.values, values)),
+        "MAE": float(metrics.mae(found.values, values)),
+        "R2": float(metrics.r2(found.values, values)),
     }
 
 

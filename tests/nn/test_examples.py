@@ -1,4 +1,4 @@
-"""Every public name of activations, nn and optim is documented, and every example runs."""
+"""Every public name of activations, metrics, nn and optim is documented, and every example runs."""
 
 import doctest
 import importlib
@@ -13,11 +13,11 @@ from chainrule.nn import activations
 
 MODULES = [
     found.name
-    for package in (cr.activations, cr.nn, cr.optim)
+    for package in (cr.activations, cr.metrics, cr.nn, cr.optim)
     for found in pkgutil.walk_packages(package.__path__, f"{package.__name__}.")
 ]
 # An activation as a layer says no more than the function that it names; abstract bases have none.
-WITHOUT_EXAMPLE = {cr.optim.Optimizer, cr.optim.schedules.Schedule}
+WITHOUT_EXAMPLE = {cr.metrics.Metric, cr.optim.Optimizer, cr.optim.schedules.Schedule}
 
 
 @pytest.mark.parametrize("name", [*MODULES, "chainrule.frontend.stateful"])
@@ -30,7 +30,8 @@ def test_examples_run(name):
 
 
 def public():
-    for space in (cr.activations, cr.nn, cr.optim, cr.nn.init, cr.nn.losses, cr.optim.schedules):
+    inner = (cr.nn.init, cr.nn.losses, cr.optim.schedules)
+    for space in (cr.activations, cr.metrics, cr.nn, cr.optim, *inner):
         for name, thing in vars(space).items():
             ours = getattr(thing, "__module__", "") in [*MODULES, "chainrule.frontend.stateful"]
             if ours and not name.startswith("_") and (inspect.isclass(thing) or callable(thing)):
