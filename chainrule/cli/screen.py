@@ -18,7 +18,7 @@ from chainrule import nn
 from chainrule.checks import Check, Verdict
 from chainrule.data import Preprocessing, Problem
 from chainrule.data.columns import BOOLEAN, CATEGORY, DATE, NUMBER
-from chainrule.data.preprocess import Numeric
+from chainrule.data.fitted import Numeric
 from chainrule.data.read import listed
 from chainrule.train import Epoch, History, Recipe, Run, Watcher
 from chainrule.train.files import CURVE, MODEL, PREPROCESSING, RECORD

@@ -15,5 +15,6 @@ from chainrule.data.sources import (
     Source,
 )
 from chainrule.data.split import split
+from chainrule.data.steps import fit_preprocessing
 from chainrule.data.stream import StreamLoader
 from chainrule.data.target import Target

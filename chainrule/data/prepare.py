@@ -4,18 +4,19 @@ fitted.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import polars as pl
 
-from chainrule.data import preprocess
 from chainrule.data import target as targets
 from chainrule.data.columns import cells, convert, kind_of, useless
 from chainrule.data.preprocess import Preprocessing
 from chainrule.data.read import Table, suggestion
 from chainrule.data.split import bins, split
+from chainrule.data.steps import fit_transform, names_in
 from chainrule.data.target import CLASSIFICATION, Target
 from chainrule.errors import DataError
 
@@ -52,15 +53,17 @@ def prepare(
     task: str | None = None,
     drop: Sequence[str] = (),
     seed: int = 0,
+    **steps: Any,
 ) -> Problem:
-    """Find target, task and kinds of columns; split; fit the preprocessing on the training part.
-    Raises DataError.
+    """Find target, task and kinds of columns; split; fit the preprocessing on the training part, by
+    the `steps` that `fit_preprocessing` knows. Raises DataError.
     """
     name, why = targets.choose_name(table, target)
     _check_drop(table, drop, name)
     table, column, missing = targets.present_rows(table, name)
     values, kind = targets.values_of(table.name, column)
-    frame, kinds, left_out = _features(table, [*drop, name])
+    asked = {one for key in steps.get("transformers", ()) for one in names_in(key)}
+    frame, kinds, left_out = _features(table, [*drop, name], asked)
     task, reason = targets.choose_task(table.name, name, values, kind, task)
     if task == CLASSIFICATION:
         classes, groups = targets.check_classes(table.name, name, values), values
@@ -69,10 +72,14 @@ def prepare(
         classes, groups = (), bins(values)
     rows = split(groups, seed)
     found = targets.fit(name, task, reason, classes, values[rows["training"]])
-    preprocessing = preprocess.fit(frame[rows["training"]], kinds)
+    y = {part: found.encode(values[chosen]) for part, chosen in rows.items()}
+    taught = frame[rows["training"]]
+    preprocessing, x = fit_transform(taught, kinds, y["training"], **steps)
     parts = {
         part: Part(
-            preprocessing.transform(frame[chosen]), found.encode(values[chosen]), values[chosen]
+            x if part == "training" else preprocessing.transform(frame[chosen]),
+            y[part],
+            values[chosen],
         )
         for part, chosen in rows.items()
     }
@@ -101,16 +108,18 @@ def _check_drop(table: Table, drop: Sequence[str], target: str) -> None:
 
 
 def _features(
-    table: Table, without: Sequence[str]
+    table: Table, without: Sequence[str], asked: Collection[str]
 ) -> tuple[pl.DataFrame, dict[str, str], dict[str, str]]:
-    """(converted columns in use, their kinds, the columns left out with reasons)."""
+    """(converted columns in use, their kinds, the columns left out with reasons): those that were
+    `asked` for stay in use.
+    """
     columns, kinds, left_out = [], {}, {}
     for series in table.frame.drop(without).iter_columns():
         series = cells(series)
         kind = kind_of(table.name, series)
         series = convert(table.name, series, kind)
         reason = useless(series, kind)
-        if reason:
+        if reason and series.name not in asked:
             left_out[series.name] = reason
         else:
             columns.append(series)

@@ -25,7 +25,9 @@ FEWEST_ROWS = 10
 
 @dataclass(frozen=True)
 class Target:
-    """What is predicted: the classes in order, or mean and scale that standardise a regression."""
+    """What is predicted: the classes in order, or mean and scale that standardise a regression, and
+    bring its predictions back to their units (A-221).
+    """
 
     name: str
     task: str

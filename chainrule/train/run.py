@@ -14,7 +14,7 @@ import polars as pl
 from chainrule import nn
 from chainrule.data import Preprocessing, Table, Target
 from chainrule.data.columns import cells, convert
-from chainrule.data.preprocess import Categorical
+from chainrule.data.fitted import OfCategories
 from chainrule.data.read import listed, suggestion
 from chainrule.errors import DataError
 from chainrule.train.scores import Prediction
@@ -68,7 +68,7 @@ class Run:
         notices = [f"columns not read: {listed(extra)}"] if extra else []
         frame = self.columns(table)
         for column in self.preprocessing.columns:
-            unseen = column.unseen(frame[column.name]) if isinstance(column, Categorical) else []
+            unseen = column.unseen(frame[column.name]) if isinstance(column, OfCategories) else []
             if unseen:
                 notices.append(
                     f"'{column.name}' has values that training never saw: {listed(unseen)}"

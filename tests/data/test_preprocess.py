@@ -6,9 +6,15 @@ import warnings
 import numpy as np
 import polars as pl
 import pytest
+from sklearn.compose import ColumnTransformer
+from sklearn.impute import MissingIndicator, SimpleImputer
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import OneHotEncoder, StandardScaler
 
-from chainrule.data import SHIPPED, Preprocessing, preprocess, read
+from chainrule.data import SHIPPED, Preprocessing, fit_preprocessing, read
 from chainrule.data.columns import BOOLEAN, CATEGORY, NUMBER
+from chainrule.data.fitted import BLANK, Categorical, Numeric
+from chainrule.data.steps import MOST_CATEGORIES, fewest
 
 KINDS = {"age": NUMBER, "town": CATEGORY, "fare": NUMBER, "member": BOOLEAN, "class": CATEGORY}
 
@@ -34,14 +40,43 @@ def mixed(rows, seed, towns=("Ada", "Bonn", "Cork")):
     )
 
 
+def filled(frame, kinds):
+    """The frame as scikit-learn takes it: NaN and a text of its own for what is missing."""
+    return frame.select(
+        pl.col(name).fill_null(BLANK if kind == CATEGORY else float("nan"))
+        for name, kind in kinds.items()
+    )
+
+
+def transformer(frame, kinds):
+    """The default steps, put together by scikit-learn."""
+    numbers = [name for name, kind in kinds.items() if kind != CATEGORY]
+    texts = [name for name, kind in kinds.items() if kind == CATEGORY]
+    encoder = OneHotEncoder(
+        handle_unknown="infrequent_if_exist",
+        min_frequency=fewest(frame.height),
+        max_categories=MOST_CATEGORIES,
+        sparse_output=False,
+    )
+    steps = [
+        ("numbers", make_pipeline(SimpleImputer(strategy="median"), StandardScaler()), numbers),
+        ("missing", MissingIndicator(error_on_new=False), numbers),
+        ("categories", encoder, texts),
+    ]
+    return ColumnTransformer([step for step in steps if step[-1]]).fit(filled(frame, kinds))
+
+
 def same_as_scikit_learn(taught, new, kinds):
-    ours = preprocess.fit(taught, kinds)
-    theirs = preprocess.transformer(taught, kinds)
+    ours = fit_preprocessing(taught, kinds)
+    theirs = transformer(taught, kinds)
+    if ours.one_unit:
+        scaler = theirs.named_transformers_["numbers"][-1]
+        scaler.scale_ = np.full_like(scaler.scale_, np.sqrt(scaler.var_.mean()))
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", "Found unknown categories")
-        expected = theirs.transform(preprocess.prepared(new, kinds))
+        expected = theirs.transform(filled(new, kinds))
     # Ours keeps columns together; theirs has all numbers first, then what is missing, then text.
-    numbers = [column for column in ours.columns if isinstance(column, preprocess.Numeric)]
+    numbers = [column for column in ours.columns if isinstance(column, Numeric)]
     flags = [f"{column.name} is missing" for column in numbers if column.tells_missing]
     names = [column.name for column in numbers] + flags
     names += [name for name in ours.outputs if name not in names]
@@ -74,7 +109,7 @@ def test_shipped_sets_are_as_scikit_learn_has_them(name):
 
 def test_columns_of_one_unit_share_their_scale():
     frame = read("digits").frame.drop("target").cast(pl.Float64)
-    ours = preprocess.fit(frame, dict.fromkeys(frame.columns, NUMBER))
+    ours = fit_preprocessing(frame, dict.fromkeys(frame.columns, NUMBER))
     assert len({column.scale for column in ours.columns}) == 1
     spread = np.sqrt(frame.to_numpy().var(axis=0).mean())
     assert ours.columns[0].scale == pytest.approx(spread)
@@ -82,7 +117,7 @@ def test_columns_of_one_unit_share_their_scale():
 
 def test_unseen_values_join_the_rare_ones():
     taught = mixed(300, 0)
-    town = next(c for c in preprocess.fit(taught, KINDS).columns if c.name == "town")
+    town = next(c for c in fit_preprocessing(taught, KINDS).columns if c.name == "town")
     assert town.rare == ("Delhi",)
     seen = np.stack(town.transform(pl.Series(["Delhi", "Ada"]))).T
     unseen = np.stack(town.transform(pl.Series(["Essen", "Ada"]))).T
@@ -91,12 +126,12 @@ def test_unseen_values_join_the_rare_ones():
 
 
 def test_without_rare_values_unseen_ones_are_zeros():
-    column = preprocess.Categorical("c", ("a", "b"), ())
+    column = Categorical("c", ("a", "b"), ())
     assert np.stack(column.transform(pl.Series(["z"]))).tolist() == [[False], [False]]
 
 
 def test_json_brings_the_same_preprocessing_back():
-    ours = preprocess.fit(mixed(300, 0), KINDS)
+    ours = fit_preprocessing(mixed(300, 0), KINDS)
     text = json.dumps(ours.to_json())
     assert Preprocessing.from_json(json.loads(text)) == ours
 
