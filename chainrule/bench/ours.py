@@ -11,6 +11,7 @@ import numpy as np
 import chainrule as cr
 from chainrule import nn, optim
 from chainrule.bench import models
+from chainrule.bench.memory import allocated, forget_peak, most_allocated
 from chainrule.bench.workloads import Workload
 from chainrule.compiler import engine
 from chainrule.inspection.limits import least_seconds, peak, runs
@@ -51,14 +52,31 @@ class Session:
         return np.asarray(self.step(*self.arguments))
 
     def facts(self) -> dict[str, Any]:
-        """Seconds of the quickest call that takes the same arguments and computes nothing."""
+        """Bytes that steps used, and seconds of the quickest call that takes the same arguments and
+        computes nothing. The last that a session can do.
+        """
+        most, overhead = most_allocated(), self._overhead()
+        return {"overhead": overhead, "used_bytes": most - self._given_up()}
+
+    def _overhead(self) -> float:
         nothing = cr.jit(lambda *arguments: 0.0)
         times = []
         for _ in range(CALLS):
             start = time.perf_counter()
             float(nothing(*self.arguments))
             times.append(time.perf_counter() - start)
-        return {"overhead": min(times)}
+        return min(times)
+
+    def _given_up(self) -> int:
+        """What stays when the program, its state and its inputs are gone: its graph, not its
+        memory.
+        """
+        graphs = [call.program.traced for call in self.step.compiled.values()]
+        del self.model, self.arguments, self.step
+        forget_peak()
+        kept = allocated()
+        del graphs
+        return kept
 
 
 def described(workload: Workload) -> dict[str, Any]:

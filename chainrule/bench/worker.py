@@ -5,18 +5,17 @@ Threads, caches and memory of one contender so cannot disturb another; while it 
 
 from __future__ import annotations
 
-import ctypes
 import json
 import os
 import sys
 import time
 from collections.abc import Callable
 from importlib import import_module
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from chainrule.bench.memory import allocated, forget_peak, most_allocated
 from chainrule.bench.workloads import WORKLOADS
 
 CHECKED = 3  # Steps whose losses are compared.
@@ -47,7 +46,7 @@ def _start(
     start = time.perf_counter()
     framework = import_module(module)
     imported = held["import"] if writes else time.perf_counter() - start
-    held["memory"] = _memory("VmRSS")
+    held["memory"] = allocated()
     arrays = None if writes else list(np.load(weights).values())
     start = time.perf_counter()
     held["session"] = session = framework.Session(WORKLOADS[workload], setting, arrays)
@@ -56,7 +55,7 @@ def _start(
         np.savez(weights, *session.weights())
     first, results = _timed(session.run)
     found = [results, *[session.run() for _ in range(CHECKED - 1)]]
-    _forget_peak()
+    forget_peak()
     return {
         "version": session.version,
         "import": imported,
@@ -81,7 +80,7 @@ def _sample(held: dict, seconds: float) -> dict:
 
 def _facts(held: dict) -> dict:
     """What the steps needed beyond the loaded libraries, and what the contender tells of itself."""
-    session, memory = held["session"], _memory("VmHWM") - held["memory"]
+    session, memory = held["session"], most_allocated() - held["memory"]
     return {"memory": memory, **(session.facts() if hasattr(session, "facts") else {})}
 
 
@@ -92,25 +91,3 @@ def _timed(run: Callable[[], np.ndarray]) -> tuple[float, np.ndarray]:
     start = time.perf_counter()
     result = run()
     return time.perf_counter() - start, np.array(result)
-
-
-# ---- Memory, where the system tells it ----
-
-
-def _memory(name: str) -> int:
-    """Bytes of physical memory: "VmRSS" now, "VmHWM" at most so far; 0 if unknown."""
-    try:
-        lines = Path("/proc/self/status").read_text(encoding="ascii").splitlines()
-    except OSError:
-        return 0
-    found = [line.split() for line in lines if line.startswith(f"{name}:")]
-    return int(found[0][1]) << 10 if found else 0
-
-
-def _forget_peak() -> None:
-    """Give back what compiling needed, so that the peak from now on is that of the steps."""
-    try:
-        ctypes.CDLL(None).malloc_trim(0)
-        Path("/proc/self/clear_refs").write_text("5", encoding="ascii")
-    except (AttributeError, OSError):
-        pass

@@ -104,7 +104,8 @@ def _told(result: Result) -> Iterable[str]:
     )
     yield (
         f"the call itself {time_text(facts['overhead'])}; first step from the disk cache "
-        f"{time_text(facts['cached'])}; memory planned {short_text(facts['planned_bytes'])}B"
+        f"{time_text(facts['cached'])}; a step uses {short_text(facts['used_bytes'])}B of memory, "
+        f"{short_text(facts['planned_bytes'])}B planned"
     )
     if result.slowdown is not None:
         yield f"beside busy neighbours {result.slowdown:.2f} times as long"

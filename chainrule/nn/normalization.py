@@ -58,7 +58,7 @@ def moments(x: Tensor, axes: Iterable[int], mask: Tensor | None = None) -> Momen
 
 def scaled(x: Tensor, variance: Tensor, eps: float) -> Tensor:
     """x / sqrt(variance + eps), with which every kind of normalisation ends."""
-    return x / sqrt(variance + eps)
+    return x * (1 / sqrt(variance + eps))
 
 
 def standardized(x: Tensor, axes: Iterable[int], eps: float) -> Tensor:

@@ -5,7 +5,7 @@ lowering.
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Container, Iterator
+from collections.abc import Container, Iterator, Mapping
 
 from chainrule.ir.node import Node
 
@@ -46,6 +46,7 @@ COST = defaultdict(
     },
 )
 CHEAP = 4  # Up to this cost a value is computed again for each of its readers.
+AGAIN = 8  # The same where one array is all that it needs: keeping the value would cost more.
 DEPTH = 40  # Inlining goes no deeper: it bounds recursion and the size of a kernel.
 
 
@@ -61,15 +62,34 @@ def choose(order: list[Node], outputs: list[Node], inputs: Container[Node]) -> s
         elif node.op.name == "after":
             chosen |= {source for source in map(_viewed, node.inputs[1:]) if source not in inputs}
     cost = _inlined_costs(order, chosen)
+    needed = set(chosen)
     readers: dict[Node, int] = defaultdict(int)
     for node in reversed(order):
         if node not in chosen and _computes(node) and cost[node] > CHEAP and readers[node] > 1:
             chosen.add(node)
         times = 1 if node in chosen else max(readers[node], 1)
-        if node.op.name == "broadcast" and node.size > node.inputs[0].size:
+        if _repeats(node):
             times = 2
         for child in node.inputs:
             readers[child] += times
+    return _thinned(order, chosen, needed)
+
+
+def _thinned(order: list[Node], chosen: set[Node], needed: set[Node]) -> set[Node]:
+    """Without what little work on one stored array gives again, now that others are stored: to
+    read that array costs no more than to read the result.
+    """
+    chosen = set(chosen)
+    cost: dict[Node, float] = defaultdict(int)
+    arrays: dict[Node, set[Node]] = {}
+    for node in order:
+        cost[node] = _element_cost(node, cost, chosen)
+        read = [arrays.get(child, {child}) for child in node.inputs]
+        arrays[node] = set() if _repeats(node) else set().union(*read)
+        if cost[node] <= AGAIN and len(arrays[node]) <= 1:
+            chosen -= {node} - needed
+        if node in chosen:
+            arrays[node] = {node}
     return chosen
 
 
@@ -103,16 +123,26 @@ def _viewed(node: Node) -> Node:
     return node
 
 
+def _repeats(node: Node) -> bool:
+    """Whether elements of the operand stand at several places: loops compute them outside."""
+    return node.op.name == "broadcast" and node.size > node.inputs[0].size
+
+
+def _element_cost(node: Node, cost: Mapping[Node, float], chosen: Container[Node]) -> float:
+    """The cost of one element with everything inlined that is not chosen."""
+    if _repeats(node):
+        return 0
+    own = COST[node.op.name] if _computes(node) else 0
+    return own + sum(cost[child] for child in node.inputs if child not in chosen)
+
+
 def _inlined_costs(order: list[Node], chosen: set[Node]) -> dict[Node, float]:
-    """The cost of one element with everything inlined; too deep nestings are cut by adding to
-    `chosen`.
-    """
+    """The cost of each node; too deep nestings are cut by adding to `chosen`."""
     cost: dict[Node, float] = defaultdict(int)
     depth: dict[Node, int] = defaultdict(int)
     for node in order:
+        cost[node] = _element_cost(node, cost, chosen)
         inlined = [child for child in node.inputs if child not in chosen]
-        own = COST[node.op.name] if _computes(node) else 0
-        cost[node] = own + sum(cost[child] for child in inlined)
         depth[node] = 1 + max((depth[child] for child in inlined), default=0)
         if depth[node] > DEPTH and node.op.family != "leaf":
             chosen.add(node)

@@ -1,12 +1,16 @@
 """`chainrule bench` from end to end on the smallest workloads; no time is asserted."""
 
 import json
+from pathlib import Path
 
 import pytest
 from typer.testing import CliRunner
 
 from chainrule import bench, compiler
 from chainrule.bench import contenders, processors, rounds
+from chainrule.bench.contenders import OURS, Process
+from chainrule.bench.ours import Session
+from chainrule.bench.workloads import WORKLOADS
 from chainrule.cli.app import app
 from chainrule.dtypes import float32
 from chainrule.inspection import limits
@@ -58,9 +62,29 @@ def test_the_command(quick_limits, tmp_path, monkeypatch):
         (entry,) = found["entries"]
         assert len(entry["times"]) == len(entry["others"]) == len(entry["busy"]) == 1
         wanted = {"import", "first", "cached", "call", "memory", "overhead", "kernels", "flops"}
-        wanted |= {"bytes", "least_seconds", "peak_flops", "planned_bytes", "threads", "results"}
+        wanted |= {
+            "used_bytes",
+            "bytes",
+            "least_seconds",
+            "peak_flops",
+            "planned_bytes",
+            "threads",
+            "results",
+        }
         assert wanted <= entry["facts"].keys()
     assert (tmp_path / "out.png").stat().st_size
+
+
+@pytest.mark.skipif(not Path("/proc/self/clear_refs").exists(), reason="memory is not told")
+def test_a_step_needs_the_memory_that_was_planned(tmp_path):
+    workload = WORKLOADS["mlp-large"]
+    with Process(OURS, {}, tmp_path) as process:
+        start = {"workload": workload.name, "module": OURS.module, "setting": {}}
+        process.ask("start", **start, weights=str(tmp_path / "weights.npz"), writes=True)
+        used = process.ask("facts")["used_bytes"]
+    session = Session(workload, {}, None)
+    planned = session.step.plan(*session.arguments).peak_bytes
+    assert 0.95 * used < planned < 1.05 * used
 
 
 def test_limits_of_the_machine(quick_limits, tmp_path):

@@ -17,6 +17,7 @@ from chainrule.ir.node import (
     Graph,
     Spec,
     broadcast_to,
+    constant,
     make,
     permute,
     pick,
@@ -137,6 +138,23 @@ def test_parts_of_a_concatenation_are_written_in_place():
     program = planned([x, y], [make("exp", make("concat", make("sin", x), make("cos", y), axis=1))])
     stores = [store for kernel in kernels(program) for store in kernel.stores]
     assert len({store.place.buffer for store in stores}) <= 2
+
+
+def normalized(x, mean, scale):
+    return (x - broadcast_to(mean, x.shape)) * broadcast_to(scale, x.shape)
+
+
+@pytest.mark.parametrize(("arrays", "kept"), [(1, 0), (2, 1)])
+def test_little_work_on_one_array_is_done_again_instead_of_kept(arrays, kept):
+    """Kept, it would be written once and read twice; from two arrays, one is read instead."""
+    x, y, mean, scale = floats(64, 512), floats(64, 512), floats(512), floats(512)
+    value = normalized(x, mean, scale)
+    value = normalized(y if arrays == 2 else value, mean, scale) * value
+    value = make("maximum", value, constant(0, float32, value.shape))
+    totals = [make("sum", value, axes=(axis,)) for axis in (0, 1)]
+    block = after("fuse", [x, y, mean, scale], totals)
+    assert len(block.items) == 2
+    assert [buffer.shape for buffer in block.temporaries] == kept * [x.shape]
 
 
 # ---- hoist ----
