@@ -7,11 +7,13 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
-from chainrule.errors import ArgumentError
+from chainrule.errors import ArgumentError, ShapeError
 from chainrule.frontend import random
-from chainrule.frontend.functions.elementwise import sqrt
+from chainrule.frontend.functions.creation import zeros_like
+from chainrule.frontend.functions.elementwise import sqrt, square
 from chainrule.frontend.functions.manipulation import stack
 from chainrule.frontend.functions.reductions import mean, var
+from chainrule.frontend.lift import Operand, promoted_floats
 from chainrule.frontend.tensor import Tensor
 
 Loss = Callable[[Any, Any], Tensor]
@@ -83,3 +85,57 @@ def expected_risk(
     keys = random.split(random.key(0) if key is None else key, batches)
     risks = stack([empirical_risk(loss, model, sampler(size, keys[i])) for i in range(batches)])
     return Estimate(mean(risks), sqrt(var(risks, correction=1) / batches))
+
+
+def generalization_gap(
+    loss: Loss, model: Model, training: tuple[Any, Any], validation: tuple[Any, Any]
+) -> Tensor:
+    """The empirical risk on validation data less that on training data: how much of what was
+    learned holds for these rows only. It grows with overfitting. (A-240)
+
+    >>> training = cr.asarray([1.0, 2.0]), cr.asarray([1.0, 2.0])
+    >>> validation = cr.asarray([3.0, 4.0]), cr.asarray([4.0, 4.0])
+    >>> cr.risk.generalization_gap(cr.nn.losses.mse, lambda x: x, training, validation)
+    Tensor(0.5, dtype=float32)
+    """
+    return empirical_risk(loss, model, validation) - empirical_risk(loss, model, training)
+
+
+class Decomposition(NamedTuple):
+    """The parts of the expected squared error, which is their sum."""
+
+    bias_squared: Tensor
+    variance: Tensor
+    noise: Tensor
+
+
+def bias_variance(predictions: Operand, observations: Operand) -> Decomposition:
+    """The mean squared error in three parts, means over rows: of models that were trained on
+    independent draws of training data, predictions [models, rows], and of independent observations
+    of the target, [observations, rows], or its values without noise, [rows].
+
+    Variance and noise are unbiased estimates, divided by the count less one; the square of mean
+    prediction less mean observation, which contains variance / models + noise / observations, is
+    freed of them. So bias**2 is unbiased too, and can fall below 0; and the three sum exactly to
+    the mean of (prediction - observation)**2 over all pairs. (A-241; Geman et al. 1992)
+
+    >>> predictions = cr.asarray([[1.0, 2.0], [3.0, 2.0]])
+    >>> found = cr.risk.bias_variance(predictions, cr.asarray([4.0, 2.0]))
+    >>> found.bias_squared, found.variance, found.noise
+    (Tensor(1.5, dtype=float32), Tensor(1., dtype=float32), Tensor(0., dtype=float32))
+    """
+    p, y = promoted_floats("bias_variance", predictions, observations)
+    fits = p.ndim == 2 and y.ndim in (1, 2) and p.shape[1:] == y.shape[-1:]
+    if not fits or min((len(p), *y.shape[:-1])) < 2:
+        raise ShapeError(
+            "bias_variance",
+            f"predictions have shape {list(p.shape)}, observations {list(y.shape)}",
+            "a variance compares two at least, row by row",
+            "pass [models, rows] and [observations, rows], or [rows] for values without noise",
+        )
+    variance = mean(var(p, axis=0, correction=1))
+    apart = square(mean(p, axis=0) - (y if y.ndim == 1 else mean(y, axis=0)))
+    if y.ndim == 1:
+        return Decomposition(mean(apart) - variance / len(p), variance, zeros_like(variance))
+    noise = mean(var(y, axis=0, correction=1))
+    return Decomposition(mean(apart) - variance / len(p) - noise / len(y), variance, noise)

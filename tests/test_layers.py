@@ -39,12 +39,13 @@ COMPILER = {"passes", "codegen", "runtime"}
 
 # Installed by extras, and slow to load: only these may be imported inside a function, only there.
 OPTIONAL = {
-    "PIL", "matplotlib", "polars", "rich", "safetensors", "sklearn", "threadpoolctl", "typer"
+    "PIL", "matplotlib", "polars", "rich", "safetensors", "scipy", "sklearn", "threadpoolctl",
+    "typer",
 }  # fmt: skip
 MAY_DEFER = {"activations", "bench", "cli", "data", "metrics", "nn", "optim", "train"}
 
 # What `import chainrule` must not load.
-HEAVY = OPTIONAL | {"jax", "pandas", "scipy", "torch"}
+HEAVY = OPTIONAL | {"jax", "pandas", "torch"}
 
 
 def unit_of(module):

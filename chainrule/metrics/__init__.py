@@ -4,6 +4,7 @@ Each is a function of all rows, `accuracy(prediction, target, sample_weights=)`,
 batches update, `accuracy.streaming()`. Values equal scikit-learn's.
 """
 
+from chainrule.metrics.activity import activity, dead_units
 from chainrule.metrics.base import Metric, Streaming, averaged
 from chainrule.metrics.counts import (
     accuracy,
@@ -18,6 +19,9 @@ from chainrule.metrics.counts import (
     roi,
     specificity,
 )
+from chainrule.metrics.detection import Boxes, detection_map, iou
+from chainrule.metrics.images import psnr, ssim
+from chainrule.metrics.intervals import interval
 from chainrule.metrics.probabilities import (
     brier,
     calibration_error,
@@ -42,3 +46,4 @@ from chainrule.metrics.regression import (
     r2,
     rmse,
 )
+from chainrule.metrics.text import bleu

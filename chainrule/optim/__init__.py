@@ -7,7 +7,7 @@ from chainrule.optim.adam_variants import AdaMax, NAdam, RAdam
 from chainrule.optim.adaptive import Adadelta, AdaGrad, RMSProp
 from chainrule.optim.averaging import EMA, SWA, update_statistics
 from chainrule.optim.base import Optimizer
-from chainrule.optim.clip import clip_by_global_norm, clip_by_value
+from chainrule.optim.clip import clip_by_global_norm, clip_by_value, global_norm
 from chainrule.optim.constraints import MaxNorm, Projected, ProximalL1
 from chainrule.optim.hyperparameters import Hyperparameters, undecayed, vectors
 from chainrule.optim.lamb import LAMB

@@ -12,6 +12,15 @@ from chainrule.frontend.functions.reductions import sum
 from chainrule.frontend.tensor import Tensor
 
 
+def global_norm(grads: Any) -> Tensor:
+    """sqrt(sum g**2) over all elements of all gradients, their length as one vector. (A-239)
+
+    >>> cr.optim.global_norm({"w": cr.asarray([3.0, 0.0]), "b": cr.asarray([4.0])})
+    Tensor(5., dtype=float32)
+    """
+    return sqrt(reduce(add, [sum(g * g) for g in tree.leaves(grads)]))
+
+
 def clip_by_global_norm(grads: Any, max_norm: float) -> tuple[Any, Tensor]:
     """(grads * min(1, max_norm / norm), norm), where norm is that of all gradients as one vector
     (B-046).
@@ -23,8 +32,7 @@ def clip_by_global_norm(grads: Any, max_norm: float) -> tuple[Any, Tensor]:
     (Tensor(50., dtype=float32), Tensor([3., 4.], dtype=float32))
     """
     _check_positive("clip_by_global_norm", "max_norm", max_norm, "no gradient could be as short")
-    squares = [sum(g * g) for g in tree.leaves(grads)]
-    norm = sqrt(reduce(add, squares))
+    norm = global_norm(grads)
     scale = minimum(max_norm / (norm + 1e-6), 1)
     return tree.map(lambda g: g * scale.astype(g.dtype), grads), norm
 

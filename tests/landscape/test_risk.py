@@ -8,7 +8,7 @@ from components.harness import precision
 
 import chainrule as cr
 from chainrule import risk
-from chainrule.errors import ArgumentError
+from chainrule.errors import ArgumentError, ShapeError
 from chainrule.nn import losses
 
 SLOPE, NOISE = 2.0, 0.5
@@ -86,3 +86,39 @@ def test_structural_risk_has_the_gradient_of_both():
 def test_refuses():
     with pytest.raises(ArgumentError, match="1 samples in 20 batches"):
         risk.expected_risk(losses.mse, lambda x: x, sampler, samples=1)
+
+
+@pytest.mark.covers("A-240")
+def test_generalization_gap():
+    rng = np.random.default_rng(1)
+    model, loss = (lambda x: 2 * x), cr.nn.losses.mse
+    data = [cr.asarray(rng.normal(size=(2, n)), dtype=cr.float64) for n in (30, 40)]
+    first, second = (np.mean((2 * np.asarray(d)[0] - np.asarray(d)[1]) ** 2) for d in data)
+    found = risk.generalization_gap(loss, model, tuple(data[0]), tuple(data[1]))
+    assert float(found) == pytest.approx(second - first)
+
+
+@pytest.mark.covers("A-241")
+def test_bias_variance_sum_to_the_error():
+    rng = np.random.default_rng(2)
+    p, y = rng.normal(size=(7, 20)) + 1, rng.normal(size=(4, 20))
+    parts = risk.bias_variance(*(cr.asarray(x, dtype=cr.float64) for x in (p, y)))
+    assert float(sum(parts)) == pytest.approx(np.mean((p[:, None] - y) ** 2))
+
+
+@pytest.mark.covers("A-241")
+def test_bias_variance_are_unbiased():
+    """Models that miss by 0.5 with deviation 0.3, targets with noise of deviation 0.2."""
+    rng = np.random.default_rng(3)
+    truth = rng.normal(size=4000)
+    p = truth + 0.5 + 0.3 * rng.normal(size=(3, 4000))
+    y = truth + 0.2 * rng.normal(size=(2, 4000))
+    given = [cr.asarray(x, dtype=cr.float64) for x in (p, y, truth)]
+    for observations, parts in ((given[1], [0.25, 0.09, 0.04]), (given[2], [0.25, 0.09, 0])):
+        np.testing.assert_allclose(risk.bias_variance(given[0], observations), parts, atol=0.01)
+
+
+@pytest.mark.parametrize("shapes", [((1, 5), (5,)), ((3, 5), (1, 5)), ((3, 5), (4,)), ((5,), (5,))])
+def test_bias_variance_is_checked(shapes):
+    with pytest.raises(ShapeError, match="a variance compares two"):
+        risk.bias_variance(*(cr.zeros(shape) for shape in shapes))

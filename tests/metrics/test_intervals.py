@@ -1,0 +1,71 @@
+"""Intervals by bootstrap: against draws in NumPy, and what they are for."""
+
+import numpy as np
+import pytest
+from numpy.testing import assert_allclose
+from scipy import stats
+
+from chainrule import metrics
+from chainrule.errors import ArgumentError
+
+RNG = np.random.default_rng(2)
+TARGET = RNG.normal(size=60)
+PREDICTION = TARGET + RNG.normal(size=60) ** 2
+
+
+def test_percentiles_are_those_of_numpy():
+    rows = np.random.default_rng(4).integers(0, 60, (20000, 60))
+    values = ((PREDICTION - TARGET) ** 2)[rows].mean(axis=1)
+    low, high, value = metrics.interval(
+        metrics.mse, PREDICTION, TARGET, resamples=1500, confidence=0.9
+    )
+    assert value == pytest.approx(np.mean((PREDICTION - TARGET) ** 2))
+    assert_allclose([low, high], np.quantile(values, [0.05, 0.95]), rtol=0.06)
+
+
+@pytest.mark.parametrize("method", ["percentile", "BCa"])
+def test_scipys_interval_of_paired_data(method):
+    def loss(p, y, axis=-1):
+        return np.mean((p - y) ** 2, axis=axis)
+
+    expected = stats.bootstrap(
+        (PREDICTION, TARGET),
+        loss,
+        paired=True,
+        n_resamples=300,
+        method=method,
+        rng=np.random.default_rng(9),
+    ).confidence_interval
+    low, high, _ = metrics.interval(
+        metrics.mse, PREDICTION, TARGET, resamples=300, method=method, seed=9
+    )
+    assert low < np.mean((PREDICTION - TARGET) ** 2) < high
+    assert_allclose([low, high], expected, rtol=0.1)
+
+
+def test_options_and_seeds():
+    target = RNG.integers(0, 3, 50)
+    prediction = np.where(RNG.uniform(size=50) < 0.7, target, 0)
+    options = {"average": "macro", "resamples": 100}
+    first, again, other = (
+        metrics.interval(metrics.f1, prediction, target, seed=seed, **options) for seed in (1, 1, 2)
+    )
+    assert first == again != other
+
+
+def test_rows_of_a_group_are_drawn_together():
+    """Ten copies of each row tell no more than one: the interval must stay as wide."""
+    p, y = (np.repeat(x[:30], 10) for x in (PREDICTION, TARGET))
+    groups = np.repeat(np.arange(30), 10)
+    widths = [
+        np.diff(metrics.interval(metrics.mse, *rows, resamples=300, groups=g)[:2])
+        for *rows, g in ((PREDICTION[:30], TARGET[:30], None), (p, y, groups), (p, y, None))
+    ]
+    assert_allclose(widths[1], widths[0], rtol=0.2)
+    assert widths[2] < 0.5 * widths[0]
+
+
+def test_groups_are_checked():
+    for groups in (np.zeros(60), np.arange(5)):
+        with pytest.raises(ArgumentError, match="groups"):
+            metrics.interval(metrics.mse, PREDICTION, TARGET, groups=groups)
