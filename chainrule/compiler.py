@@ -117,8 +117,7 @@ class Compiled:
         text = fingerprint(job.parameters, [*job.outputs, *job.updates.values()])
         name = key("program", text + repr(list(job.updates)))
         code, facts = _object(name, self._emit, self._facts)
-        memory = facts["arena_bytes"], facts["serial"]
-        run = _loaded(code, self.slots, self.constants, *memory, self.calls)
+        run = _loaded(code, self.slots, self.constants, calls=self.calls, **facts)
         self.seconds = time.perf_counter() - start
         return run
 
@@ -126,7 +125,12 @@ class Compiled:
         return emit_program(self.program, llvm.vector_bytes()) + barrier_ir()
 
     def _facts(self) -> dict:
-        return {"arena_bytes": self.program.arena_bytes, "serial": self.program.block.serial}
+        block = self.program.block
+        return {
+            "arena_bytes": self.program.arena_bytes,
+            "serial": block.serial,
+            "brief": block.brief,
+        }
 
 
 def _slot(kind: str, node: Node) -> Slot:
@@ -139,13 +143,14 @@ def _loaded(
     constants: list,
     arena_bytes: int,
     serial: bool,
+    brief: bool = False,
     calls: Mapping[int, list[Node]] | None = None,
 ) -> Executable:
     """Object code bound to memory of its own."""
     native = llvm.LoadedObject(code)
     limit = 1 if serial else None
     return Executable(
-        lambda pointers: engine.launcher(native, pointers, limit),
+        lambda pointers: engine.launcher(native, pointers, limit, brief),
         slots,
         constants,
         arena_bytes,
@@ -164,7 +169,8 @@ def measuring(
     slots[:boxes] = [s._replace(kind=s.kind.replace("input", "box")) for s in slots[:boxes]]
     text = emit_program(program, llvm.vector_bytes()) + barrier_ir() + mark_ir()
     code = llvm.compile_ir(text)
-    return _loaded(code, slots, constants, program.arena_bytes, program.block.serial, calls)
+    block, arena = program.block, program.arena_bytes
+    return _loaded(code, slots, constants, arena, block.serial, calls=calls)
 
 
 def arithmetic(marks: np.ndarray, dtype: DType, serial: bool) -> tuple[Executable, int]:

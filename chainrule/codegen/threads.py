@@ -8,6 +8,8 @@ import platform
 import re
 import sys
 
+from chainrule.codegen.offers import OFFER_TURNS, OFFERS
+
 # A turn of spinning takes 10 to 40 ns, by processor. Shares of a kernel end up to some 10 us apart,
 # and a thread that was asleep comes that much late: giving up sooner makes sleeping a habit.
 # Whoever is later than about 50 us has lost its core; spinning on would only keep it away longer.
@@ -205,10 +207,10 @@ done:
 }
 """
 
-# The block: busy flag, ticket, workers; the job at 64 (null: stop) with the caller's core at 88;
+# The block: busy flag, the last word at 8; the job at 64 (null: stop) with the caller's core at 88;
 # the barrier at 128; mailboxes from 256. A worker reads the job only after its own mailbox has
 # changed, so a smaller job leaves the others asleep, and the closing barrier keeps the job in place
-# until all have done it.
+# until all have done it. Words in mailboxes are new each time: odd for what may be declined.
 _POOL = """
 define i64 @pool_bytes(i64 %threads) {
   %boxes = mul i64 %threads, 64
@@ -224,14 +226,12 @@ define internal ptr @mailbox(ptr %pool, i64 %thread) alwaysinline {
 }
 
 ; `cores` is the number of cores in `mask`: nobody leaves where there are fewer than threads.
-define internal i1 @take_part(ptr %pool, i64 %thread, ptr %mask, i64 %cores) {
+define internal i1 @take_part(ptr %pool, i64 %thread, i64 %threads, ptr %mask, i64 %cores) {
   %job = getelementptr i8, ptr %pool, i64 64
   %slots.at = getelementptr i8, ptr %pool, i64 72
-  %threads.at = getelementptr i8, ptr %pool, i64 80
   %state = getelementptr i8, ptr %pool, i64 128
   %program = load ptr, ptr %job
   %slots = load ptr, ptr %slots.at
-  %threads = load i64, ptr %threads.at
   %stop = icmp eq ptr %program, null
   br i1 %stop, label %end, label %look
 look:
@@ -261,19 +261,47 @@ entry:
   %box = call ptr @mailbox(ptr %pool, i64 %thread)
   br label %next
 next:
-  %old = phi i32 [0, %entry], [%new, %work]
+  %old = phi i32 [0, %entry], [%new, %work], [%new, %declined]
   call void @wait(ptr %box, i32 %old, i64 POOL_TURNS)
+  %new = load atomic i32, ptr %box acquire, align 4
+  %offered = trunc i32 %new to i1
+  br i1 %offered, label %offer, label %order
+order:
+  %threads.at = getelementptr i8, ptr %pool, i64 80
+  %threads = load i64, ptr %threads.at
   br label %work
+offer:
+  %joined = call {i64, i64} @join(ptr %pool, i32 %new)
+  %number = extractvalue {i64, i64} %joined, 0
+  %together = extractvalue {i64, i64} %joined, 1
+  %late = icmp eq i64 %number, 0
+  br i1 %late, label %declined, label %work
+declined:
+  ; More will follow: they are worth being awake for.
+  %failures.at = getelementptr i8, ptr %box, i64 8
+  store atomic i32 0, ptr %failures.at monotonic, align 4
+  br label %next
 work:
-  %new = add i32 %old, 1
-  %more = call i1 @take_part(ptr %pool, i64 %thread, ptr %mask, i64 %cores)
+  %place = phi i64 [%thread, %order], [%number, %offer]
+  %count = phi i64 [%threads, %order], [%together, %offer]
+  %more = call i1 @take_part(ptr %pool, i64 %place, i64 %count, ptr %mask, i64 %cores)
   br i1 %more, label %next, label %end
 end:
   ret void
 }
 
-define internal void @publish(ptr %pool, ptr %program, ptr %slots, i64 %threads) {
+define internal void @publish(
+    ptr %pool, ptr %program, ptr %slots, i64 %threads, i32 %offered
+) {
 entry:
+  %last.at = getelementptr i8, ptr %pool, i64 8
+  %last = load i32, ptr %last.at
+  %next = add i32 %last, 2
+  store i32 %next, ptr %last.at
+  %word = or i32 %next, %offered
+  %ticket = getelementptr i8, ptr %pool, i64 96
+  %open = zext i32 %word to i64
+  store atomic i64 %open, ptr %ticket monotonic, align 8
   %job = getelementptr i8, ptr %pool, i64 64
   %slots.at = getelementptr i8, ptr %pool, i64 72
   %threads.at = getelementptr i8, ptr %pool, i64 80
@@ -290,9 +318,7 @@ check:
   br i1 %more, label %post, label %end
 post:
   %box = call ptr @mailbox(ptr %pool, i64 %thread)
-  %old = load atomic i32, ptr %box monotonic, align 4
-  %new = add i32 %old, 1
-  call void @change(ptr %box, i32 %new)
+  call void @change(ptr %box, i32 %word)
   %thread.next = add i64 %thread, 1
   br label %check
 end:
@@ -305,8 +331,8 @@ define void @pool_run(ptr %pool, ptr %program, ptr %slots, i64 %threads) {
   %free = extractvalue {i64, i1} %taken, 1
   br i1 %free, label %together, label %alone
 together:
-  call void @publish(ptr %pool, ptr %program, ptr %slots, i64 %threads)
-  call i1 @take_part(ptr %pool, i64 0, ptr null, i64 0)
+  call void @publish(ptr %pool, ptr %program, ptr %slots, i64 %threads, i32 0)
+  call i1 @take_part(ptr %pool, i64 0, i64 %threads, ptr null, i64 0)
   store atomic i64 0, ptr %pool release, align 8
   ret void
 alone:
@@ -320,7 +346,7 @@ define i1 @pool_stop(ptr %pool, i64 %threads) {
   %free = extractvalue {i64, i1} %taken, 1
   br i1 %free, label %stop, label %end
 stop:
-  call void @publish(ptr %pool, ptr null, ptr null, i64 %threads)
+  call void @publish(ptr %pool, ptr null, ptr null, i64 %threads, i32 0)
   br label %end
 end:
   ret i1 %free
@@ -339,6 +365,7 @@ def _native(*parts: str) -> str:
         "BARRIER_TURNS": BARRIER_TURNS,
         "POOL_TURNS": POOL_TURNS,
         "PROBE": PROBE,
+        "OFFER_TURNS": OFFER_TURNS,
     }
     return re.sub(r"\b[A-Z_]{5,}\b", lambda name: str(values[name[0]]), text)
 
@@ -352,6 +379,8 @@ def barrier_ir() -> str:
 
 
 def pool_ir() -> str:
-    """`pool_bytes`, `pool_worker`, `pool_run` and `pool_stop`, for `chainrule.runtime.engine`."""
+    """`pool_bytes`, `pool_worker`, `pool_run`, `pool_offer` and `pool_stop`, for
+    `chainrule.runtime.engine`.
+    """
     place = _PLACE if sys.platform == "linux" else _ANYWHERE
-    return _native(place, _BARRIER, _POOL)
+    return _native(place, _BARRIER, _POOL, OFFERS)

@@ -272,12 +272,13 @@ class Block:
     """Items in order of execution. `temporaries` live no longer than one run of the block.
 
     `updates` are pairs (state, its new value) until scheduling has settled how the state gets it. A
-    `serial` block runs on one thread.
+    `serial` block runs on one thread, a `brief` program is not worth waking others.
     """
 
     items: list[Item] = field(default_factory=list)
     temporaries: list[Buffer] = field(default_factory=list)
     serial: bool = False
+    brief: bool = False
     updates: list[tuple[Place, Place]] = field(default_factory=list)
 
 

@@ -29,10 +29,12 @@ from chainrule.ir.stages import Stages
 from chainrule.passes.dependencies import Dependencies, bodies
 from chainrule.passes.materialize import COST
 
+READING = 2  # Work of reading a vector that is used once, out of the second cache.
 LANES = 16  # Work is counted in vector instructions of about this width.
-# Below this much work (about 20 us) waking other threads and meeting them costs more than it saves.
-SMALL_PROGRAM = 100_000
-SMALL_TURN = 25_000  # Inside a loop the threads are awake: meeting them costs about 1 us.
+# Below this much work (about 4 us) sharing it with other threads costs more than it saves.
+SMALL_PROGRAM = 15_000
+BRIEF_PROGRAM = 100_000  # Below this much (about 20 us) so does waking them, if they sleep.
+SMALL_TURN = 8_000  # Inside a loop the threads are awake: meeting them costs about 0.3 us.
 SMALL_KERNEL = 1000  # Below this much work (about 0.3 us) a kernel is not worth splitting.
 
 
@@ -42,7 +44,10 @@ def schedule(block: Block) -> Block:
 
     Deterministic: the result does not depend on the number of threads.
     """
-    return _schedule(block, serial=work(block) < SMALL_PROGRAM)
+    effort = work(block)
+    result = _schedule(block, serial=effort < SMALL_PROGRAM)
+    result.brief = effort < BRIEF_PROGRAM
+    return result
 
 
 def _schedule(block: Block, serial: bool) -> Block:
@@ -95,7 +100,9 @@ def kernel_work(kernel: Kernel) -> float:
         return 0 if kernel.special.host else 4 * sum(sizes)
     total = points * sum(COST[expr.op] for expr in kernel.expressions()) / LANES
     if kernel.hero is not None:
-        total += points * math.prod(axis.size for axis in kernel.hero.summed) / LANES / 4
+        multiplied = points * math.prod(axis.size for axis in kernel.hero.summed) / LANES / 4
+        read = [kernel.hero.left.place.shape, kernel.hero.right.place.shape]
+        total += max(multiplied, READING * sum(map(math.prod, read)) / LANES)
     return total
 
 

@@ -44,6 +44,7 @@ class _Pool:
         start = ctypes.addressof(self._memory)
         self.block = ctypes.c_void_p(start + -start % _LINE)
         self.run = _Call(native.address("pool_run"))
+        self.offer = _Call(native.address("pool_offer"))
         self._workers = [self._start(index) for index in range(1, threads)]
 
     def _start(self, index: int) -> threading.Thread:
@@ -92,11 +93,14 @@ class Engine:
         self._threads = threads
 
     def launcher(
-        self, program: Native, slots: ctypes.Array, limit: int | None = None
+        self, program: Native, slots: ctypes.Array, limit: int | None = None, brief: bool = False
     ) -> Callable[[], None]:
-        """What runs `program` on `slots`, with at most `limit` threads; it keeps both alive."""
+        """What runs `program` on `slots`, with at most `limit` threads; it keeps both alive.
+
+        A `brief` one is shared only with workers that are awake.
+        """
         alone = _alone(program, slots)
-        return alone if limit == 1 else Launcher(self, program, slots, limit, alone)
+        return alone if limit == 1 else Launcher(self, program, slots, limit, brief, alone)
 
     def pool(self, threads: int) -> _Pool:
         """A pool of at least so many threads, or a smaller one that is at work just now."""
@@ -129,7 +133,7 @@ def _alone(program: Native, slots: ctypes.Array) -> functools.partial:
 class Launcher:
     """Runs one program on one array of slots; called without arguments, once for each run."""
 
-    __slots__ = ("_engine", "_limit", "_alone", "_arguments", "_counts")
+    __slots__ = ("_engine", "_limit", "_brief", "_alone", "_arguments", "_counts")
 
     def __init__(
         self,
@@ -137,9 +141,10 @@ class Launcher:
         program: Native,
         slots: ctypes.Array,
         limit: int | None,
+        brief: bool,
         alone: functools.partial,
     ):
-        self._engine, self._limit, self._alone = engine, limit, alone
+        self._engine, self._limit, self._brief, self._alone = engine, limit, brief, alone
         block = ctypes.c_void_p(ctypes.addressof(slots))
         self._arguments = ctypes.c_void_p(program.address("program")), block
         self._counts = 1, ctypes.c_int64(1)
@@ -163,7 +168,8 @@ class Launcher:
         if count != threads:
             argument = ctypes.c_int64(threads)
             self._counts = threads, argument
-        pool.run(pool.block, *self._arguments, argument)
+        run = pool.offer if self._brief else pool.run
+        run(pool.block, *self._arguments, argument)
 
 
 _engines: "weakref.WeakSet[Engine]" = weakref.WeakSet()

@@ -116,9 +116,11 @@ def slots(*arrays: np.ndarray) -> ctypes.Array:
 class Meeting:
     """`MEET` with its arrays: `run()` returns how often a thread was not where it should be."""
 
-    def __init__(self, engine: Engine, phases: int, program: llvm.LoadedObject):
+    def __init__(
+        self, engine: Engine, phases: int, program: llvm.LoadedObject, brief: bool = False
+    ):
         self.arrays = np.zeros(64, np.int64), np.zeros(1, np.int64), np.array([phases])
-        self.launch = engine.launcher(program, slots(*self.arrays))
+        self.launch = engine.launcher(program, slots(*self.arrays), brief=brief)
 
     def run(self) -> int:
         self.arrays[1][0] = 0
@@ -129,10 +131,10 @@ class Meeting:
 class Sums:
     """`SUM` with its arrays: `run()` returns the total and the row sums as bytes."""
 
-    def __init__(self, engine: Engine, program: llvm.LoadedObject):
+    def __init__(self, engine: Engine, program: llvm.LoadedObject, brief: bool = False):
         x = np.random.default_rng(0).normal(size=(64, 1000)).astype(np.float32)
         self.arrays = x, np.zeros(64, np.float32), np.zeros(1, np.float32)
-        self.launch = engine.launcher(program, slots(*self.arrays))
+        self.launch = engine.launcher(program, slots(*self.arrays), brief=brief)
 
     def run(self) -> bytes:
         self.arrays[1][:] = self.arrays[2][:] = 0

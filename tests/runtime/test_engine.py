@@ -56,6 +56,36 @@ def test_runs_between_which_the_workers_fall_asleep(engine, meet):
         assert meeting.run() == 0
 
 
+@pytest.mark.parametrize("count", [2, 3, 4])
+def test_brief_runs_between_others_on_whoever_is_awake(engine, meet, count):
+    engine.set_threads(count)
+    brief = programs.Meeting(engine, 2, meet, brief=True)
+    ordered, smaller = programs.Meeting(engine, 1, meet), programs.Meeting(engine, 1, meet)
+    for turn in range(3000):
+        assert brief.run() == 0
+        if turn % 7 == 0:
+            assert ordered.run() == 0
+        if turn % 50 == 0:
+            engine.set_threads(2 + turn // 50 % (count - 1))
+            assert smaller.run() == 0
+            time.sleep(turn % 300 * 1e-5)
+
+
+def test_brief_runs_in_a_row_are_shared_before_long(engine, meet):
+    engine.set_threads(2)
+    brief = programs.Meeting(engine, 50, meet, brief=True)
+    deadline = time.monotonic() + 10
+    while brief.arrays[0][1] != 50 and time.monotonic() < deadline:
+        assert brief.run() == 0
+    assert brief.arrays[0][:3].tolist() == [50, 50, 0]
+
+
+def test_brief_runs_have_the_same_result_with_and_without_others(engine, total):
+    engine.set_threads(4)
+    sums = programs.Sums(engine, total, brief=True)
+    assert len({sums.run() for _ in range(2000)}) == 1
+
+
 def test_results_do_not_depend_on_the_number_of_threads(engine, total):
     sums = programs.Sums(engine, total)
     expected = np.cumsum(sums.arrays[0], axis=1, dtype=np.float32)[:, -1]
@@ -103,7 +133,7 @@ def test_an_idle_pool_uses_no_processor_time(engine, meet):
 
 def test_python_threads_may_run_programs_at_the_same_time(engine, total):
     engine.set_threads(2)
-    everyone = [programs.Sums(engine, total) for _ in range(3)]
+    everyone = [programs.Sums(engine, total, brief=number == 1) for number in range(3)]
     expected = everyone[0].run()
     wrong = []
 
