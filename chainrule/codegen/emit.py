@@ -8,8 +8,10 @@ the program shares the units among the threads.
 from __future__ import annotations
 
 import math
+import operator
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from itertools import accumulate
 
 from chainrule.codegen.builder import Function
 from chainrule.codegen.point import Point, lanes_below
@@ -21,6 +23,8 @@ from chainrule.ir.plan import Kernel, Place, Reduce, Store, walk
 from chainrule.ir.stages import Stages, indices
 
 PIECE = 512  # So many terms of a sum are added one by one; sums of pieces are then added.
+
+UNITS = 512  # So many units the threads share evenly enough.
 
 
 def signature(kernel: Kernel) -> list[Place]:
@@ -79,15 +83,22 @@ def lanes_for(kernel: Kernel, axis: Axis | None, vector_bytes: int) -> int:
 
 
 class Units:
-    """How the independent points of a kernel are numbered: outer axes, then chunks of the vector
-    axis if it is outer.
+    """How the independent points of a kernel are numbered: the outermost axes, as few as give
+    enough units; what is left is walked inside a unit. Where all axes are few, chunks of the vector
+    axis are units too.
     """
 
     def __init__(self, kernel: Kernel, vector: Axis | None, lanes: int) -> None:
         self.vector_outside = vector is not None and vector not in kernel.inner
-        self.axes = [axis for axis in kernel.axes if axis not in kernel.inner and axis != vector]
-        self.chunks = -(-vector.size // lanes) if self.vector_outside else 1
-        self.count = math.prod(axis.size for axis in self.axes) * self.chunks
+        axes = [axis for axis in kernel.axes if axis not in kernel.inner and axis != vector]
+        sizes = list(accumulate((axis.size for axis in axes), operator.mul))
+        outermost = 1 + next((n for n, size in enumerate(sizes) if size >= UNITS), len(axes))
+        self.axes, self.inside = axes[:outermost], axes[outermost:]
+        self.count = math.prod(axis.size for axis in self.axes)
+        self.chunks = 1
+        if vector is not None and self.vector_outside and self.count < UNITS:
+            self.chunks = -(-vector.size // lanes)
+            self.count *= self.chunks
 
     def locate(self, f: Function, unit: Value) -> tuple[dict[Axis, Value], Value]:
         """(where the outer axes stand, which chunk) for a unit."""
@@ -111,19 +122,41 @@ def emit_loops(kernel: Kernel, name: str, vector_bytes: int) -> tuple[Function, 
     units = Units(kernel, vector, lanes)
     with f.loop(first, end) as loop:
         stands, chunk = units.locate(f, loop.index)
-        if not units.vector_outside:
-            _Row(kernel, Point(f, pointers, stands, vector, lanes, None)).emit()
-        else:
-            assert vector is not None
-            start = f.mul(chunk, lanes)
-            rest = vector.size % lanes
-            point = Point(f, pointers, {**stands, vector: start}, vector, lanes, None)
-            with _full_or_rest(f, chunk, units.chunks, rest) as cases:
-                for masked in cases:
-                    mask = lanes_below(f, lanes, rest) if masked and lanes > 1 else None
-                    _Row(kernel, point.inside({}, mask)).emit()
+        with nested(f, units.inside) as inside:
+            point = Point(f, pointers, {**stands, **inside}, vector, lanes, None)
+            if not units.vector_outside:
+                _Row(kernel, point).emit()
+            elif units.chunks > 1:
+                _emit_chunk(kernel, point, chunk, units.chunks)
+            else:
+                _emit_chunks(kernel, point)
     f.ret()
     return f, units.count
+
+
+def _emit_chunk(kernel: Kernel, point: Point, chunk: Value, chunks: int) -> None:
+    """One vector of the points along the vector axis."""
+    f, lanes, vector = point.f, point.lanes, point.vector
+    assert vector is not None
+    rest = vector.size % lanes
+    start = {vector: f.mul(chunk, lanes)}
+    with _full_or_rest(f, chunk, chunks, rest) as cases:
+        for masked in cases:
+            mask = lanes_below(f, lanes, rest) if masked and lanes > 1 else None
+            _Row(kernel, point.inside(start, mask)).emit()
+
+
+def _emit_chunks(kernel: Kernel, point: Point) -> None:
+    """All points along the vector axis."""
+    f, lanes, vector = point.f, point.lanes, point.vector
+    assert vector is not None
+    rest = vector.size % lanes
+    if vector.size > rest:
+        with f.loop(0, vector.size - rest, lanes) as loop:
+            _Row(kernel, point.inside({vector: loop.index}, None)).emit()
+    if rest:
+        start = {vector: constant(I64, vector.size - rest)}
+        _Row(kernel, point.inside(start, lanes_below(f, lanes, rest))).emit()
 
 
 @contextmanager

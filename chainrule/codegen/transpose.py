@@ -10,7 +10,7 @@ from typing import NamedTuple
 
 from chainrule.codegen.builder import Function
 from chainrule.codegen.elementwise import storage_type
-from chainrule.codegen.emit import Units, begin
+from chainrule.codegen.emit import Units, begin, nested
 from chainrule.codegen.point import Point
 from chainrule.codegen.values import Type, Value
 from chainrule.ir.index import Axis
@@ -65,22 +65,25 @@ def emit_transposition(
     row = Type(scalar, side)
     with f.loop(first, end) as loop:
         stands, _ = units.locate(f, loop.index)
-        stands = {axis: stands.get(axis) for axis in outer} | {
-            axis: f.mul(stands[block], side)
-            for axis, block in zip((read, written), blocks, strict=True)
-        }
-        point = Point(f, pointers, stands, None, 1, None)
+        with nested(f, units.inside) as inside:
+            stands |= inside
+            stands |= {
+                axis: f.mul(stands[block], side)
+                for axis, block in zip((read, written), blocks, strict=True)
+            }
+            point = Point(f, pointers, stands, None, 1, None)
 
-        def address(place, index, axis: Axis, step: int) -> Value:
-            start = f.gep(pointers[place], point.index(index), scalar)
-            return f.gep(start, index.coefficient(axis) * step, scalar)
+            def address(place, index, axis: Axis, step: int) -> Value:
+                start = f.gep(pointers[place], point.index(index), scalar)
+                return f.gep(start, index.coefficient(axis) * step, scalar)
 
-        source = store.value.data
-        rows = [
-            f.load(address(source.place, source.index, written, r), row, size) for r in range(side)
-        ]
-        for column, vector in enumerate(_turn(f, rows)):
-            f.store(vector, address(store.place, store.index, read, column), size)
+            source = store.value.data
+            rows = [
+                f.load(address(source.place, source.index, written, r), row, size)
+                for r in range(side)
+            ]
+            for column, vector in enumerate(_turn(f, rows)):
+                f.store(vector, address(store.place, store.index, read, column), size)
     f.ret()
     return f, units.count
 

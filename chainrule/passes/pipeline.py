@@ -18,7 +18,7 @@ from chainrule.ir.node import Graph, Node, topological
 from chainrule.ir.plan import Block, Buffer, Place, Program
 from chainrule.ir.rewrite import rewrite
 from chainrule.ir.verify import verify
-from chainrule.passes import windows
+from chainrule.passes import split, windows
 from chainrule.passes.collapse import collapse
 from chainrule.passes.fuse import fuse
 from chainrule.passes.hoist import hoist
@@ -68,6 +68,11 @@ def _windows(job: Job) -> Job:
     return _rewritten(job, lambda results: rewrite(results, windows.rules))
 
 
+def _split(job: Job) -> Job:
+    """Before: one sum, however long. After: enough parts for all threads and for the cache."""
+    return _rewritten(job, lambda results: rewrite(results, split.rules))
+
+
 def _lower(job: Job) -> Block:
     """Before: a graph. After: kernels, one for each value that is stored, all views turned into
     indices.
@@ -95,6 +100,7 @@ def _slot(job: Job, name: str, node: Node, kind: str) -> Place:
 PASSES: list[tuple[str, Callable]] = [
     ("simplify", _simplify),
     ("windows", _windows),
+    ("split", _split),
     ("lower", _lower),
     ("hoist", hoist),
     ("fuse", fuse),

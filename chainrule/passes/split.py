@@ -1,0 +1,79 @@
+"""Splitting: long sums with few results are made in parts, whose sums are added. Receives a graph;
+hands on an equal one.
+
+A sum over a batch of images has one result a channel: too few for the threads, which share results.
+So each image is summed for itself first. A contraction with a small result (the weight gradient of
+a convolution) walks its operands once for each tile: in parts, they lie in the cache meanwhile.
+The parts follow from the shapes alone, so the number of threads changes no bit.
+"""
+
+from __future__ import annotations
+
+import math
+
+from chainrule.ir.contraction import Contraction, Dimension
+from chainrule.ir.node import Node, make, reduce_sum, reshape
+from chainrule.ir.rewrite import Rules
+
+rules = Rules()
+
+LANES = 16  # So many neighbouring results are one unit of work.
+UNITS = 16  # So many units are enough for all threads.
+LONG = 1 << 15  # A sum of fewer elements is not worth a second kernel.
+PARTS = 256
+CACHED_BYTES = 1 << 19  # Of a part of both operands.
+
+
+@rules("sum")
+def split_sum(node: Node) -> Node | None:
+    """The parts are the places of the first axis that is summed, or pieces of a long one."""
+    (x,), axes = node.inputs, node.attributes["axes"]
+    units = node.size // (1 if x.rank - 1 in axes else LANES)
+    if x.size < LONG or units >= UNITS or not node.dtype.is_float:
+        return None
+    axis = min(axes)
+    parts = _divisor(x.shape[axis], PARTS)
+    if parts * LANES > x.size // max(node.size, 1):
+        return None
+    apart = _apart(x, axis, parts)
+    others = [axis + 1, *[other + 1 for other in axes if other != axis]]
+    return reduce_sum(reduce_sum(apart, others), [axis])
+
+
+@rules("contract")
+def split_contraction(node: Node) -> Node | None:
+    """The parts are pieces of a letter that both operands have as a dimension."""
+    spec: Contraction = node.attributes["spec"]
+    read = sum(x.size for x in node.inputs) * node.dtype.itemsize
+    made = node.size * node.dtype.itemsize
+    places = [{d.letter: axis for axis, d in enumerate(side)} for side in (spec.left, spec.right)]
+    both = [a for a in range(len(spec.sizes)) if all(a in place for place in places)]
+    batched = any(a in spec.output for a in both)
+    if not spec.is_tiled or read <= CACHED_BYTES or batched or not both:
+        return None
+    letter = both[0]
+    least = -(-read // CACHED_BYTES)
+    parts = _divisor(spec.sizes[letter], 2 * least)
+    if parts < 2 or 2 * parts * made > read:
+        return None
+    number = len(spec.sizes)
+    sizes = list(spec.sizes)
+    sizes[letter] //= parts
+    sides = []
+    for side, place in zip((spec.left, spec.right), places, strict=True):
+        axis = place[letter]
+        sides.append((*side[:axis], Dimension(((number, 1),)), *side[axis:]))
+    new = Contraction((*sizes, parts), *sides, (number, *spec.output))
+    operands = [_apart(x, p[letter], parts) for x, p in zip(node.inputs, places, strict=True)]
+    return reduce_sum(make("contract", *operands, spec=new), [0])
+
+
+def _divisor(extent: int, most: int) -> int:
+    """The greatest divisor of an extent that is not above `most`."""
+    return max(d for d in range(1, min(extent, most) + 1) if extent % d == 0)
+
+
+def _apart(x: Node, axis: int, parts: int) -> Node:
+    """An axis as two: which part, and where in it."""
+    shape = (*x.shape[:axis], parts, x.shape[axis] // parts, *x.shape[axis + 1 :])
+    return reshape(x, shape)
