@@ -91,7 +91,8 @@ class _Emitter:
             if isinstance(item, Barrier):
                 self.f.call_void("barrier", self.barrier, self.threads)
             elif isinstance(item, Kernel):
-                self._kernel(item, alone)
+                for kernel in (item, *item.beside):
+                    self._kernel(kernel, alone)
             elif isinstance(item, Mark):
                 row = self.f.mul(self.thread, item.place.shape[-1])
                 row = self.f.gep(self._pointer(item.place), row, "i64")

@@ -149,6 +149,8 @@ class Kernel:
     after: list[Place] = field(default_factory=list)
     origin: Origin = Origin("", 0, "")
     serial: bool = False  # One thread does it alone.
+    # What writes the rest of a place of which this kernel writes a part: it needs nothing.
+    beside: list[Kernel] = field(default_factory=list)
 
     @property
     def stores(self) -> list[Store]:

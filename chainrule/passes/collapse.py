@@ -20,6 +20,9 @@ def collapse(block: Block) -> Block:
             collapse(inner)
         if isinstance(item, Kernel) and item.special is None and item.hero is None:
             _collapse_kernel(item)
+        if isinstance(item, Kernel):
+            for kernel in item.beside:
+                _collapse_kernel(kernel)
     return block
 
 

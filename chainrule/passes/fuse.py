@@ -78,9 +78,8 @@ def merge(first: Kernel, second: Kernel) -> Kernel | None:
         return None
     tail = [s if isinstance(s, Store) else s._replace(number=s.number + offset) for s in tail]
     statements = [*head, *rewrite(tail, lambda expr: _forwarded(expr, stored))]
-    return Kernel(
-        axes, inner, statements, first.hero, None, first.after + second.after, first.origin
-    )
+    after, beside = first.after + second.after, first.beside + second.beside
+    return Kernel(axes, inner, statements, first.hero, None, after, first.origin, beside=beside)
 
 
 def _match(first: Kernel, second: Kernel) -> tuple | None:
@@ -204,6 +203,8 @@ def _drop_dead_stores(block: Block) -> None:
                 or s.place.buffer not in temporaries
                 or s.place in keep
             ]
+            kept = item.writes()
+            item.beside = [other for other in item.beside if set(other.writes()) <= set(kept)]
     block.items = [
         item
         for item in block.items

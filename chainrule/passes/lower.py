@@ -93,6 +93,8 @@ class Lowering(Inliner):
             _CONTROL[name](self, node)
         elif node.op.family == "host":
             self._host(node)
+        elif name == "pad":
+            self._padded(node)
         elif name == "pick":
             pass  # The node with several results placed them.
         else:
@@ -113,6 +115,30 @@ class Lowering(Inliner):
             self._emit(Kernel(_axes(indices), statements=[store]), node)
         if lasting and not computed_elsewhere:
             self.places[node] = target
+
+    def _padded(self, node: Node) -> None:
+        """What is padded goes to its region; the margins are filled beside that."""
+        (x,), low, high = node.inputs, node.attributes["low"], node.attributes["high"]
+        target = self.temporary(node)
+        if node.size > 2 * x.size:
+            self._map(node, target)
+            return
+        self.places[node] = target
+        indices = _indices(x.shape)
+        place = ix.flat([index + n for index, n in zip(indices, low, strict=True)], node.shape)
+        kernel = Kernel(_axes(indices), statements=[Store(target, place, self.value(x, indices))])
+        fill = self._constant(node.attributes["value"], node.dtype)
+        for axis in range(node.rank):
+            for start, extent in ((0, low[axis]), (node.shape[axis] - high[axis], high[axis])):
+                if extent:
+                    # Axes before this one have their margins already.
+                    shape = (*x.shape[:axis], extent, *node.shape[axis + 1 :])
+                    starts = (*low[:axis], start, *[0] * (node.rank - axis - 1))
+                    margin = _indices(shape)
+                    inside = [index + n for index, n in zip(margin, starts, strict=True)]
+                    store = Store(target, ix.flat(inside, node.shape), fill)
+                    kernel.beside.append(Kernel(_axes(margin), statements=[store]))
+        self._emit(kernel, node)
 
     def _reduction(self, node: Node) -> None:
         x = node.inputs[0]

@@ -65,7 +65,8 @@ def _rewritten(job: Job, change: Callable[[list[Node]], list[Node]]) -> Job:
 
 def _windows(job: Job) -> Job:
     """Before: windows may reach beyond their operands. After: not in contractions made of tiles."""
-    return _rewritten(job, lambda results: rewrite(results, windows.rules))
+    change = lambda results: windows.read_inside(rewrite(results, windows.rules))  # noqa: E731
+    return _rewritten(job, change)
 
 
 def _split(job: Job) -> Job:

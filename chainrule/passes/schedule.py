@@ -58,6 +58,8 @@ def _schedule(block: Block, serial: bool) -> Block:
     for item in items:
         if isinstance(item, Kernel):
             item.serial = serial or is_serial(item)
+            for other in item.beside:
+                other.serial = item.serial
     result = Block(items, block.temporaries, serial)
     if not serial:
         result.items = _with_barriers(items)
@@ -160,7 +162,7 @@ def _reads_before_writing(kernel: Kernel, state: Place, new: Place) -> bool:
     """Whether a kernel that would store `new` over `state` reads each old element no later than it
     writes there.
     """
-    if kernel.special is not None:
+    if kernel.special is not None or kernel.beside:
         return False
     if kernel.hero is not None and state.buffer in (
         kernel.hero.left.place.buffer,

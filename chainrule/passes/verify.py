@@ -33,7 +33,8 @@ def _verify_items(name: str, block: Any, written: set[Buffer]) -> None:
             _require(known, name, f"{buffer} is read before it is written", item)
         written |= writes
         if isinstance(item, Kernel):
-            _verify_kernel(name, item)
+            for kernel in (item, *item.beside):
+                _verify_kernel(name, kernel)
         for inner in bodies(item):
             _verify_items(name, inner, written)
             written |= {new.buffer for _, new in inner.updates}

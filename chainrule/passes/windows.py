@@ -16,8 +16,9 @@ from itertools import permutations
 from typing import NamedTuple
 
 from chainrule.ir.contraction import Contraction, Dimension
-from chainrule.ir.node import Node, constant, make, reshape
-from chainrule.ir.rewrite import Rules
+from chainrule.ir.node import Node, constant, make, reshape, topological
+from chainrule.ir.rewrite import Rules, transform
+from chainrule.passes.rewrites.views import pad_with_same
 
 rules = Rules()
 
@@ -115,6 +116,41 @@ def pad_operands(node: Node) -> Node | None:
     return make("contract", left, right, spec=inside)
 
 
+def read_inside(outputs: list[Node]) -> list[Node]:
+    """What is computed, and padded for tiles, is stored padded only: who else reads it reads there.
+
+    Before: both lie in memory. After: one.
+    """
+    pads: dict[Node, Node] = {}
+    for node in topological(outputs):
+        if node.op.name == "contract" and node.attributes["spec"].is_tiled:
+            for x in node.inputs:
+                if x.op.name == "pad" and _stored_inside(x):
+                    pads.setdefault(x.inputs[0], x)
+    for node in outputs:
+        pads.pop(node, None)
+    padded: dict[Node, Node] = {}
+
+    def step(node: Node, inputs: tuple[Node, ...]) -> Node | None:
+        if node in padded:
+            return padded[node]
+        if node not in pads:
+            return None
+        pad = pads[node]
+        padded[pad] = make("pad", make(node.op.name, *inputs, **node.attributes), **pad.attributes)
+        low = pad.attributes["low"]
+        stop = tuple(start + extent for start, extent in zip(low, node.shape, strict=True))
+        return make("slice", padded[pad], start=low, stop=stop, step=(1,) * node.rank)
+
+    return transform(outputs, step) if pads else outputs
+
+
+def _stored_inside(pad: Node) -> bool:
+    """Whether a padded array is little larger than what is padded, and that is computed."""
+    (x,) = pad.inputs
+    return x.op.family in ("elementwise", "contraction") and 2 * pad.size <= 3 * x.size
+
+
 def _padded(
     x: Node, dimensions: tuple[Dimension, ...], sizes: tuple[int, ...]
 ) -> tuple[Node, tuple[Dimension, ...]]:
@@ -143,7 +179,8 @@ def _cut(x: Node, axis: int, start: int, stop: int) -> Node:
         return x
     low = (*zeros[:axis], first - start, *zeros[axis + 1 :])
     high = (*zeros[:axis], stop - last, *zeros[axis + 1 :])
-    return make("pad", x, low=low, high=high, value=0)
+    padded = make("pad", x, low=low, high=high, value=0)
+    return pad_with_same(padded) or padded
 
 
 def _spaced(x: Node, axis: int, divisor: int) -> Node:
