@@ -33,7 +33,7 @@ def split_sum(node: Node) -> Node | None:
         return None
     axis = min(axes)
     parts = _divisor(x.shape[axis], PARTS)
-    if parts * LANES > x.size // max(node.size, 1):
+    if parts < 2 or parts * LANES > x.size // max(node.size, 1):
         return None
     apart = _apart(x, axis, parts)
     others = [axis + 1, *[other + 1 for other in axes if other != axis]]

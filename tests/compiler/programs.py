@@ -7,13 +7,13 @@ import numpy as np
 import pytest
 
 from chainrule import dtypes
-from chainrule.codegen import llvm
+from chainrule.codegen import emit, llvm
 from chainrule.codegen.program import emit_program
 from chainrule.codegen.threads import barrier_ir, pool_ir
 from chainrule.ir.interpret import evaluate
 from chainrule.ir.node import Node, Spec, variable
 from chainrule.ir.plan import Kernel, Program
-from chainrule.passes import schedule
+from chainrule.passes import schedule, split
 from chainrule.passes.dependencies import bodies
 from chainrule.passes.pipeline import Job, plan
 from chainrule.runtime.engine import Engine
@@ -84,14 +84,18 @@ def interpreted(parameters, arrays, outputs, updates=None) -> Result:
 
 @contextlib.contextmanager
 def parallel(seed=None):
-    """Programs planned here share their work among threads, however little it is; with a seed they
-    share some of their loops and kernels, and leave the others to one thread.
+    """Programs planned here share their work among threads, however little it is, and make long sums
+    in parts, however short; with a seed they share some of their loops and kernels, and leave the
+    others to one thread.
     """
     random = np.random.default_rng(seed)
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(schedule, "SMALL_PROGRAM", 0)
         patch.setattr(schedule, "SMALL_TURN", 0)
         patch.setattr(schedule, "SMALL_KERNEL", 0)
+        patch.setattr(split, "LONG", 32)
+        patch.setattr(split, "CACHED_BYTES", 256)
+        patch.setattr(emit, "UNITS", 4)
         if seed is not None:
             alone, work = schedule.is_serial, schedule.work
             patch.setattr(schedule, "is_serial", lambda k: random.random() < 0.5 or alone(k))
