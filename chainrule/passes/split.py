@@ -9,8 +9,6 @@ The parts follow from the shapes alone, so the number of threads changes no bit.
 
 from __future__ import annotations
 
-import math
-
 from chainrule.ir.contraction import Contraction, Dimension
 from chainrule.ir.node import Node, make, reduce_sum, reshape
 from chainrule.ir.rewrite import Rules
@@ -20,7 +18,8 @@ rules = Rules()
 LANES = 16  # So many neighbouring results are one unit of work.
 UNITS = 16  # So many units are enough for all threads.
 LONG = 1 << 15  # A sum of fewer elements is not worth a second kernel.
-PARTS = 256
+PARTS = 1024  # At most.
+SHORT = 16  # So many terms a part at least.
 CACHED_BYTES = 1 << 19  # Of a part of both operands.
 
 
@@ -32,8 +31,9 @@ def split_sum(node: Node) -> Node | None:
     if x.size < LONG or units >= UNITS or not node.dtype.is_float:
         return None
     axis = min(axes)
-    parts = _divisor(x.shape[axis], PARTS)
-    if parts < 2 or parts * LANES > x.size // max(node.size, 1):
+    terms = x.size // node.size if node.size else 0
+    parts = _divisor(x.shape[axis], min(PARTS, terms // SHORT))
+    if parts < 2:
         return None
     apart = _apart(x, axis, parts)
     others = [axis + 1, *[other + 1 for other in axes if other != axis]]
@@ -70,7 +70,7 @@ def split_contraction(node: Node) -> Node | None:
 
 def _divisor(extent: int, most: int) -> int:
     """The greatest divisor of an extent that is not above `most`."""
-    return max(d for d in range(1, min(extent, most) + 1) if extent % d == 0)
+    return max((d for d in range(1, min(extent, most) + 1) if extent % d == 0), default=1)
 
 
 def _apart(x: Node, axis: int, parts: int) -> Node:

@@ -84,9 +84,9 @@ def interpreted(parameters, arrays, outputs, updates=None) -> Result:
 
 @contextlib.contextmanager
 def parallel(seed=None):
-    """Programs planned here share their work among threads, however little it is, and make long sums
-    in parts, however short; with a seed they share some of their loops and kernels, and leave the
-    others to one thread.
+    """Programs planned here share their work among threads, however little it is, and make sums in
+    parts; with a seed they share some of their loops and kernels, and leave the others to one
+    thread.
     """
     random = np.random.default_rng(seed)
     with pytest.MonkeyPatch.context() as patch:

@@ -29,7 +29,7 @@ from chainrule.ir.plan import (
     Barrier,
     Loop,
 )
-from chainrule.passes import pipeline
+from chainrule.passes import pipeline, split
 from chainrule.passes.pipeline import Job, plan
 
 
@@ -99,6 +99,54 @@ def test_convolutions_and_their_gradients_are_tiles(stride, padding):
     assert sum(products) < 4 * max(products[0], y.size * w.size // 16)
 
 
+def block(x, weights, scale):
+    """A convolution, its result made small by its own sum for each channel, and one more."""
+    first, second = weights
+    y = convolution(x, first, 1, 1)
+    total = make("sum", y, axes=(0, 1, 2))
+    y = make("maximum", y * broadcast_to(scale * total, y.shape), y * 0.5)
+    return y, convolution(y, second, 1, 1)
+
+
+def test_what_is_padded_lies_in_memory_once():
+    """Its maker writes it, margins and all; the convolution and whoever else wants it read it."""
+    x, scale, weights = floats(8, 32, 32, 16), floats(16), [floats(3, 3, 16, 16) for _ in range(2)]
+    y, z = block(x, weights, scale)
+    program = planned([x, scale, *weights], [z + y])
+    made = [kernel for kernel in kernels(program) if kernel.beside]
+    assert [buffer.shape for k in made for buffer in {p.buffer for p in k.writes()}] == [
+        (8, 34, 34, 16)
+    ] * 2
+    assert (8, 32, 32, 16) not in [b.shape for b in program.block.temporaries[3:]]
+
+
+# ---- split: sums in parts ----
+
+
+def test_a_sum_over_images_is_made_image_by_image():
+    x = floats(8, 32, 32, 16)
+    first, second = kernels(planned([x], [make("sum", x, axes=(0, 1, 2))]))
+    assert [axis.size for axis in first.axes] == [8, 1024, 16]
+    assert [axis.size for axis in second.inner] == [8]
+
+
+@pytest.mark.parametrize("shape", [(300, 100), (100, 300), (8, 100)])
+def test_short_sums_and_sums_with_many_results_stay_whole(shape):
+    x = floats(*shape)
+    assert len(kernels(planned([x], [make("sum", x, axes=(int(shape[0] < shape[1]),))]))) == 1
+
+
+def test_a_weight_gradient_is_made_of_parts_that_the_cache_holds():
+    x, w = floats(32, 32, 32, 16), floats(3, 3, 16, 16)
+    y = convolution(x, w, 1, 1)
+    (gradient,) = gradients([y], [g := floats(*y.shape)], [w])
+    *_, hero, last = kernels(planned([x, w, g], [gradient]))
+    parts, *_ = hero.axes
+    read = sum(math.prod(place.shape) for place in (hero.hero.left.place, hero.hero.right.place))
+    assert hero.hero is not None and 4 * read // parts.size <= split.CACHED_BYTES
+    assert parts.size in [axis.size for axis in last.inner]
+
+
 # ---- lower: views are indices, roots are kernels ----
 
 
@@ -140,6 +188,7 @@ def test_parts_of_a_concatenation_are_written_in_place():
     assert len({store.place.buffer for store in stores}) <= 2
 
 
+<<<<<<< HEAD
 def normalized(x, mean, scale):
     return (x - broadcast_to(mean, x.shape)) * broadcast_to(scale, x.shape)
 
@@ -155,6 +204,17 @@ def test_little_work_on_one_array_is_done_again_instead_of_kept(arrays, kept):
     block = after("fuse", [x, y, mean, scale], totals)
     assert len(block.items) == 2
     assert [buffer.shape for buffer in block.temporaries] == kept * [x.shape]
+=======
+def test_what_costs_little_beside_what_is_stored_is_computed_again():
+    """The exponential is kept; its multiple by one number a column costs less than to read it."""
+    x, scale = floats(64, 100), floats(100)
+    stored = make("exp", make("sin", x)) * make("cos", x)
+    multiple = stored * broadcast_to(scale, x.shape)
+    sums = [make("sum", multiple * value, axes=(0, 1)) for value in (multiple, stored)]
+    first, *others = after("lower", [x, scale], sums).items
+    assert first.stores[0].place.shape == x.shape
+    assert all(store.place.shape == () for kernel in others for store in kernel.stores)
+>>>>>>> 33502c1 (Tests of sums in parts, of margins, and of what is computed again)
 
 
 # ---- hoist ----
