@@ -28,7 +28,7 @@ def split_sum(node: Node) -> Node | None:
     """The parts are the places of the first axis that is summed, or pieces of a long one."""
     (x,), axes = node.inputs, node.attributes["axes"]
     units = node.size // (1 if x.rank - 1 in axes else LANES)
-    if x.size < LONG or units >= UNITS or not node.dtype.is_float:
+    if x.size < LONG or units >= UNITS or not _keeps_parts(node):
         return None
     axis = min(axes)
     terms = x.size // node.size if node.size else 0
@@ -49,7 +49,7 @@ def split_contraction(node: Node) -> Node | None:
     places = [{d.letter: axis for axis, d in enumerate(side)} for side in (spec.left, spec.right)]
     both = [a for a in range(len(spec.sizes)) if all(a in place for place in places)]
     batched = any(a in spec.output for a in both)
-    if not spec.is_tiled or read <= CACHED_BYTES or batched or not both:
+    if not spec.is_tiled or read <= CACHED_BYTES or batched or not (both and _keeps_parts(node)):
         return None
     letter = both[0]
     least = -(-read // CACHED_BYTES)
@@ -66,6 +66,11 @@ def split_contraction(node: Node) -> Node | None:
     new = Contraction((*sizes, parts), *sides, (number, *spec.output))
     operands = [_apart(x, p[letter], parts) for x, p in zip(node.inputs, places, strict=True)]
     return reduce_sum(make("contract", *operands, spec=new), [0])
+
+
+def _keeps_parts(node: Node) -> bool:
+    """Whether what is stored of a part is as exact as what is summed up."""
+    return node.dtype.is_float and node.dtype.itemsize >= 4
 
 
 def _divisor(extent: int, most: int) -> int:
