@@ -188,7 +188,6 @@ def test_parts_of_a_concatenation_are_written_in_place():
     assert len({store.place.buffer for store in stores}) <= 2
 
 
-<<<<<<< HEAD
 def normalized(x, mean, scale):
     return (x - broadcast_to(mean, x.shape)) * broadcast_to(scale, x.shape)
 
@@ -204,17 +203,6 @@ def test_little_work_on_one_array_is_done_again_instead_of_kept(arrays, kept):
     block = after("fuse", [x, y, mean, scale], totals)
     assert len(block.items) == 2
     assert [buffer.shape for buffer in block.temporaries] == kept * [x.shape]
-=======
-def test_what_costs_little_beside_what_is_stored_is_computed_again():
-    """The exponential is kept; its multiple by one number a column costs less than to read it."""
-    x, scale = floats(64, 100), floats(100)
-    stored = make("exp", make("sin", x)) * make("cos", x)
-    multiple = stored * broadcast_to(scale, x.shape)
-    sums = [make("sum", multiple * value, axes=(0, 1)) for value in (multiple, stored)]
-    first, *others = after("lower", [x, scale], sums).items
-    assert first.stores[0].place.shape == x.shape
-    assert all(store.place.shape == () for kernel in others for store in kernel.stores)
->>>>>>> 33502c1 (Tests of sums in parts, of margins, and of what is computed again)
 
 
 # ---- hoist ----
