@@ -65,8 +65,7 @@ def _rewritten(job: Job, change: Callable[[list[Node]], list[Node]]) -> Job:
 
 def _windows(job: Job) -> Job:
     """Before: windows may reach beyond their operands. After: not in contractions made of tiles."""
-    change = lambda results: windows.read_inside(rewrite(results, windows.rules))  # noqa: E731
-    return _rewritten(job, change)
+    return _rewritten(job, windows.pad_windows)
 
 
 def _split(job: Job) -> Job:

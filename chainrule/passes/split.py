@@ -59,11 +59,11 @@ def split_contraction(node: Node) -> Node | None:
     number = len(spec.sizes)
     sizes = list(spec.sizes)
     sizes[letter] //= parts
-    sides = []
-    for side, place in zip((spec.left, spec.right), places, strict=True):
-        axis = place[letter]
-        sides.append((*side[:axis], Dimension(((number, 1),)), *side[axis:]))
-    new = Contraction((*sizes, parts), *sides, (number, *spec.output))
+    left, right = (
+        (*side[: place[letter]], Dimension(((number, 1),)), *side[place[letter] :])
+        for side, place in zip((spec.left, spec.right), places, strict=True)
+    )
+    new = Contraction((*sizes, parts), left, right, (number, *spec.output))
     operands = [_apart(x, p[letter], parts) for x, p in zip(node.inputs, places, strict=True)]
     return reduce_sum(make("contract", *operands, spec=new), [0])
 

@@ -17,7 +17,7 @@ from typing import NamedTuple
 
 from chainrule.ir.contraction import Contraction, Dimension
 from chainrule.ir.node import Node, constant, make, reshape, topological
-from chainrule.ir.rewrite import Rules, transform
+from chainrule.ir.rewrite import Rules, rewrite, transform
 from chainrule.passes.rewrites.views import pad_with_same
 
 rules = Rules()
@@ -116,7 +116,12 @@ def pad_operands(node: Node) -> Node | None:
     return make("contract", left, right, spec=inside)
 
 
-def read_inside(outputs: list[Node]) -> list[Node]:
+def pad_windows(outputs: list[Node]) -> list[Node]:
+    """All rules, and what is padded by them is stored padded only."""
+    return _read_inside(rewrite(outputs, rules))
+
+
+def _read_inside(outputs: list[Node]) -> list[Node]:
     """What is computed, and padded for tiles, is stored padded only: who else reads it reads there.
 
     Before: both lie in memory. After: one.
