@@ -168,6 +168,17 @@ def of_axis(axis: Axis) -> Index:
     return Index([(axis, 1)]) if axis.size > 1 else ZERO
 
 
+def over(shape: Iterable[int]) -> list[Index]:
+    """One axis for each dimension, numbered; dimensions of extent 1 need none."""
+    return [of_axis(Axis(number, extent)) for number, extent in enumerate(shape)]
+
+
+def axes_of(indices: Iterable[Index]) -> tuple[Axis, ...]:
+    """The axes of plain indices, in order."""
+    atoms = [index.terms[0][0] for index in indices if index.terms]
+    return tuple([atom for atom in atoms if isinstance(atom, Axis)])
+
+
 def flat(indices: Iterable[Index], shape: tuple[int, ...]) -> Index:
     """The row-major place of a multi-index in an array of this shape."""
     place, stride = ZERO, 1

@@ -109,10 +109,10 @@ class Lowering(Inliner):
         """One point of the result for each point of the loops."""
         computed_elsewhere = node in self.places
         if node.size:
-            indices = _indices(node.shape)
+            indices = ix.over(node.shape)
             value = self.value(node, indices, own=not computed_elsewhere)
             store = Store(target, ix.flat(indices, node.shape), value)
-            self._emit(Kernel(_axes(indices), statements=[store]), node)
+            self._emit(Kernel(ix.axes_of(indices), statements=[store]), node)
         if lasting and not computed_elsewhere:
             self.places[node] = target
 
@@ -124,9 +124,11 @@ class Lowering(Inliner):
             self._map(node, target)
             return
         self.places[node] = target
-        indices = _indices(x.shape)
+        indices = ix.over(x.shape)
         place = ix.flat([index + n for index, n in zip(indices, low, strict=True)], node.shape)
-        kernel = Kernel(_axes(indices), statements=[Store(target, place, self.value(x, indices))])
+        kernel = Kernel(
+            ix.axes_of(indices), statements=[Store(target, place, self.value(x, indices))]
+        )
         fill = self._constant(node.attributes["value"], node.dtype)
         for axis in range(node.rank):
             for start, extent in ((0, low[axis]), (node.shape[axis] - high[axis], high[axis])):
@@ -134,10 +136,10 @@ class Lowering(Inliner):
                     # Axes before this one have their margins already.
                     shape = (*x.shape[:axis], extent, *node.shape[axis + 1 :])
                     starts = (*low[:axis], start, *[0] * (node.rank - axis - 1))
-                    margin = _indices(shape)
+                    margin = ix.over(shape)
                     inside = [index + n for index, n in zip(margin, starts, strict=True)]
                     store = Store(target, ix.flat(inside, node.shape), fill)
-                    kernel.beside.append(Kernel(_axes(margin), statements=[store]))
+                    kernel.beside.append(Kernel(ix.axes_of(margin), statements=[store]))
         self._emit(kernel, node)
 
     def _reduction(self, node: Node) -> None:
@@ -146,19 +148,23 @@ class Lowering(Inliner):
         if not node.size:
             return
         reduced = node.attributes.get("axes", (node.attributes.get("axis"),))
-        indices = _indices(x.shape)
+        indices = ix.over(x.shape)
         outer = [index for axis, index in enumerate(indices) if axis not in reduced]
-        inner = frozenset(_axes(index for axis, index in enumerate(indices) if axis in reduced))
+        inner = frozenset(
+            ix.axes_of(index for axis, index in enumerate(indices) if axis in reduced)
+        )
         if not x.size:
             value = self._constant(IDENTITY[node.op.name], node.dtype)
             self._emit(
-                Kernel(_axes(outer), statements=[Store(target, ix.flat(outer, node.shape), value)]),
+                Kernel(
+                    ix.axes_of(outer), statements=[Store(target, ix.flat(outer, node.shape), value)]
+                ),
                 node,
             )
             return
         reduce = Reduce(0, node.op.name, self.value(x, indices), node.dtype)
         store = Store(target, ix.flat(outer, node.shape), Expr("reduced", (), node.dtype, 0))
-        self._emit(Kernel(_axes(indices), inner, [reduce, store]), node)
+        self._emit(Kernel(ix.axes_of(indices), inner, [reduce, store]), node)
 
     def _contraction(self, node: Node) -> None:
         """A hero kernel where tiles pay, else a reduction of products."""
@@ -172,29 +178,31 @@ class Lowering(Inliner):
         axes |= {letter: Axis(SUMMED + letter, spec.sizes[letter]) for letter in spec.summed}
         indices = [ix.of_axis(axes[letter]) for letter in spec.output]
         place = ix.flat(indices, node.shape)
-        summed = _axes(ix.of_axis(axes[letter]) for letter in spec.summed)
+        summed = ix.axes_of(ix.of_axis(axes[letter]) for letter in spec.summed)
         if any(axis.size == 0 for axis in axes.values()):
             zero = self._constant(0, node.dtype)
-            self._emit(Kernel(_axes(indices), statements=[Store(target, place, zero)]), node)
+            self._emit(Kernel(ix.axes_of(indices), statements=[Store(target, place, zero)]), node)
             return
         left, right = (
             self._operand(operand, dimensions, axes)
             for operand, dimensions in zip(node.inputs, (spec.left, spec.right), strict=True)
         )
-        hero = self._hero(node, _axes(indices), summed, left, right)
+        hero = self._hero(node, ix.axes_of(indices), summed, left, right)
         if hero is not None:
             store = Store(target, place, Expr("hero", (), node.dtype))
-            self._emit(Kernel(_axes(indices), statements=[store], hero=hero), node)
+            self._emit(Kernel(ix.axes_of(indices), statements=[store], hero=hero), node)
             return
         product = self._expr("multiply", (self._load(left), self._load(right)), node.dtype)
         if not summed:
-            self._emit(Kernel(_axes(indices), statements=[Store(target, place, product)]), node)
+            self._emit(
+                Kernel(ix.axes_of(indices), statements=[Store(target, place, product)]), node
+            )
             return
         statements: list[Store | Reduce] = [
             Reduce(0, "sum", product, node.dtype),
             Store(target, place, Expr("reduced", (), node.dtype, 0)),
         ]
-        self._emit(Kernel(_axes(indices) + summed, frozenset(summed), statements), node)
+        self._emit(Kernel(ix.axes_of(indices) + summed, frozenset(summed), statements), node)
 
     def _operand(
         self, node: Node, dimensions: tuple[Dimension, ...], axes: dict[int, Axis]
@@ -246,7 +254,7 @@ class Lowering(Inliner):
         value = self._load(operand._replace(index=operand.index.substitute(renumbered)))
         indices = list(renumbered.values())
         store = Store(target, ix.flat(indices, shape), value)
-        self._emit(Kernel(_axes(indices), statements=[store]), node)
+        self._emit(Kernel(ix.axes_of(indices), statements=[store]), node)
         return Operand(target, ix.flat(map(ix.of_axis, axes), shape), ())
 
     def _concat(self, node: Node) -> None:
@@ -255,14 +263,14 @@ class Lowering(Inliner):
         target = self.places[node] = self.temporary(node)
         for part in node.inputs:
             if part.size:
-                indices = _indices(part.shape)
+                indices = ix.over(part.shape)
                 value = self.value(part, indices)
                 region = [
                     index + start if number == axis else index
                     for number, index in enumerate(indices)
                 ]
                 store = Store(target, ix.flat(region, node.shape), value)
-                self._emit(Kernel(_axes(indices), statements=[store]), node)
+                self._emit(Kernel(ix.axes_of(indices), statements=[store]), node)
             start += part.shape[axis]
 
     def _special(self, node: Node) -> None:
@@ -287,17 +295,6 @@ class Lowering(Inliner):
         if any(place.buffer.nbytes for place in results):
             call = Special(node.op.name, operands, results, dict(node.attributes), host=True)
             self._emit(Kernel((), special=call), node)
-
-
-def _indices(shape: tuple[int, ...]) -> list[Index]:
-    """One loop axis for each dimension; dimensions of extent 1 need none."""
-    return [ix.of_axis(Axis(number, extent)) for number, extent in enumerate(shape)]
-
-
-def _axes(indices: Iterable[Index]) -> tuple[Axis, ...]:
-    """The axes of plain indices, in order."""
-    atoms = [index.terms[0][0] for index in indices if index.terms]
-    return tuple([atom for atom in atoms if isinstance(atom, Axis)])
 
 
 # ---- Control flow: carried values live in the outer block, bodies are blocks of their own. ----
