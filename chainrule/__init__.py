@@ -284,6 +284,7 @@ _LATER = {
     "risk": "chainrule.risk",
     "saved_for_backward": "chainrule.inspection.gradients",
     "tape": "chainrule.tape",
+    "train": "chainrule.train",
 }
 
 

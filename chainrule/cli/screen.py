@@ -9,7 +9,7 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from types import TracebackType
-from typing import Self
+from typing import Any, Self
 
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
@@ -20,7 +20,7 @@ from chainrule.data import Preprocessing, Problem
 from chainrule.data.columns import BOOLEAN, CATEGORY, DATE, NUMBER
 from chainrule.data.fitted import Numeric
 from chainrule.data.read import listed
-from chainrule.train import Epoch, History, Recipe, Run, Watcher
+from chainrule.train import History, Recipe, Run, Trainer, Watcher
 from chainrule.train.files import CURVE, MODEL, PREPROCESSING, RECORD
 from chainrule.train.recipe import described
 from chainrule.train.scores import Scores
@@ -132,30 +132,32 @@ class FitScreen(ProgressScreen, Watcher):
         self.heading("Training")
         self.open_progress(recipe.epochs, "compiling")
 
-    def epoch(self, epoch: Epoch) -> None:
-        self.advance(self._told(epoch))
-        told = epoch.number == 1 or epoch.number % max(1, self.recipe.epochs // REPORTS) == 0
+    def epoch_end(self, trainer: Trainer) -> None:
+        number = trainer.row["epoch"]
+        self.advance(self._told(trainer.row))
+        told = number == 1 or number % max(1, self.recipe.epochs // REPORTS) == 0
         if self.progress is None and told:
-            self.fact(f"epoch {epoch.number}", self._told(epoch))
+            self.fact(f"epoch {number}", self._told(trainer.row))
 
-    def _told(self, epoch: Epoch) -> str:
-        metric = "accuracy" if self.problem.target.classes else "RMSE"
+    def _told(self, row: Mapping[str, Any]) -> str:
+        name = "accuracy" if self.problem.target.classes else "rmse"
+        metric = name if name == "accuracy" else "RMSE"
         return (
-            f"loss {epoch.training_loss:.4f}, validation loss {epoch.validation_loss:.4f}, "
-            f"validation {metric} {epoch.validation_metric:.4g}"
+            f"loss {row['loss']:.4f}, validation loss {row['validation_loss']:.4f}, "
+            f"validation {metric} {row[f'validation_{name}']:.4g}"
         )
 
     def trained(self, history: History) -> None:
         self.close_progress()
-        best, count = history.best, len(history.epochs)
-        self.fact("best", f"epoch {best.number} of {count}, {self._told(best)}")
+        best, count = history.best(), len(history.epochs)
+        self.fact("best", f"epoch {best['epoch']} of {count}, {self._told(best)}")
         why = {
             "patience": f"no better for {self.recipe.patience} epochs",
             "interrupted": "interrupted: the best network so far is kept",
             "all epochs": "all epochs done",
         }
         self.fact("ended", why[history.stopped])
-        seconds = sum(epoch.seconds for epoch in history.epochs) - history.compilation
+        seconds = sum(history["seconds"]) - history.compilation
         self.fact(
             "time",
             f"{seconds:.2f} s, {1000 * seconds / count:.1f} ms an epoch, "

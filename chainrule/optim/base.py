@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from functools import cache
 from types import SimpleNamespace
 from typing import Any
@@ -46,6 +47,7 @@ class Optimizer(Beside):
     """
 
     decoupled = False
+    looks_around = False  # Whether `update` takes what `step` does, and asks it again.
 
     def __init__(
         self,
@@ -104,6 +106,22 @@ class Optimizer(Beside):
             kept, g = self.decayed(x, cast(lift(g), x.dtype), now)
             x.assign(self.new_value(path, kept, g, casted))
         self.steps.assign(self.steps + 1)
+
+    def step(self, evaluate: Callable[[], tuple[Any, Any]]) -> Any:
+        """One step, whatever this optimizer's `update` takes. `evaluate()` returns (value,
+        gradients), as `cr.value_and_grad` does, at what the parameters hold when it is called.
+        Returns the value before the step.
+
+        >>> x = cr.nn.Parameter([3.0])
+        >>> gradient = cr.value_and_grad(lambda p: p[0][0] ** 2)
+        >>> float(cr.optim.SAM(cr.optim.SGD([x], 0.1)).step(lambda: gradient([x])))
+        9.0
+        """
+        if self.looks_around:
+            return self.update(evaluate)
+        value, gradients = evaluate()
+        self.update(gradients)
+        return value
 
     def decayed(self, x: Tensor, g: Tensor, now: SimpleNamespace) -> tuple[Tensor, Tensor]:
         """Parameter and gradient after weight decay."""

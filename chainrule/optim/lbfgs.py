@@ -41,6 +41,8 @@ class LBFGS(Optimizer):
     [9.0, 4.0, 0.0, 0.0]
     """
 
+    looks_around = True
+
     def __init__(
         self,
         parameters: Any,

@@ -73,6 +73,15 @@ class Newton(Optimizer):
         self.steps.assign(self.steps + 1)
         return value
 
+    def step(self, evaluate: Callable) -> Any:
+        """Raises ArgumentError: values and gradients do not tell the curvature."""
+        raise ArgumentError(
+            "Newton.step",
+            "called with a function of value and gradients",
+            "the curvature comes from the loss itself",
+            "write a loop of newton.update(loss, model, x, y)",
+        )
+
     def _solved(self, curvature: Callable[[Values], Values], target: Values) -> Values:
         """Conjugate gradients (Hestenes & Stiefel 1952) from 0 until curvature(x) is `target`."""
         small = self.tolerance**2 * _product(target, target)

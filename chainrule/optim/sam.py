@@ -43,7 +43,7 @@ class SAM(Wrapper):
             raise ArgumentError(
                 "SAM", f"rho is {rho}", "it is how far the loss is explored", "choose rho > 0"
             )
-        self.rho, self.adaptive = rho, adaptive
+        self.rho, self.adaptive, self.looks_around = rho, adaptive, True
 
     def update(self, evaluate: Callable[[], tuple[Any, Any]]) -> Any:
         """One step. `evaluate()` returns (value, gradients), as `cr.value_and_grad` does, at what

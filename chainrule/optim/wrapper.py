@@ -28,7 +28,7 @@ class Wrapper(Optimizer):
         self.parameters, self.steps = inner.parameters, inner.steps
         self.hyperparameters = inner.hyperparameters
         self.groups, self.members = inner.groups, inner.members
-        self.inner = inner
+        self.inner, self.looks_around = inner, inner.looks_around
 
     def after(self, path: str, x: Tensor, rate: Tensor) -> Tensor:
         """What replaces x, to which the inner optimizer brought a parameter with this rate."""

@@ -19,15 +19,16 @@ def draw(record: Mapping[str, Any], path: Path) -> None:
     from matplotlib.figure import Figure
 
     history, best = record["history"], record["training"]["best_epoch"]
-    numbers = [epoch["number"] for epoch in history]
+    numbers = [epoch["epoch"] for epoch in history]
     figure = Figure(figsize=(8, 5), layout="constrained")
     axes = figure.subplots()
-    for name, color in (("training", TRAINING), ("validation", VALIDATION)):
+    curves = ("training", "loss", TRAINING), ("validation", "validation_loss", VALIDATION)
+    for label, name, color in curves:
         axes.plot(
             numbers,
-            [epoch[f"{name}_loss"] for epoch in history],
+            [epoch[name] for epoch in history],
             color=color,
-            label=name,
+            label=label,
             marker="o" if len(history) == 1 else None,
         )
     axes.axvline(best, color="0.5", linestyle=":", label=f"best epoch, {best}")

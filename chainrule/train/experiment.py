@@ -7,8 +7,6 @@ from __future__ import annotations
 import platform
 import time
 from collections.abc import Sequence
-from dataclasses import asdict
-from functools import partial
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -18,23 +16,26 @@ import polars as pl
 import chainrule as cr
 from chainrule import nn
 from chainrule.data import Problem, prepare, read
+from chainrule.train.callbacks import Callback, EarlyStopping
 from chainrule.train.files import FORMAT
-from chainrule.train.recipe import Recipe, accuracy, build, choose, make_loss, make_optimizer, rmse
+from chainrule.train.history import History
+from chainrule.train.predict import Predictor
+from chainrule.train.recipe import Recipe, build, choose, make_loss, make_metrics, make_optimizer
 from chainrule.train.run import Run, predict_matrix
 from chainrule.train.scores import Scores, score
-from chainrule.train.trainer import Epoch, History, Predictor, Trainer
+from chainrule.train.trainer import Trainer
 
 PACKAGES = ("numpy", "llvmlite", "scikit-learn", "polars")
 
 
-class Watcher:
-    """Is told of each step when it is done. A subclass overrides what it wants to know."""
+class Watcher(Callback):
+    """Is told of each step when it is done, and of the events of training. A subclass overrides
+    what it wants to know.
+    """
 
     def prepared(self, problem: Problem) -> None: ...
 
     def chosen(self, recipe: Recipe, model: nn.Module) -> None: ...
-
-    def epoch(self, epoch: Epoch) -> None: ...
 
     def trained(self, history: History) -> None: ...
 
@@ -84,22 +85,19 @@ def _train(problem: Problem, recipe: Recipe, watcher: Watcher) -> tuple[nn.Modul
     training, validation = problem.parts["training"], problem.parts["validation"]
     model = build(recipe, training.x.shape[1], problem.target.outputs)
     watcher.chosen(recipe, model)
-    optimizer = make_optimizer(recipe, model, len(training.x))
-    metric = accuracy if problem.target.classes else partial(rmse, scale=problem.target.scale)
     trainer = Trainer(
         model,
-        optimizer,
         make_loss(recipe),
-        metric,
-        batch_size=recipe.batch_size,
+        make_optimizer(recipe, model, len(training.x)),
+        make_metrics(problem),
+        [watcher, EarlyStopping(patience=recipe.patience)],
         seed=problem.seed,
     )
     history = trainer.fit(
         (training.x, training.y),
-        (validation.x, validation.y),
+        validation_data=(validation.x, validation.y),
         epochs=recipe.epochs,
-        patience=recipe.patience,
-        on_epoch=watcher.epoch,
+        batch_size=recipe.batch_size,
     )
     return model, history
 
@@ -123,12 +121,12 @@ def _record(
         "metrics": scores,
         "training": {
             "epochs": len(history.epochs),
-            "best_epoch": history.best.number,
+            "best_epoch": history.best()["epoch"],
             "stopped": history.stopped,
-            "seconds": sum(epoch.seconds for epoch in history.epochs),
+            "seconds": sum(history["seconds"]),
             "compilation_seconds": history.compilation,
         },
-        "history": [asdict(epoch) for epoch in history.epochs],
+        "history": history.epochs,
         "versions": {
             "chainrule": cr.__version__,
             "python": platform.python_version(),

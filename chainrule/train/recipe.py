@@ -6,7 +6,7 @@ The rules were chosen on the five shipped data sets, over ten splits of each.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, field, replace
 from functools import partial
 from typing import Any
@@ -14,10 +14,9 @@ from typing import Any
 import numpy as np
 
 import chainrule as cr
-from chainrule import nn, optim
+from chainrule import metrics, nn, optim
 from chainrule.data import Problem
 from chainrule.errors import ArgumentError
-from chainrule.train.trainer import Loss
 
 NARROWEST, WIDEST = 64, 256
 SMALLEST_BATCH, LARGEST_BATCH = 16, 256
@@ -216,27 +215,25 @@ def make_optimizer(recipe: Recipe, model: nn.Module, rows: int) -> optim.Optimiz
     return optim.AdamW(model, schedule, weight_decay=recipe.weight_decay)
 
 
-def make_loss(recipe: Recipe) -> Loss:
-    """The loss of a recipe as a function of (model, x, y)."""
+def make_loss(recipe: Recipe) -> Callable:
+    """The loss of a recipe, of (prediction, target)."""
     if recipe.loss == "mse":
         return mse
-    return partial(cross_entropy, label_smoothing=recipe.label_smoothing)
+    return partial(nn.losses.cross_entropy, label_smoothing=recipe.label_smoothing)
 
 
-def cross_entropy(
-    model: nn.Module, x: cr.Tensor, y: cr.Tensor, label_smoothing: float
-) -> cr.Tensor:
-    return nn.losses.cross_entropy(model(x), y, label_smoothing=label_smoothing)
+def mse(prediction: cr.Tensor, target: cr.Tensor) -> cr.Tensor:
+    """The network has one output for each row, in a column."""
+    return nn.losses.mse(prediction[:, 0], target)
 
 
-def mse(model: nn.Module, x: cr.Tensor, y: cr.Tensor) -> cr.Tensor:
-    return nn.losses.mse(model(x)[:, 0], y)
+def make_metrics(problem: Problem) -> dict[str, Any]:
+    """What is told of each epoch: the accuracy, or the RMSE in original units."""
+    if problem.target.classes:
+        return {"accuracy": metrics.accuracy}
+    scale = problem.target.scale
 
+    def squares(prediction: cr.Tensor, target: cr.Tensor) -> cr.Tensor:
+        return cr.square(scale * (prediction[:, 0] - target))
 
-def accuracy(model: nn.Module, x: cr.Tensor, y: cr.Tensor) -> cr.Tensor:
-    return cr.mean(cr.astype(cr.argmax(model(x), axis=-1) == y, cr.float32))
-
-
-def rmse(model: nn.Module, x: cr.Tensor, y: cr.Tensor, scale: float) -> cr.Tensor:
-    """In original units, where `scale` is what standardised the target."""
-    return scale * cr.sqrt(mse(model, x, y))
+    return {"rmse": metrics.averaged(squares, finish=cr.sqrt)}

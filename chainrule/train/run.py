@@ -17,8 +17,8 @@ from chainrule.data.columns import cells, convert
 from chainrule.data.fitted import OfCategories
 from chainrule.data.read import listed, suggestion
 from chainrule.errors import DataError
+from chainrule.train.predict import Predictor
 from chainrule.train.scores import Prediction
-from chainrule.train.trainer import Predictor
 
 
 @dataclass(frozen=True)

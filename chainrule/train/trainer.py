@@ -1,210 +1,425 @@
-"""The trainer: receives a model, an optimizer and arrays in memory; hands on the model with its
-best weights.
-
-An epoch is one native call: the batches are gathered, and the steps taken, inside the compiled
-program.
+"""The trainer: receives a model, a loss, an optimizer and data; hands on the trained model and the
+record of its training.
 """
 
 from __future__ import annotations
 
 import math
+import signal
+import threading
 import time
-from collections.abc import Callable
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import ExitStack, contextmanager
+from copy import deepcopy
+from itertools import islice
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 import chainrule as cr
-from chainrule import nn, optim
+from chainrule import nn, optim, tree
+from chainrule.config import config
+from chainrule.data.loader import ArrayLoader, Loader
 from chainrule.errors import ArgumentError, TrainingError
+from chainrule.train.callbacks import Callback, EarlyStopping, overrides
+from chainrule.train.checkpoint import Checkpoints
+from chainrule.train.feeding import held_out, loader_of
+from chainrule.train.history import History, Row
+from chainrule.train.loop import Loop
+from chainrule.train.predict import Predictor
+from chainrule.train.steps import Evaluation, Step
+from chainrule.train.weights import class_weights
 
-Loss = Callable[[Any, Any, Any], Any]
-Arrays = tuple[np.ndarray, np.ndarray]
-
-
-@dataclass(frozen=True)
-class Epoch:
-    """One row of the history."""
-
-    number: int
-    training_loss: float
-    validation_loss: float
-    validation_metric: float
-    seconds: float
-
-
-@dataclass
-class History:
-    """All epochs, which was the best, and why training stopped: "all epochs", "patience" or
-    "interrupted".
-    """
-
-    epochs: list[Epoch] = field(default_factory=list)
-    best: Epoch | None = None
-    stopped: str = "all epochs"
-
-    @property
-    def compilation(self) -> float:
-        """Seconds that the first epoch took longer than a usual one: its programs were compiled or
-        loaded.
-        """
-        usual = sorted(epoch.seconds for epoch in self.epochs)[(len(self.epochs) - 1) // 2]
-        return max(0.0, self.epochs[0].seconds - usual)
-
-
-def _epoch(
-    model: nn.Module,
-    optimizer: optim.Optimizer,
-    loss: Loss,
-    x: cr.Tensor,
-    y: cr.Tensor,
-    batches: cr.Tensor,
-    tail: cr.Tensor,
-) -> cr.Tensor:
-    """Steps over batches of rows, [count, size], then over the rest, [less than size]; returns the
-    mean loss.
-    """
-
-    def step(total: cr.Tensor, rows: cr.Tensor) -> tuple[cr.Tensor, None]:
-        chosen = cr.take(x, rows, axis=0), cr.take(y, rows, axis=0)
-        value, gradients = cr.value_and_grad(loss)(model, *chosen)
-        optimizer.update(gradients)
-        return total + value * rows.shape[0], None
-
-    total = cr.asarray(0.0)
-    if batches.shape[0]:
-        total, _ = cr.scan(step, total, batches)
-    if tail.shape[0]:
-        total, _ = step(total, tail)
-    return total / (batches.size + tail.size)
-
-
-def _evaluate(
-    model: nn.Module, measures: tuple[Loss, ...], x: cr.Tensor, y: cr.Tensor
-) -> list[cr.Tensor]:
-    # All measures share one run of the model: equal expressions are computed once.
-    return [measure(model, x, y) for measure in measures]
+EVALUATION_ROWS = 256  # A batch of an evaluation; results do not depend on it.
 
 
 class Trainer:
-    """Trains `model` on `loss(model, x, y)`, the mean over the rows of a batch; `metric`, of the
-    same form, is told.
+    """Trains a model: an epoch in memory is one native call, or a few (B-039, B-045).
+
+    `loss` is a function of (prediction, target), as in `nn.losses`, or of (model, *batch) if its
+    first parameter is called `model`. `metrics` are those of `cr.metrics`, a list or a dict from
+    names, over validation rows and, where the loss is of predictions, training rows. Gradients are
+    clipped by value, then by their common norm (B-046, B-047). With `micro_batch_size` a batch goes
+    through in parts of so many rows, and the step is that of the whole (B-048).
+
+    Schedules of the optimizer's rate and momentum move with each step; what follows a figure once
+    an epoch is a callback, such as `OnPlateau` (B-050).
 
     The order of rows comes from `seed`, dropout from the global random stream: with both set, the
     same weights come out, bit for bit, for any number of threads.
+
+    >>> x = np.linspace(-1, 1, 64, dtype=np.float32)[:, None]
+    >>> model = cr.nn.Linear(1, 1)
+    >>> trainer = cr.train.Trainer(model, cr.nn.losses.mse, cr.optim.Adam(model, 0.1))
+    >>> history = trainer.fit((x, 2 * x), epochs=50)
+    >>> history["loss"][-1] < 1e-3, trainer.predict(x[:2]).shape
+    (True, (2, 1))
+
+    By hand it is a loop of ten lines, with the same result: see `examples/`.
     """
 
     def __init__(
         self,
         model: nn.Module,
+        loss: Callable,
         optimizer: optim.Optimizer,
-        loss: Loss,
-        metric: Loss | None = None,
+        metrics: Iterable[Any] | Mapping[str, Any] = (),
+        callbacks: Iterable[Callback] = (),
         *,
-        batch_size: int = 32,
+        clip_norm: float | None = None,
+        clip_value: float | None = None,
+        micro_batch_size: int | None = None,
         seed: int = 0,
     ) -> None:
-        self.model, self.optimizer, self.batch_size = model, optimizer, batch_size
-        self.loss, self.metric = loss, metric or loss
-        self.order = np.random.default_rng([seed, 1])
-        self._run_epoch, self._run_evaluation = cr.jit(_epoch), cr.jit(_evaluate)
-
-    def epoch(self, x: cr.Tensor, y: cr.Tensor) -> float:
-        """One pass over all rows in a new order; the mean of the losses on the way."""
-        rows = self.order.permutation(x.shape[0])
-        full = len(rows) - len(rows) % self.batch_size
-        batches = rows[:full].reshape(-1, self.batch_size)
-        return float(
-            self._run_epoch(self.model, self.optimizer, self.loss, x, y, batches, rows[full:])
+        _check_optimizer(model, optimizer)
+        self.model, self.optimizer, self.seed = model, optimizer, seed
+        # Last: it keeps the weights that others may have averaged.
+        self.callbacks = sorted(callbacks, key=lambda c: isinstance(c, EarlyStopping))
+        states = _streaming(metrics)
+        evaluation = Evaluation(model, loss, states)
+        observers = tuple(c.observer for c in self.callbacks if c.observer is not None)
+        self.step = Step(
+            model,
+            loss,
+            optimizer,
+            {} if evaluation.asks_model else deepcopy(states),
+            observers,
+            clip_norm=clip_norm,
+            clip_value=clip_value,
+            micro_batch_size=micro_batch_size,
         )
+        self._training = Loop(self.step)
+        self._evaluating = Loop(evaluation)
+        self._predict = Predictor(model)
+        self.history, self.row, self.resumed = History(), Row(), False
+        self._stopped: str | None = None
+        self.epochs = 0  # Epochs in all calls of fit: each has an order of its own.
 
-    def evaluate(self, x: cr.Tensor, y: cr.Tensor) -> tuple[float, float]:
-        """(loss, metric) in use: nothing is dropped."""
-        loss, metric = self._run_evaluation(self.model, (self.loss, self.metric), x, y)
-        return float(loss), float(metric)
+    # ---- What users call ----
 
     def fit(
         self,
-        training: Arrays,
-        validation: Arrays,
+        data: Any,
         *,
-        epochs: int,
-        patience: int | None = None,
-        on_epoch: Callable[[Epoch], None] | None = None,
+        validation_data: Any = None,
+        validation_split: float | None = None,
+        epochs: int = 1,
+        batch_size: int = 32,
+        shuffle: bool = True,
+        class_weight: Mapping[int, float] | str | Iterable[float] | None = None,
+        sample_weight: Any = None,
+        folder: str | Path | None = None,
+        resume: bool = False,
+        save_seconds: float = 30.0,
+        fast_dev_run: bool = False,
     ) -> History:
-        """Train until the validation loss has not fallen for `patience` epochs; bring the best
-        weights back. Any fall counts, however small. (A-115)
+        """Train for some epochs; returns their record, which is also `history`.
 
-        Ctrl-C ends training like patience does, once an epoch is done. Raises TrainingError where a
-        loss is not finite.
+        `data` and `validation_data` are (x, y) or (x, y, weights), arrays in memory; loaders of
+        `chainrule.data`, whose batch size and order are their own; or lists of such batches.
+        `validation_split` holds out a random share, stratified. `class_weight`, by label or
+        "balanced", weighs rows in training, `sample_weight` too.
+
+        With a `folder` there are a checkpoint, written whole or not at all at most `save_seconds`
+        apart, and `log.jsonl`. With `resume` a run that was killed at any moment goes on from there
+        and ends with the same bits. `fast_dev_run` takes one batch of each, to see that all works.
+
+        Ctrl-C ends training at the next pause, a quarter of a second at most; what is done counts.
+        Raises TrainingError for a loss that is not finite, ArgumentError for data that do not fit.
         """
-        history, best = History(), {}
-        data = [cr.asarray(array) for array in (*training, *validation)]
-        _check("training", *data[:2])
-        _check("validation", *data[2:])
+        if validation_split is not None:
+            if sample_weight is not None:
+                data, sample_weight = (*data, np.asarray(sample_weight, np.float32)), None
+            data, validation_data = held_out(data, validation_split, self.seed)
+        training = loader_of(
+            data,
+            sample_weight=sample_weight,
+            batch_size=batch_size,
+            shuffle=shuffle,
+            seed=self.seed,
+        )
+        validation = None if validation_data is None else self._evaluated(validation_data)
+        self._weigh(class_weight, training)
+        if training is not data:
+            training.epoch = self.epochs
+        if fast_dev_run:
+            training, epochs, folder = _first(training), 1, None
+            validation = validation and _first(validation)
+        self.training, self.validation = training, validation
+        self.planned, self._stopped = epochs, None
+        self.history = History()
+        self.resumed, self.checkpoints = False, None
+        if folder is not None:
+            self.checkpoints = Checkpoints(Path(folder), save_seconds, resume)
+            self._restore()
+        self._tell("fit_start")
+        self._run()
+        self._tell("fit_end")
+        return self.history
+
+    def evaluate(self, data: Any, *, batch_size: int = EVALUATION_ROWS) -> dict[str, float]:
+        """The mean loss over all rows, and the metrics, of the model in use."""
+        return self._evaluation(self._evaluated(data, batch_size))
+
+    def predict(self, x: Any, *, samples: int | None = None, classes: bool = False) -> Any:
+        """What the model says of each row, as NumPy arrays.
+
+        With `samples` dropout stays on and that many predictions are drawn; returned are then their
+        mean and std and, with `classes`, entropy and mutual information: see `nn.mc_dropout`
+        (B-062).
+        """
+        with self.evaluation():
+            if samples is None:
+                return self._predict(x)
+            drawn = Predictor(
+                self.model, lambda m, x: nn.mc_dropout(m, x, samples, classes=classes)
+            )
+            return drawn(x)
+
+    # ---- What callbacks call ----
+
+    def stop(self, why: str) -> None:
+        """End training after this epoch."""
+        self._stopped = why
+
+    def figure(self, who: str, name: str) -> float:
+        """A figure of this epoch's row. Raises ArgumentError where there is none."""
+        if name not in self.row:
+            missing = name.startswith("validation_") and "validation_loss" not in self.row
+            raise ArgumentError(
+                who,
+                f"there is no {name!r}",
+                f"this epoch has {', '.join(self.row)}",
+                "pass validation_data or validation_split" if missing else "name one of these",
+            )
+        return float(self.row[name])
+
+    @contextmanager
+    def evaluation(self) -> Iterator[None]:
+        """Within this block the model has the weights to evaluate with, such as an average."""
+        with ExitStack() as stack:
+            for part in (self.optimizer, *self.callbacks):
+                if hasattr(part, "evaluation"):
+                    stack.enter_context(part.evaluation())
+            yield
+
+    def diverged(self) -> bool:
+        """Whether a loss of this epoch was not finite."""
+        return not math.isfinite(self.step.total.item())
+
+    def snapshot(self) -> dict[str, Any]:
+        """A copy of all that the next steps depend on; `restore` takes it."""
+        loaders = [self.training, *filter(None, [self.validation])]
+        return {
+            "step": self.step.state_dict(),
+            "random": cr.random.get_state().numpy().copy(),
+            "loaders": [loader.state_dict() for loader in loaders],
+        }
+
+    def restore(self, state: Mapping[str, Any]) -> None:
+        """Bring a snapshot back."""
+        self.step.load_state_dict(state["step"])
+        cr.random.set_state(state["random"])
+        for loader, found in zip((self.training, self.validation), state["loaders"], strict=False):
+            loader.load_state_dict(found)
+
+    def replay(self, state: Mapping[str, Any]) -> None:
+        """Take the steps from a snapshot on again, one by one, until one makes a NaN: NanError."""
+        self.restore(state)
+        before, config.debug_nans = config.debug_nans, True
         try:
-            for number in range(1, epochs + 1):
-                epoch = self._timed(number, data)
-                history.epochs.append(epoch)
-                if history.best is None or epoch.validation_loss < history.best.validation_loss:
-                    # In this order: Ctrl-C in between must not leave a best epoch without weights.
-                    best = self.model.state_dict()
-                    history.best = epoch
-                if on_epoch is not None:
-                    on_epoch(epoch)
-                if patience is not None and number - history.best.number >= patience:
-                    history.stopped = "patience"
-                    break
+            for call in self._training.calls(self.training, single=True):
+                call()
+                if self.diverged():
+                    return
+        finally:
+            config.debug_nans = before
+
+    # ---- The loop ----
+
+    def _run(self) -> None:
+        try:
+            with _interruptions() as pause:
+                while len(self.history.epochs) < self.planned and self._stopped is None:
+                    self._epoch(pause)
         except KeyboardInterrupt:
-            if history.best is None:
+            if not self.history.epochs:
                 raise
-            history.stopped = "interrupted"
-        self.model.load_state_dict(best)
-        return history
+            self._stopped = "interrupted"
+        self.history.stopped = self._stopped or "all epochs"
+        if self.checkpoints and self._stopped != "interrupted":
+            self._save()
 
-    def _timed(self, number: int, data: list[cr.Tensor]) -> Epoch:
+    def _epoch(self, pause: Callable) -> None:
         start = time.perf_counter()
-        training_loss = self.epoch(*data[:2])
-        validation_loss, metric = self.evaluate(*data[2:])
-        for name, value in (("training", training_loss), ("validation", validation_loss)):
-            if not math.isfinite(value):
-                raise TrainingError(
-                    "fit",
-                    f"the {name} loss is {value} after epoch {number}",
-                    "the steps were too large, or the data hold values far out of the ordinary",
-                    "lower the learning rate, or check the columns' ranges",
-                )
-        return Epoch(number, training_loss, validation_loss, metric, time.perf_counter() - start)
+        number = len(self.history.epochs) + 1
+        self.row = {"epoch": number}
+        if self.training.position == 0:
+            self.step.reset()
+            self._tell("epoch_start")
+        self._train(pause)
+        self.row |= self.step.results()
+        if self.validation is not None:
+            with self.evaluation():
+                found = self._evaluation(self.validation)
+            self.row |= {f"validation_{name}": value for name, value in found.items()}
+        self.row["learning_rate"] = float(cr.asarray(self.optimizer.learning_rate))
+        self.row["seconds"] = time.perf_counter() - start
+        self._check_finite("validation", self.row.get("validation_loss", 0.0))
+        self.history.epochs.append(self.row)
+        self.epochs += 1
+        self._tell("epoch_end")
+        self._maybe_save()
+        pause()
+
+    def _train(self, pause: Callable) -> None:
+        single = any(overrides(c, "batch_start", "batch_end") for c in self.callbacks)
+        for call in self._training.calls(self.training, single):
+            self._tell("stretch_start")
+            if single:
+                self._tell("batch_start")
+            loss = call()
+            if single:
+                self._tell("batch_end", float(loss))
+            self._tell("stretch_end")
+            self._check_finite("training", self.step.total.item())
+            self._maybe_save()
+            pause()
+
+    def _evaluation(self, loader: Loader) -> dict[str, float]:
+        part = self._evaluating.part
+        part.reset()
+        self._evaluating.run(loader)
+        return part.results()
+
+    def _evaluated(self, data: Any, batch_size: int = EVALUATION_ROWS) -> Loader:
+        return loader_of(data, batch_size=batch_size)
+
+    def _tell(self, event: str, *facts: Any) -> None:
+        for callback in self.callbacks:
+            getattr(callback, event)(self, *facts)
+
+    def _weigh(self, class_weight: Any, training: Loader) -> None:
+        labels = training.data[1] if isinstance(training, ArrayLoader) else None
+        weights = class_weights(class_weight, labels)
+        if weights != self.step.class_weights:
+            self.step.class_weights = weights
+
+    def _check_finite(self, part: str, value: float) -> None:
+        if not math.isfinite(value):
+            raise TrainingError(
+                "fit",
+                f"the {part} loss is {value} in epoch {self.row['epoch']}",
+                "the steps were too large, or the data hold values far out of the ordinary",
+                "lower the learning rate, or check the columns' ranges; "
+                "train.NanGuard says which operation it was",
+            )
+
+    # ---- Saving ----
+
+    def _maybe_save(self) -> None:
+        if self.checkpoints and self.checkpoints.due():
+            self._save()
+
+    def _save(self) -> None:
+        state = self.snapshot()
+        state["epochs"], state["stopped"] = self.history.epochs, self._stopped
+        state["callbacks"] = {n: c.state_dict() for n, c in _remembering(self.callbacks).items()}
+        self.checkpoints.save(state)
+
+    def _restore(self) -> None:
+        state = self.checkpoints.load()
+        if state is None:
+            return
+        self.restore(state)
+        self.history.epochs = state["epochs"]
+        self.epochs += len(state["epochs"])
+        self._stopped, self.resumed = state["stopped"], True
+        callbacks = _remembering(self.callbacks)
+        if callbacks.keys() != state["callbacks"].keys():
+            raise ArgumentError(
+                "fit",
+                f"the run had the callbacks {', '.join(state['callbacks']) or 'none'}, now there "
+                f"are {', '.join(callbacks) or 'none'}",
+                "what they know is part of the checkpoint",
+                "resume with those of the run",
+            )
+        for name, callback in callbacks.items():
+            callback.load_state_dict(state["callbacks"][name])
 
 
-def _check(part: str, x: cr.Tensor, y: cr.Tensor) -> None:
-    if len(x) != len(y) or not len(x):
+def _remembering(callbacks: list[Callback]) -> dict[str, Callback]:
+    """The callbacks with a state of their own, by name."""
+    held = [callback for callback in callbacks if overrides(callback, "state_dict")]
+    return {f"{type(callback).__name__} {n}": callback for n, callback in enumerate(held, 1)}
+
+
+def _streaming(metrics: Any) -> dict[str, Any]:
+    """Metrics by name, each as a state that batches update."""
+    if not isinstance(metrics, Mapping):
+        metrics = {_name(metric): metric for metric in metrics}
+    for name, metric in metrics.items():
+        if not hasattr(metric, "streaming") and not hasattr(metric, "update"):
+            raise ArgumentError(
+                "Trainer",
+                f"the metric {name!r} is a {type(metric).__name__}",
+                "the mean over batches of most figures is not the figure of all rows",
+                "pass one of cr.metrics, or decorate yours with cr.metrics.averaged",
+            )
+    return {n: m.streaming() if hasattr(m, "streaming") else m for n, m in metrics.items()}
+
+
+def _name(metric: Any) -> str:
+    return getattr(metric, "__name__", type(metric).__name__.lower())
+
+
+def _check_optimizer(model: nn.Module, optimizer: optim.Optimizer) -> None:
+    held = set(map(id, model.parameters().values()))
+    foreign = [path for path, x in optimizer.parameters.items() if id(x) not in held]
+    if foreign:
         raise ArgumentError(
-            "fit",
-            f"the {part} part has {len(x)} rows of x and {len(y)} of y",
-            "each row needs its target, and there must be rows",
-            "pass (x, y) of equal length",
+            "Trainer",
+            f"the optimizer trains {foreign[0]} of another model",
+            "its steps would not change this one",
+            "make it with the parameters of this model",
+        )
+    if isinstance(optimizer, optim.LBFGS):
+        raise ArgumentError(
+            "Trainer",
+            "LBFGS chooses its steps by values, and needs the same data each time",
+            "a compiled epoch of batches offers neither",
+            "write optimizer.minimize(loss, model, x, y)",
         )
 
 
-class Predictor:
-    """Applies a model to any number of rows, in chunks of one size: one program, and a row's result
-    does not depend on its neighbours.
-    """
+def _first(loader: Loader) -> Loader:
+    """The first batch alone."""
+    if isinstance(loader, ArrayLoader):
+        rows = tree.map(lambda array: array[: loader.batch_size], loader.data)
+        return ArrayLoader(rows, loader.batch_size, shuffle=False)
+    return loader_of(list(islice(loader, 1)))
 
-    CHUNK = 256
 
-    def __init__(self, model: nn.Module) -> None:
-        self.model = model
-        self._run = cr.jit(lambda model, x: model(x))
+@contextmanager
+def _interruptions() -> Iterator[Callable[[], None]]:
+    """Ctrl-C waits for a pause, where all state is whole; the second one does not."""
+    heard: list[int] = []
 
-    def __call__(self, x: np.ndarray) -> np.ndarray:
-        """The model's outputs, [rows, outputs]."""
-        parts = []
-        for start in range(0, len(x), self.CHUNK):
-            rows = x[start : start + self.CHUNK]
-            padded = np.zeros((self.CHUNK, *x.shape[1:]), x.dtype)
-            padded[: len(rows)] = rows
-            parts.append(self._run(self.model, padded).numpy()[: len(rows)])
-        return np.concatenate(parts)
+    def pause() -> None:
+        if heard:
+            raise KeyboardInterrupt
+
+    def listen(number: int, frame: Any) -> None:
+        if heard:
+            raise KeyboardInterrupt
+        heard.append(number)
+
+    if threading.current_thread() is not threading.main_thread():
+        yield pause
+        return
+    before = signal.signal(signal.SIGINT, listen)
+    try:
+        yield pause
+    finally:
+        signal.signal(signal.SIGINT, before)

@@ -17,7 +17,7 @@ from chainrule.checks import FAMILIES
 from chainrule.checks.row import Check
 from chainrule.cli.app import app
 from chainrule.data import read
-from chainrule.train.trainer import Trainer
+from chainrule.train.loop import Loop
 
 X = [0.37 * i % 1 for i in range(40)]
 
@@ -81,15 +81,14 @@ def test_fit_reads_a_file_and_follows_its_options():
 
 
 def test_interruption_keeps_the_best_network_so_far(monkeypatch):
-    epoch = Trainer.epoch
+    step = Loop._stretch
 
-    def interrupted(self, x, y):
-        self.count = getattr(self, "count", 0) + 1
-        if self.count == 4:
+    def interrupted(self, loader, *arguments):
+        if loader.epoch == 3:
             raise KeyboardInterrupt
-        return epoch(self, x, y)
+        return step(self, loader, *arguments)
 
-    monkeypatch.setattr(Trainer, "epoch", interrupted)
+    monkeypatch.setattr(Loop, "_stretch", interrupted)
     result = run("fit", "iris", "-o", "out")
     assert result.exit_code == 0
     assert "  ended           interrupted: the best network so far is kept" in result.stdout
@@ -98,10 +97,10 @@ def test_interruption_keeps_the_best_network_so_far(monkeypatch):
 
 
 def test_interruption_before_the_first_epoch_writes_nothing(monkeypatch, folder):
-    def interrupted(self, x, y):
+    def interrupted(self, *arguments):
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(Trainer, "epoch", interrupted)
+    monkeypatch.setattr(Loop, "_stretch", interrupted)
     fails("[chainrule] interrupted; nothing was written", "fit", "iris", code=130)
     assert os.listdir(folder) == []
 
@@ -318,9 +317,9 @@ def test_check_names_what_it_does_not_know():
         (
             {"a": X, "y": X},
             ["--learning-rate", "1e30"],
-            "[fit] the training loss is nan after epoch 1; the steps were too large, or the data "
+            "[fit] the training loss is nan in epoch 1; the steps were too large, or the data "
             "hold values far out of the ordinary; lower the learning rate, or check the columns' "
-            "ranges",
+            "ranges; train.NanGuard says which operation it was",
         ),
         (
             {"a": X, "y": X},

@@ -117,8 +117,8 @@ class Told(train.Watcher):
     def chosen(self, recipe, model):
         self.steps.append("chosen")
 
-    def epoch(self, epoch):
-        self.steps.append(epoch.number)
+    def epoch_end(self, trainer):
+        self.steps.append(trainer.row["epoch"])
 
     def trained(self, history):
         self.steps.append("trained")
