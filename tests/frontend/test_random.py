@@ -42,6 +42,17 @@ def test_element_index_and_draw_number_are_the_counter():
             assert got[i] == philox(counter, words("a4093822 299f31d0"))[0][0]
 
 
+def test_large_draws_begin_like_small_ones():
+    """And their last element is the word of its own block."""
+    found = []
+    for count in (10, 20_000):
+        cr.random.seed(0)
+        found.append(cr.random.bits(count).numpy())
+    np.testing.assert_array_equal(found[1][:10], found[0])
+    counter = [np.array([n], np.uint64) for n in (19_999, 0, 0, 0)]
+    assert found[1][-1] == philox(counter, words("0 0"))[0][0]
+
+
 def test_counter_carries():
     cr.random.set_state(cr.asarray([1, 2, 0xFFFFFFFF, 5], dtype=cr.uint32))
     cr.random.bits(1)
