@@ -14,7 +14,8 @@ from chainrule.bench import models
 from chainrule.bench.memory import allocated, forget_peak, most_allocated
 from chainrule.bench.workloads import Workload
 from chainrule.compiler import engine
-from chainrule.inspection.limits import least_seconds, peak, runs
+from chainrule.inspection.limits import least_time, peak, runs
+from chainrule.inspection.traffic import least_bytes
 from chainrule.ir.count import bytes_moved, flops
 
 CALLS = 200
@@ -90,7 +91,8 @@ def described(workload: Workload) -> dict[str, Any]:
         "kernels": len(kernels),
         "flops": sum(times * flops(kernel) for kernel, times in kernels),
         "bytes": sum(times * bytes_moved(kernel) for kernel, times in kernels),
-        "least_seconds": sum(times * least_seconds(kernel)[0] for kernel, times in kernels),
+        "least_bytes": least_bytes(block),
+        "least_seconds": least_time(block),
         "peak_flops": peak(cr.float32, engine.threads).best,
         "planned_bytes": memory.peak_bytes,
         "threads": 1 if block.serial else engine.threads,

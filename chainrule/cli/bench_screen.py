@@ -103,6 +103,10 @@ def _told(result: Result) -> Iterable[str]:
         f"{short_text(facts['bytes'])}B moved: {result.share_of_roofline:.0%} of the roofline"
     )
     yield (
+        f"{short_text(facts['least_bytes'])}B are inputs, state and results, the rest passes from "
+        "kernel to kernel"
+    )
+    yield (
         f"the call itself {time_text(facts['overhead'])}; first step from the disk cache "
         f"{time_text(facts['cached'])}; a step uses {short_text(facts['used_bytes'])}B of memory, "
         f"{short_text(facts['planned_bytes'])}B planned"

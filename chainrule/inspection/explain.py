@@ -8,14 +8,15 @@ from __future__ import annotations
 import time
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
 from chainrule.compiler import Compiled, engine, measuring
-from chainrule.inspection.limits import least_seconds
+from chainrule.inspection.limits import least_seconds, nearest
 from chainrule.inspection.marks import State, marked, measured, table
-from chainrule.ir.count import bytes_moved, flops
+from chainrule.inspection.traffic import Traffic, least_bytes, traffic
+from chainrule.ir.count import flops
 from chainrule.ir.describe import block_text, kernels, temporaries
 from chainrule.ir.listing import origin_text
 from chainrule.ir.plan import (
@@ -28,6 +29,7 @@ from chainrule.ir.plan import (
     bodies,
 )
 
+MATTERS = 0.05  # Of the bytes that a kernel moves: smaller arrays are not told of.
 RUNS, PATIENCE = 7, 0.2  # Measured are at least so many runs, and so many seconds.
 
 
@@ -112,11 +114,23 @@ def plan(name: str, compiled: Compiled) -> Plan:
 # ---- Time ----
 
 
+class Moved(NamedTuple):
+    """Bytes of an array: `verb` is "reads" or "writes", `where` the level of memory that can still
+    hold it, or the kernels for which it is written.
+    """
+
+    verb: str
+    array: str
+    bytes: int
+    where: str
+
+
 @dataclass
 class Cost:
     """One kernel in one call: it runs `runs` times, with `flops`, `bytes` and `seconds` in all.
 
-    `limit` is the least number of seconds for this machine; `bound` says what makes it so.
+    `limit` is the least number of seconds for this machine; `bound` says what makes it so: "flops",
+    or the level of memory that takes longest. `moved` are its largest arrays in one run.
     """
 
     where: str
@@ -126,6 +140,7 @@ class Cost:
     seconds: float
     limit: float
     bound: str
+    moved: Sequence[Moved] = ()
 
     @property
     def share(self) -> float:
@@ -158,14 +173,31 @@ class Explanation:
     def flops(self) -> int:
         return sum(kernel.flops for kernel in self.kernels)
 
+    @property
+    def bytes(self) -> int:
+        """What all kernels read and write."""
+        return sum(kernel.bytes for kernel in self.kernels)
+
+    @property
+    def least_bytes(self) -> int:
+        """What remains if nothing passes from kernel to kernel: inputs, state and results."""
+        return least_bytes(self.block)
+
+    @property
+    def limit(self) -> float:
+        """The sum of all kernels' least seconds."""
+        return sum(kernel.limit for kernel in self.kernels)
+
     def __str__(self) -> str:
         counts = (len(self.kernels), "kernel"), (self.barriers, "barrier"), (self.threads, "thread")
-        moved = sum(kernel.bytes for kernel in self.kernels)
         lines = [
             f"{self.name}: {', '.join(_counted(*count) for count in counts)}; "
             f"compiled in {time_text(self.compilation)}",
             f"a call takes {time_text(self.seconds)}, {time_text(self.waiting)} of it waiting, for "
-            f"{short_text(self.flops)}flop and {short_text(moved)}B",
+            f"{short_text(self.flops)}flop and {short_text(self.bytes)}B; at least "
+            f"{time_text(self.limit)}",
+            f"inputs, state and results are {short_text(self.least_bytes)}B: the rest passes from "
+            "kernel to kernel",
             "",
             f"{'':10}{'runs':>6}{'time':>11}{'flop':>9}{'bytes':>9}{'GFLOP/s':>9}  of the limit",
         ]
@@ -178,7 +210,13 @@ class Explanation:
         times = f"{cost.runs:>6}{time_text(cost.seconds):>11}"
         work = f"{short_text(cost.flops):>9}{short_text(cost.bytes):>9}{speed:>9.1f}"
         share = f"{cost.share:>6.0%} {cost.bound:8}"
-        return f"{f'kernel {number}':10}{times}{work}{share}{where}".rstrip()
+        lines = [f"{f'kernel {number}':10}{times}{work}{share}{where}".rstrip()]
+        for verb in ("reads", "writes"):
+            arrays = [
+                f"{m.array} {short_text(m.bytes)}B {m.where}" for m in cost.moved if m.verb == verb
+            ]
+            lines += [f"    {verb} {', '.join(arrays)}"] if arrays else []
+        return "\n".join(lines)
 
 
 def _counted(number: int, name: str) -> str:
@@ -234,16 +272,36 @@ def explain(
     copies = [State(box._value) for box in boxes]
     times, runs = measured(lambda: run(copies, inputs), marks, RUNS, PATIENCE)
     longest = np.median(times.max(1), 0)  # The slowest thread's time, of a usual run.
+    moved = traffic(program.block)
     costs = [
-        _cost(kernel, int(runs[-1, number]), float(longest[number]))
+        _cost(kernel, moved[kernel], int(runs[-1, number]), float(longest[number]))
         for number, kernel in enumerate(counted, 1)
     ]
     total, waiting = float(np.median(times[:, 0].sum(1))), float(np.median(times[:, 0, 0]))
     return Explanation(name, program.block, threads, compilation, total, waiting, costs)
 
 
-def _cost(kernel: Kernel, runs: int, seconds: float) -> Cost:
+def _cost(kernel: Kernel, found: Traffic, runs: int, seconds: float) -> Cost:
     """A kernel for one thread is compared with what one thread can do."""
-    least, bound = least_seconds(kernel)
-    work, moved = runs * flops(kernel), runs * bytes_moved(kernel)
-    return Cost(origin_text(kernel.origin), runs, work, moved, seconds, runs * least, bound)
+    least, bound = least_seconds(kernel, found)
+    where, work, size = origin_text(kernel.origin), runs * flops(kernel), runs * found.bytes
+    return Cost(where, runs, work, size, seconds, runs * least, bound, _moved(kernel, found))
+
+
+def _moved(kernel: Kernel, found: Traffic) -> list[Moved]:
+    """Its arrays, but for those that do not matter beside others."""
+    threads = 1 if kernel.serial else engine.threads
+    arrays = []
+    for read in found.reads:
+        level = nearest(read.distance + read.bytes, threads)
+        arrays.append(Moved("reads", read.place.buffer.name, read.bytes, f"from {level.name}"))
+    for write in found.writes:
+        buffer = write.place.buffer
+        arrays.append(Moved("writes", buffer.name, write.bytes, _purpose(buffer, write.readers)))
+    return [moved for moved in arrays if moved.bytes >= MATTERS * found.bytes]
+
+
+def _purpose(buffer: Buffer, readers: Sequence[int]) -> str:
+    if buffer.kind != "temporary":
+        return f"as {buffer.kind}"
+    return f"for {'kernel' if len(readers) == 1 else 'kernels'} {', '.join(map(str, readers))}"

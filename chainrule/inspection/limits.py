@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import functools
 import platform
+from collections import Counter
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import NamedTuple
@@ -15,8 +16,9 @@ import numpy as np
 from chainrule.compiler import arithmetic, engine, measuring, remembered
 from chainrule.dtypes import DType, float32, float64, int64
 from chainrule.inspection.marks import State, marked, measured, table
+from chainrule.inspection.traffic import Traffic, traffic
 from chainrule.ir import index as ix
-from chainrule.ir.count import bytes_moved, flops_by_type
+from chainrule.ir.count import flops_by_type
 from chainrule.ir.index import Axis
 from chainrule.ir.plan import (
     Block,
@@ -64,13 +66,31 @@ class Level(NamedTuple):
 # ---- What bounds a kernel ----
 
 
-def least_seconds(kernel: Kernel) -> tuple[float, str]:
-    """The least time for one run on this machine, and whether "flops" or "memory" make it so."""
+def least_seconds(kernel: Kernel, moved: Traffic) -> tuple[float, str]:
+    """The least time for one run on this machine, and what makes it so: "flops", or the level of
+    memory through which most of the time goes.
+    """
     threads = 1 if kernel.serial else engine.threads
-    work, moved = flops_by_type(kernel), bytes_moved(kernel)
+    work = flops_by_type(kernel)
     arithmetic = sum(count / peak(dtype, threads).best for dtype, count in work.items())
-    memory = moved / _bytes_per_second(moved, threads)
-    return max(arithmetic, memory), "flops" if arithmetic > memory else "memory"
+    times: Counter[str] = Counter()
+    for size, cache in moved.parts():
+        level = nearest(cache, threads)
+        times[level.name] += size / _bytes_per_second(level, threads)  # type: ignore[assignment]
+    if arithmetic > times.total():
+        return arithmetic, "flops"
+    return times.total(), max(times, key=times.__getitem__, default="flops")
+
+
+def least_time(block: Block) -> float:
+    """The sum for all kernels in a call."""
+    moved = traffic(block)
+    return sum(times * least_seconds(kernel, moved[kernel])[0] for kernel, times in runs(block))
+
+
+def nearest(size: int, threads: int) -> Level:
+    """The first level in which so many bytes lie."""
+    return next((level for level in levels() if level.of(threads) >= size), levels()[-1])
 
 
 def runs(block: Block, times: int = 1) -> Iterator[tuple[Kernel, int]]:
@@ -82,10 +102,8 @@ def runs(block: Block, times: int = 1) -> Iterator[tuple[Kernel, int]]:
             yield from runs(body, times * (item.turn.length if isinstance(item, Loop) else 1))
 
 
-def _bytes_per_second(size: int, threads: int) -> float:
-    """The fastest that so many bytes, used again and again, are moved in any way."""
-    fitting = [level for level in levels() if level.of(threads) >= size]
-    level = fitting[0] if fitting else levels()[-1]
+def _bytes_per_second(level: Level, threads: int) -> float:
+    """The fastest that bytes are moved there in any way."""
     return max(bandwidth(level, move, threads).best for move in MOVES)
 
 

@@ -113,6 +113,11 @@ def _special_flops(kernel: Kernel) -> Counter[DType]:
 
 def bytes_moved(kernel: Kernel) -> int:
     """Bytes of all elements that one run reads, and of those that it writes, each element once."""
+    return sum(moved.total() for moved in places_moved(kernel))
+
+
+def places_moved(kernel: Kernel) -> tuple[Counter[Place], Counter[Place]]:
+    """The bytes of each place that one run reads, and of each that it writes."""
     read: Counter[Place] = Counter()
     written: Counter[Place] = Counter()
     if kernel.special is not None:
@@ -125,7 +130,7 @@ def bytes_moved(kernel: Kernel) -> int:
             read[operand.place] += _elements(operand.index, frozenset(operand.index.axes()))
     for store in kernel.stores:
         written[store.place] += _elements(store.index, frozenset(store.index.axes()))
-    return _bytes(read) + _bytes(written)
+    return _bytes(read), _bytes(written)
 
 
 def _access(load: Expr) -> tuple[Place, Index, frozenset[Axis]]:
@@ -146,7 +151,10 @@ def _points(axes: Iterable[Axis]) -> int:
     return math.prod(axis.size for axis in axes)
 
 
-def _bytes(counts: Counter[Place]) -> int:
-    return sum(
-        min(count, math.prod(place.shape)) * place.dtype.itemsize for place, count in counts.items()
+def _bytes(counts: Counter[Place]) -> Counter[Place]:
+    return Counter(
+        {
+            place: min(count, math.prod(place.shape)) * place.dtype.itemsize
+            for place, count in counts.items()
+        }
     )

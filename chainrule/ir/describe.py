@@ -94,7 +94,7 @@ class _Items:
         if isinstance(item, Kernel):
             self.count += 1
             loops = KernelText(item, self.turns).lines()
-            return [self.head(self.count - 1, item), *indented(loops)]
+            return [*self.head(self.count - 1, item).split("\n"), *indented(loops)]
         if isinstance(item, Barrier):
             return ["---- all threads meet ----"]
         if isinstance(item, Loop):

@@ -8,7 +8,7 @@ import numpy as np
 from explain.functions import array, planned, training
 
 import chainrule as cr
-from chainrule.inspection.explain import Cost, Explanation
+from chainrule.inspection.explain import Cost, Explanation, Moved
 from chainrule.ir.describe import kernels
 from chainrule.ir.plan import Barrier, Block, Branch, Kernel, Loop, Turn, While
 
@@ -18,16 +18,24 @@ def test_the_report():
         return cr.maximum(x @ w, 0)
 
     block = planned(f, array(64, 32), array(32, 16)).block
-    cost = Cost("Net.out at train.py:12", 1, 66_560, 14_336, 2e-6, 1.5e-6, "flops")
+    moved = [
+        Moved("reads", "x", 8192, "from L1"),
+        Moved("reads", "w", 2048, "from L1"),
+        Moved("writes", "out0", 4096, "as output"),
+    ]
+    cost = Cost("Net.out at train.py:12", 1, 66_560, 14_336, 2e-6, 1.5e-6, "flops", moved)
     report = Explanation("f", block, 1, 0.05, 2.5e-6, 0.5e-6, [cost])
     assert (
         str(report)
         == """\
 f: 1 kernel, 0 barriers, 1 thread; compiled in 50.00 ms
-a call takes 2.50 us, 0.50 us of it waiting, for 66.6 kflop and 14.3 kB
+a call takes 2.50 us, 0.50 us of it waiting, for 66.6 kflop and 14.3 kB; at least 1.50 us
+inputs, state and results are 14.3 kB: the rest passes from kernel to kernel
 
             runs       time     flop    bytes  GFLOP/s  of the limit
 kernel 0       1    2.00 us   66.6 k   14.3 k     33.3   75% flops   Net.out at train.py:12
+    reads x 8.2 kB from L1, w 2.0 kB from L1
+    writes out0 4.1 kB as output
     for i0 < 64, i1 < 16 in tiles
         s = sum over i2 < 32 of x[i0, i2] * w[i2, i1]
         out0[i0, i1] = maximum(s, 0)"""
