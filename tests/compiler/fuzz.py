@@ -4,7 +4,7 @@ import random
 
 import numpy as np
 from compiler.making import Case
-from compiler.steps import Steps
+from compiler.structures import Structures
 
 from chainrule.autodiff.reverse import gradients
 from chainrule.dtypes import bool_, float32, int64, stored, widened
@@ -45,8 +45,8 @@ def trained(case: Case, seed) -> Case:
     return Case(parameters, arrays, outputs, updates)
 
 
-class RandomGraph(Steps):
-    """With loops, branches and bodies that are random graphs too."""
+class RandomGraph(Structures):
+    """With loops, branches and bodies that are random graphs too, and parts of networks."""
 
     STEPS = {
         "unary": 8, "function": 5, "binary": 16, "compare": 3, "where": 4, "convert": 3,
@@ -54,6 +54,8 @@ class RandomGraph(Steps):
         "concatenated": 4, "reduction": 9, "argument": 2, "softmax": 4, "contraction": 7,
         "layer": 6, "gather": 3, "scatter_add": 2, "ordered": 3, "random_bits": 1, "iota": 1,
         "identity": 2, "scan": 3, "while_loop": 2, "cond": 2, "checkpoint": 1, "custom_gradient": 1,
+        "convolution": 3, "pooling": 2, "normalisation": 3, "embedding": 2, "attention": 2,
+        "recurrence": 3,
     }  # fmt: skip
 
     def body(self, specs, results=(), steps=4):

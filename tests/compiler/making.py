@@ -7,7 +7,7 @@ from typing import NamedTuple
 import numpy as np
 
 from chainrule import dtypes
-from chainrule.dtypes import bool_, float32, float64, int32, int64
+from chainrule.dtypes import bfloat16, bool_, float16, float32, float64, int32, int64
 from chainrule.ir.node import (
     Array,
     Node,
@@ -23,7 +23,8 @@ from chainrule.ir.node import (
 
 EXTENTS = (1, 2, 2, 3, 3, 4, 5, 7, 8, 16, 17, 33)
 SIZE = 700  # elements of one value, about
-DTYPES = [float32] * 9 + [float64] * 4 + [int64] * 2 + [int32] * 2 + [bool_] * 2 + list(dtypes.ALL)
+DTYPES = [float32] * 9 + [float64] * 4 + [bfloat16, float16] + [int64, int32, bool_] * 2
+DTYPES += dtypes.ALL
 
 
 class Case(NamedTuple):

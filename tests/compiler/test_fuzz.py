@@ -11,8 +11,8 @@ from compiler.programs import Compiled, interpreted, parallel, same_bits
 
 from chainrule.codegen import llvm
 
-GROUPS = range(0, 200, 10)  # Seeds of the graphs that stand alone, ten a test.
-JOINED = range(1000, 1060, 15)
+GROUPS = range(0, 160, 10)  # Seeds of the graphs that stand alone, ten a test.
+JOINED = range(1000, 1045, 15)
 
 
 def flat(result):
