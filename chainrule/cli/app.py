@@ -19,7 +19,10 @@ from chainrule.checks import chosen, verdicts
 from chainrule.cli import options
 from chainrule.cli.bench_screen import BenchScreen
 from chainrule.cli.screen import CheckScreen, FitScreen, Screen
+from chainrule.data import audit as data_audit
 from chainrule.data import read
+from chainrule.data.auditing.finding import ERROR
+from chainrule.data.target import choose_name
 from chainrule.errors import ChainruleError, DataError
 from chainrule.train.files import check_free
 
@@ -132,6 +135,20 @@ def predict(
         screen.line(f"notice: {notice}", style="yellow")
     _write(result, output)
     screen.line(f"{result.height:,} predictions written to {output}")
+
+
+@app.command()
+def audit(data: options.Data = "digits", target: options.TargetColumn = None) -> None:
+    """Look for faults in a table before training on it.
+
+    Duplicates, columns that tell the target, wrong labels, skew, outliers, two units in one column:
+    each with what follows from it, and what helps. Ends with code 1 where one is an error.
+    """
+    table = read(data)
+    found = data_audit(table, choose_name(table, target)[0])
+    Screen().audited(found)
+    if any(finding.severity == ERROR for finding in found):
+        raise typer.Exit(1)
 
 
 @app.command()

@@ -16,7 +16,8 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 
 from chainrule import nn
 from chainrule.checks import Check, Verdict
-from chainrule.data import Preprocessing, Problem
+from chainrule.data import Audit, Preprocessing, Problem, audit
+from chainrule.data.auditing.finding import ERROR, WARNING
 from chainrule.data.columns import BOOLEAN, CATEGORY, DATE, NUMBER
 from chainrule.data.fitted import Numeric
 from chainrule.data.read import listed
@@ -33,6 +34,7 @@ KINDS = {
     CATEGORY: "categorical",
 }
 VERDICTS = {"perfect": None, "acceptable": None, "suspicious": "yellow", "wrong": "red"}
+SEVERITIES = {ERROR: "red", WARNING: "yellow"}
 REPORTS = 10  # Epochs told of where there is no progress bar.
 
 
@@ -61,6 +63,12 @@ class Screen:
                 f"  {cell:>{width}}" for cell, width in zip(cells, widths[1:], strict=True)
             )
             self.line(f"  {name:<{widths[0]}}{aligned}", style="bold" if number == 1 else None)
+
+
+    def audited(self, found: Audit) -> None:
+        """What the audit found, errors in red."""
+        for severity, text in found.lines():
+            self.line(text, style=SEVERITIES.get(severity))
 
 
 class ProgressScreen(Screen):
@@ -119,6 +127,9 @@ class FitScreen(ProgressScreen, Watcher):
         self.fact("split", f"{sizes}; stratified, before anything is fitted")
         for note in problem.notes:
             self.line(f"  {'note':<{NAME}}{note}", style="yellow")
+        found = audit(problem.in_use, target.name)
+        if found:
+            self.audited(found)
 
     def chosen(self, recipe: Recipe, model: nn.Module) -> None:
         self.recipe = recipe

@@ -2,6 +2,7 @@
 batches of them.
 """
 
+from chainrule.data.auditing import Audit, Finding, audit, describe, kurtosis, skewness
 from chainrule.data.lengths import BucketLoader, pad
 from chainrule.data.loader import ArrayLoader, Loader
 from chainrule.data.prepare import Part, Problem, prepare

@@ -5,7 +5,7 @@ fitted.
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -44,6 +44,11 @@ class Problem:
     preprocessing: Preprocessing
     parts: Mapping[str, Part]
     seed: int
+
+    @property
+    def in_use(self) -> Table:
+        """The table without the columns left out, as written."""
+        return replace(self.table, frame=self.table.frame.select([*self.kinds, self.target.name]))
 
 
 def prepare(

@@ -129,7 +129,7 @@ def fit_transform(
     texts = [n for n, kind in kinds.items() if kind == CATEGORY and n not in taken]
     numeric = _numeric(frame.select(numbers), steps) if numbers else []
     encoded, crossed = _encoded(frame, texts, y, steps) if texts else ([], None)
-    one_unit = bool(numbers) and steps.numeric == STANDARD and _in_one_unit(frame.select(numbers))
+    one_unit = bool(numbers) and steps.numeric == STANDARD and in_one_unit(frame.select(numbers))
     found = Preprocessing((*numeric, *encoded), one_unit, None, steps.rows, tuple(handed))
     if steps.whiten and numbers:
         scaled = Preprocessing(tuple(numeric), one_unit)
@@ -190,7 +190,7 @@ def _numeric(frame: pl.DataFrame, steps: Steps) -> list[Numeric]:
     if steps.numeric in SCALERS:
         scaler = getattr(sklearn.preprocessing, SCALERS[steps.numeric])().fit(values)
         shift, scale = _shift_and_scale(scaler)
-    if steps.numeric == STANDARD and _in_one_unit(frame):
+    if steps.numeric == STANDARD and in_one_unit(frame):
         scale = np.full_like(scale, np.sqrt(scaler.var_.mean()))
     figures = zip(imputer.statistics_.tolist(), shift.tolist(), scale.tolist(), absent, epsilon)
     return [Numeric(name, *row) for name, row in zip(frame.columns, figures)]
@@ -283,7 +283,7 @@ def _whitening(x: np.ndarray, kind: str) -> Whitening:
     return Whitening(tuple(found.mean_.tolist()), tuple(map(tuple, matrix.tolist())), kind == "pca")
 
 
-def _in_one_unit(frame: pl.DataFrame) -> bool:
+def in_one_unit(frame: pl.DataFrame) -> bool:
     """Whether half of the columns have the same range, and none leaves it."""
     if frame.width < COLUMNS_IN_ONE_UNIT:
         return False

@@ -193,6 +193,31 @@ def test_predict_error_is_one_line(words, message):
     fails(message, "predict", *words)
 
 
+# ---- audit ----
+
+
+def test_audit_tells_what_is_wrong_and_ends_with_1(folder):
+    rows = [(x, 2.0 * x if x < 0.9 else -999.0, i % 2) for i, x in enumerate(X * 3)]
+    pl.DataFrame(rows, schema=["a", "b", "y"], orient="row").write_csv("table.csv")
+    result = run("audit", "table.csv")
+    assert (result.stderr, result.exit_code) == ("", 1)
+    lines = result.stdout.splitlines()
+    assert lines[0].startswith("table.csv: 1 error")
+    assert lines[1].startswith("  error    column 'b', rows ") and "-999" in lines[1]
+
+
+def test_audit_of_clean_data_ends_with_0():
+    result = run("audit", "iris")
+    assert (result.stdout, result.exit_code) == ("iris: nothing found\n", 0)
+
+
+def test_fit_tells_what_the_audit_found(folder):
+    frame = pl.DataFrame({"a": X * 3, "y": [i % 2 for i in range(120)]})
+    frame.with_columns(b=pl.col("y") + 0.1 * pl.col("a")).write_csv("table.csv")
+    lines = run("fit", "table.csv", "--target", "y", "--epochs", "2").stdout.splitlines()
+    assert any("it tells the target by itself" in line for line in lines)
+
+
 # ---- check ----
 
 
@@ -358,7 +383,14 @@ def test_folder_that_cannot_be_made_is_an_error(folder):
 
 def test_version_and_help():
     assert run("--version").stdout == f"chainrule {cr.__version__}\n"
-    for words in ([], ["--help"], ["fit", "--help"], ["predict", "--help"], ["check", "--help"]):
+    for words in (
+        [],
+        ["--help"],
+        ["fit", "--help"],
+        ["predict", "--help"],
+        ["check", "--help"],
+        ["audit", "--help"],
+    ):
         result = run(*words)
         assert result.exit_code == 0
         assert result.stdout.startswith("Usage: ")

@@ -10,7 +10,7 @@ import pytest
 import chainrule as cr
 from chainrule import data
 
-MODULES = [f"chainrule.data.{module.name}" for module in pkgutil.iter_modules(data.__path__)]
+MODULES = [module.name for module in pkgutil.walk_packages(data.__path__, "chainrule.data.")]
 
 
 @pytest.mark.parametrize("name", MODULES)
