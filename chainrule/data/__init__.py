@@ -8,6 +8,7 @@ from chainrule.data.loader import ArrayLoader, Loader
 from chainrule.data.prepare import Part, Problem, prepare
 from chainrule.data.preprocess import Preprocessing
 from chainrule.data.read import SHIPPED, Table, read
+from chainrule.data.sampling import class_weights, over_sampled, under_sampled, weighted
 from chainrule.data.sources import (
     CsvSource,
     ImageFolder,
@@ -15,7 +16,7 @@ from chainrule.data.sources import (
     ParquetSource,
     Source,
 )
-from chainrule.data.split import split
+from chainrule.data.split import folds, hold_out, split
 from chainrule.data.steps import fit_preprocessing
 from chainrule.data.stream import StreamLoader
 from chainrule.data.target import Target

@@ -56,6 +56,7 @@ from chainrule.nn.dropout import (
     depth_rates,
 )
 from chainrule.nn.embedding import Embedding
+from chainrule.nn.ensemble import Ensemble
 from chainrule.nn.feed_forward import FeedForward
 from chainrule.nn.linear import Linear
 from chainrule.nn.module import Module, Parameter
