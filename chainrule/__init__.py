@@ -261,6 +261,7 @@ from chainrule.transforms import (
 # They build on all names above.
 from chainrule import nn, optim  # isort: skip
 from chainrule.nn.attention import attention, attention_weights, linear_attention  # isort: skip
+from chainrule.nn.precision import mixed_precision  # isort: skip
 
 if TYPE_CHECKING:
     from chainrule import activations, augment, distributions, landscape, metrics, risk, tape

@@ -136,7 +136,7 @@ class Jitted:
         """A key by identity and shape, and the arrays to pass; None if a leaf turns out to be a
         container.
         """
-        parts: list = [structure, Stateful.changes, trace.state.training, config.float64]
+        parts: list = [structure, Stateful.changes, *_mode()]
         for leaf in leaves:
             kind = type(leaf)
             if kind is np.ndarray:
@@ -164,7 +164,7 @@ class Jitted:
         kind, or a new one.
         """
         whole = structure, _sharing(leaves)
-        kind = (whole, trace.state.training, config.float64, *[_kind(leaf) for leaf in leaves])
+        kind = (whole, _mode(), *[_kind(leaf) for leaf in leaves])
         compiled = self.compiled.get(kind)
         if compiled is None:
             if self.compiled:
@@ -181,6 +181,11 @@ class Jitted:
         boxes = _boxes(leaves) + compiled.implicit
         self._known[quick] = compiled, boxes
         return compiled, boxes
+
+
+def _mode() -> tuple:
+    """What a trace depends on beside its arguments."""
+    return trace.state.training, trace.state.precision, config.float64
 
 
 _DYNAMIC = (Tensor, np.ndarray, np.generic, float, int)
@@ -254,10 +259,12 @@ def _kind(leaf: Any) -> Any:
 
 def _difference(new: tuple, old: tuple) -> str:
     """What changed between two kinds of arguments, in words."""
-    for number, (a, b) in enumerate(zip(new[3:], old[3:], strict=False)):
+    for number, (a, b) in enumerate(zip(new[2:], old[2:], strict=False)):
         if a != b:
             return f"argument leaf {number} was {_brief(b)} and is {_brief(a)}"
-    return "the arguments have another structure, or the mode (training, float64) changed"
+    return (
+        "the arguments have another structure, or the mode (training, precision, float64) changed"
+    )
 
 
 def _brief(kind: Any) -> str:

@@ -13,6 +13,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from chainrule.dtypes import DType
 from chainrule.errors import ArgumentError, TraceError
 from chainrule.ir.interpret import evaluate
 from chainrule.ir.node import Array, Node, Origin, Spec, buffer, current, mark, variable
@@ -78,6 +79,7 @@ class _State(threading.local):
     level: Level | None = None
     modules: tuple[str, ...] = ()
     training: bool | str | None = None
+    precision: DType | None = None  # What modules compute in, if not in the types they find.
 
 
 state = _State()

@@ -58,6 +58,9 @@ class Module(Stateful):
     Tensor([2., 6.], dtype=float32)
     """
 
+    # Whether it computes in float32 under `cr.mixed_precision` too.
+    full_precision = False
+
     def __init_subclass__(cls, **keywords: Any) -> None:
         super().__init_subclass__(**keywords)
         if "__call__" in vars(cls):
@@ -97,6 +100,12 @@ class Module(Stateful):
         return {
             path: box for path, box in self.named_boxes().items() if not isinstance(box, Parameter)
         }
+
+    def narrowed_parameters(self) -> list[Parameter]:
+        """What `cr.mixed_precision` rounds: all but the parameters of parts in full precision."""
+        kept = [f"{path}." for path, part in self.named_modules().items() if part.full_precision]
+        held = self.parameters().items()
+        return [box for path, box in held if not path.startswith(tuple(kept))]
 
     def named_modules(self) -> dict[str, Module]:
         """This module, under "", and all modules below it by path."""

@@ -70,6 +70,8 @@ def standardized(x: Tensor, axes: Iterable[int], eps: float) -> Tensor:
 class Norm(Module):
     """What all of them share: `eps`, a scale that starts at 1, and a shift that starts at 0."""
 
+    full_precision = True
+
     def __init__(self, shape: tuple[int, ...], eps: float | None, scale: bool, shift: bool) -> None:
         if min(shape) < 1 or not (eps is None or eps >= 0):
             raise ArgumentError(

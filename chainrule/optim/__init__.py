@@ -14,6 +14,7 @@ from chainrule.optim.lamb import LAMB
 from chainrule.optim.lbfgs import LBFGS
 from chainrule.optim.lion import Lion
 from chainrule.optim.lookahead import Lookahead
+from chainrule.optim.loss_scaling import GradientShares, LossScaling, gradient_shares
 from chainrule.optim.muon import Muon
 from chainrule.optim.newton import Newton
 from chainrule.optim.sam import SAM
