@@ -176,14 +176,14 @@ def either(where_used: str, probs: Operand | None, logits: Operand | None) -> Op
 def positive(where_used: str, **given: Tensor) -> None:
     """Raise ArgumentError for parameters that are not positive, where their values are known."""
     for name, x in given.items():
-        if x._value is not None and not (x._value > 0).all():
+        if x._value is not None and not (x.numpy() > 0).all():
             _refuse(where_used, name, x, "it must be positive")
 
 
 def within(where_used: str, low: float, high: float, **given: Tensor) -> None:
     """Raise ArgumentError for parameters outside [low, high], where their values are known."""
     for name, x in given.items():
-        if x._value is not None and not ((x._value >= low) & (x._value <= high)).all():
+        if x._value is not None and not ((x.numpy() >= low) & (x.numpy() <= high)).all():
             _refuse(where_used, name, x, f"it lies between {low} and {high}")
 
 

@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Iterable
-from functools import reduce
+from collections.abc import Callable, Iterable
+from functools import reduce, wraps
 from typing import Any, TypeAlias
 
 import numpy as np
 
 from chainrule import dtypes
 from chainrule.config import config
-from chainrule.dtypes import DType, default_float, float64
+from chainrule.dtypes import DType, default_float, float32, float64
 from chainrule.errors import ArgumentError, AxisError, DTypeError, ShapeError
 from chainrule.frontend import trace
 from chainrule.frontend.tensor import Box, Tensor, apply, computed, concrete, node_of
@@ -158,6 +158,28 @@ def lifted(where: str, values: Iterable[Any]) -> list[Any]:
 
 def cast(x: Tensor, dtype: DType) -> Tensor:
     return x if x.dtype is dtype else apply("cast", x, dtype=dtype)
+
+
+def widened(x: Any) -> Any:
+    """A tensor of 16-bit floats as float32; anything else as it is."""
+    narrow = isinstance(x, Tensor) and x.dtype.is_narrow
+    return cast(x, float32) if narrow else x
+
+
+def in_float32(function: Callable) -> Callable:
+    """Decorator: what is composed of several operations rounds 16-bit floats once, at its end."""
+
+    @wraps(function)
+    def single(*arguments: Any, **keywords: Any) -> Any:
+        given = [x for x in (*arguments, *keywords.values()) if isinstance(x, Tensor)]
+        if not any(x.dtype.is_narrow for x in given):
+            return function(*arguments, **keywords)
+        kind = common_dtype(given)
+        keywords = {name: widened(x) for name, x in keywords.items()}
+        result = function(*map(widened, arguments), **keywords)
+        return cast(result, kind) if result.dtype is float32 else result
+
+    return single
 
 
 def reshape_to(x: Tensor, shape: tuple[int, ...]) -> Tensor:

@@ -5,6 +5,8 @@ tensors.
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
+from functools import wraps
 from typing import Any
 
 import numpy as np
@@ -18,7 +20,16 @@ from chainrule.frontend.functions.elementwise import clip, sqrt
 from chainrule.frontend.functions.logic import where
 from chainrule.frontend.functions.manipulation import moveaxis, take_along
 from chainrule.frontend.functions.searching import argmax, argsort
-from chainrule.frontend.lift import axis_of, cast, floating, lift, reshape_to, shape_of, unboxed
+from chainrule.frontend.lift import (
+    axis_of,
+    cast,
+    floating,
+    lift,
+    reshape_to,
+    shape_of,
+    unboxed,
+    widened,
+)
 from chainrule.frontend.tensor import Box, Tensor, apply, is_integer
 
 
@@ -114,6 +125,19 @@ def _float_type(dtype: Any, name: str) -> DType:
     return kind
 
 
+def _in_float32(draw: Callable) -> Callable:
+    """Decorator: numbers of 16 bits are drawn as float32, and rounded."""
+
+    @wraps(draw)
+    def single(
+        *arguments: Any, dtype: Any = None, key: Tensor | None = None, **options: Any
+    ) -> Tensor:
+        kind = _float_type(dtype, draw.__name__)
+        return cast(draw(*arguments, dtype=kind.arithmetic, key=key, **options), kind)
+
+    return single
+
+
 def _words(count: int, shape: tuple[int, ...], key: Tensor | None) -> list[Tensor]:
     """Several independent words for each element, from one draw."""
     words = bits((count, *shape), key=key)
@@ -121,9 +145,9 @@ def _words(count: int, shape: tuple[int, ...], key: Tensor | None) -> list[Tenso
 
 
 def _unit(shape: tuple[int, ...], kind: DType, key: Tensor | None) -> Tensor:
-    """Multiples of 2**-24 (float32) or 2**-53 (float64) in [0, 1)."""
-    if kind is float32:
-        return cast(bits(shape, key=key) >> 8, float32) * 2.0**-24
+    """Multiples of 2**-digits in [0, 1), with the digits of the type."""
+    if kind.digits <= 24:
+        return cast(bits(shape, key=key) >> (32 - kind.digits), kind) * 2.0**-kind.digits
     high, low = _words(2, shape, key)
     return cast(high >> 6, float64) * 2.0**-26 + cast(low >> 5, float64) * 2.0**-53
 
@@ -151,6 +175,7 @@ def uniform(
     return unit if (low, high) == (0, 1) else unit * (high - low) + low
 
 
+@_in_float32
 def normal(
     shape: Any = (),
     mean: float = 0.0,
@@ -176,6 +201,7 @@ def normal(
     return numbers if (mean, std) == (0, 1) else numbers * std + mean
 
 
+@_in_float32
 def truncated_normal(
     shape: Any = (),
     low: float = -2.0,
@@ -199,6 +225,7 @@ def truncated_normal(
     return numbers if (mean, std) == (0, 1) else numbers * std + mean
 
 
+@_in_float32
 def exponential(
     shape: Any = (), rate: float = 1.0, *, dtype: Any = None, key: Tensor | None = None
 ) -> Tensor:
@@ -211,6 +238,7 @@ def exponential(
     return log(_positive_unit(_words(kind.bits // 32, shape_of(shape), key), kind)) / -rate
 
 
+@_in_float32
 def gumbel(shape: Any = (), *, dtype: Any = None, key: Tensor | None = None) -> Tensor:
     """Gumbel numbers, -log(-log(u)): the argmax of logits plus these is a draw from their softmax.
 
@@ -237,7 +265,7 @@ def categorical(
     >>> cr.random.categorical(cr.asarray([[0.0, -cr.inf], [-cr.inf, 0.0]]))
     Tensor([0, 1], dtype=int64)
     """
-    logits = moveaxis(floating(logits, "categorical"), axis, -1)
+    logits = moveaxis(widened(floating(logits, "categorical")), axis, -1)
     front = () if shape is None else shape_of(shape)
     noise = gumbel((*front, *logits.shape), dtype=logits.dtype, key=key)
     return argmax(logits + noise, axis=-1)

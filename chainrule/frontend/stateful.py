@@ -8,8 +8,10 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from chainrule.dtypes import of, stored
 from chainrule.errors import ArgumentError, ShapeError
 from chainrule.frontend.functions.creation import asarray
+from chainrule.frontend.lift import from_numpy
 from chainrule.frontend.tensor import Box, Tensor, concrete
 
 # Which boxes: a path, the path of a module, a pattern, a function of (path, box), or all.
@@ -161,19 +163,20 @@ def listed(paths: Iterable[str], most: int = 5) -> str:
 
 def _fitted(where: str, path: str, box: Box, given: Any) -> Tensor:
     """An array as content of a box: cast between widths, not between kinds of number or shapes."""
-    array = np.asarray(given)
-    if array.shape != box.shape or array.dtype.kind != box.dtype.numpy.kind:
+    array = from_numpy(given, wide=True)
+    kind = of(array.dtype)
+    if array.shape != box.shape or kind.kind != box.dtype.kind:
         turned = len(box.shape) == 2 and array.shape == box.shape[::-1]
         raise ShapeError(
             where,
             f"{path} is {box.dtype.name}{list(box.shape)}, "
-            f"the state has {array.dtype}{list(array.shape)}",
+            f"the state has {kind.name}{list(array.shape)}",
             "weights are (in, out) here and (out, in) in PyTorch"
             if turned
             else "a box keeps its shape and kind of number",
             "transpose the array" if turned else "load the state of an object with the same sizes",
         )
-    return Tensor(array.astype(box.dtype.numpy))
+    return Tensor(np.array(stored(array, box.dtype)))
 
 
 def _walk(value: Any, path: str, seen: set[int]) -> Iterator[tuple[str, Any]]:

@@ -14,7 +14,7 @@ from chainrule.frontend.functions.creation import asarray, ones, zeros
 from chainrule.frontend.functions.elementwise import clip, maximum, sqrt
 from chainrule.frontend.functions.network import stop_gradient
 from chainrule.frontend.functions.reductions import mean
-from chainrule.frontend.lift import cast
+from chainrule.frontend.lift import cast, in_float32
 from chainrule.frontend.stateful import Buffer
 from chainrule.frontend.tensor import Tensor
 from chainrule.nn.calls import here
@@ -63,6 +63,7 @@ class BatchNorm(Norm):
             self.running_var = Buffer(ones(num_features))
             self.num_batches_tracked = Buffer(asarray(0, dtype=int64))
 
+    @in_float32
     def __call__(self, x: Tensor, mask: Tensor | None = None) -> Tensor:
         x = channels_last(x, self.channels)
         if self.tracked and not trace.is_training():

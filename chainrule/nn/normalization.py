@@ -15,7 +15,7 @@ from chainrule.frontend.functions.elementwise import sqrt, square
 from chainrule.frontend.functions.logic import where
 from chainrule.frontend.functions.network import stop_gradient
 from chainrule.frontend.functions.reductions import mean, sum
-from chainrule.frontend.lift import cast, floating, lift, reshape_to, shape_of
+from chainrule.frontend.lift import cast, floating, in_float32, lift, reshape_to, shape_of
 from chainrule.frontend.tensor import Tensor
 from chainrule.nn.calls import here
 from chainrule.nn.dropout import Dropout
@@ -110,6 +110,7 @@ class LayerNorm(Norm):
         self.shape = shape_of(shape)
         super().__init__(self.shape, eps, elementwise_affine, elementwise_affine and bias)
 
+    @in_float32
     def __call__(self, x: Tensor) -> Tensor:
         x = floating(x, "LayerNorm")
         return self._affine(standardized(x, last_axes(x, self.shape), self.eps))
@@ -134,6 +135,7 @@ class RMSNorm(Norm):
         self.shape = shape_of(shape)
         super().__init__(self.shape, eps, elementwise_affine, False)
 
+    @in_float32
     def __call__(self, x: Tensor) -> Tensor:
         x = floating(x, "RMSNorm")
         power = mean(square(x), axis=last_axes(x, self.shape), keepdims=True)
@@ -176,6 +178,7 @@ class GroupNorm(Norm):
         super().__init__((num_channels,), eps, affine, affine)
         self.groups, self.channels = num_groups, num_channels
 
+    @in_float32
     def __call__(self, x: Tensor) -> Tensor:
         x = channels_last(x, self.channels)
         groups = reshape_to(x, (*x.shape[:-1], self.groups, self.channels // self.groups))

@@ -11,8 +11,6 @@ import shutil
 from pathlib import Path
 from typing import Any
 
-from safetensors import SafetensorError
-
 from chainrule.data import Preprocessing, Target
 from chainrule.errors import DataError
 from chainrule.train.curve import draw
@@ -96,7 +94,7 @@ def load(folder: str | Path) -> Run:
         )
     try:
         return _loaded(folder)
-    except (ValueError, KeyError, TypeError, SafetensorError) as error:
+    except (ValueError, KeyError, TypeError) as error:
         raise DataError(
             "predict",
             f"the run folder '{folder}' is damaged",

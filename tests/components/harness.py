@@ -30,6 +30,8 @@ def arguments_of(check, seed, kind):
 
 
 def is_float_array(argument):
+    if isinstance(argument, cr.Tensor):
+        return argument.dtype.is_float
     return isinstance(argument, np.ndarray) and argument.dtype.kind == "f"
 
 

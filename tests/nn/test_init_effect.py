@@ -173,7 +173,6 @@ def test_lsuv_errors():
 
 @pytest.mark.covers("A-098")
 def test_pretrained_body_with_a_new_head(tmp_path):
-    pytest.importorskip("safetensors")
     file = tmp_path / "pretrained.safetensors"
     pretrained = network(init.for_activation("relu"), cr.relu, (6, 8, 8, 10))
     pretrained.save_weights(file)
@@ -190,7 +189,6 @@ def test_pretrained_body_with_a_new_head(tmp_path):
 
 @pytest.mark.covers("A-098")
 def test_pretrained_layers_below_new_ones(tmp_path):
-    pytest.importorskip("safetensors")
     file = tmp_path / "pretrained.safetensors"
     network(None, cr.relu, (6, 8)).save_weights(file)
     model = network(None, cr.relu, (6, 8, 3))

@@ -2,13 +2,15 @@
 
 import copy
 import pickle
-import sys
 
 import numpy as np
 import pytest
 
 import chainrule as cr
 from chainrule import nn
+from chainrule.dtypes import ALL, stored
+from chainrule.errors import ArgumentError
+from chainrule.nn import weights
 
 
 class Net(nn.Module):
@@ -202,13 +204,45 @@ def test_state_dict_round_trip(tmp_path):
         np.testing.assert_array_equal(array, third.state_dict()[path])
 
 
-def test_weights_without_safetensors(monkeypatch, tmp_path):
-    monkeypatch.setitem(sys.modules, "safetensors", None)
-    monkeypatch.delitem(sys.modules, "safetensors.numpy", raising=False)
-    assert message(lambda: nn.Linear(2, 2).save_weights(tmp_path / "model")) == (
-        "[weights] the package safetensors is not installed; it writes and reads the files; "
-        "pip install 'chainrule[all]', or use state_dict() with np.savez"
-    )
+def test_weights_of_all_types_in_files(tmp_path):
+    safetensors = pytest.importorskip("safetensors.numpy")
+    arrays = {
+        dtype.name: stored(np.array([[0, 1], [1, 0], [0, 1]]), dtype)
+        for dtype in ALL
+        if dtype is not cr.bfloat16
+    }
+    arrays["scalar"], arrays["nothing"] = np.array(2.5, np.float32), np.zeros((0, 2), np.int8)
+    weights.save(arrays, tmp_path / "ours")
+    safetensors.save_file(arrays, tmp_path / "theirs", metadata={"format": "np"})
+    for loaded in (safetensors.load_file(tmp_path / "ours"), weights.load(tmp_path / "theirs")):
+        assert loaded.keys() == arrays.keys()
+        for name, array in arrays.items():
+            assert loaded[name].dtype == array.dtype and loaded[name].shape == array.shape
+            np.testing.assert_array_equal(loaded[name], array)
+
+
+@pytest.mark.peers
+def test_weights_of_16_bits_in_files(tmp_path):
+    """As PyTorch writes and reads them; a box takes any width."""
+    torch, safetensors = pytest.importorskip("torch"), pytest.importorskip("safetensors.torch")
+    layer = nn.Linear(3, 2, dtype=cr.bfloat16)
+    layer.save_weights(tmp_path / "ours")
+    there = safetensors.load_file(tmp_path / "ours")
+    assert there["weight"].dtype is torch.bfloat16
+    assert there["weight"].float().tolist() == layer.weight.tolist()
+    safetensors.save_file(there, tmp_path / "theirs")
+    for other in (nn.Linear(3, 2, dtype=cr.bfloat16), nn.Linear(3, 2)):
+        other.load_weights(tmp_path / "theirs")
+        assert other.weight.tolist() == layer.weight.tolist()
+
+
+@pytest.mark.parametrize("damage", [lambda x: x[:40], lambda x: b"{}" + x, lambda x: b""])
+def test_damaged_weights(tmp_path, damage):
+    layer = nn.Linear(3, 2)
+    layer.save_weights(tmp_path / "weights")
+    (tmp_path / "weights").write_bytes(damage((tmp_path / "weights").read_bytes()))
+    with pytest.raises(ArgumentError, match="is no safetensors file, or damaged"):
+        layer.load_weights(tmp_path / "weights")
 
 
 def test_state_dict_is_a_copy():

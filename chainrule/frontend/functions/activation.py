@@ -24,6 +24,7 @@ from chainrule.frontend.lift import (
     cast,
     elementwise,
     floating,
+    in_float32,
 )
 from chainrule.frontend.tensor import Tensor, apply
 
@@ -58,6 +59,7 @@ def relu(x: Operand, /) -> Tensor:
     return maximum(x, 0)
 
 
+@in_float32
 def leaky_relu(x: Operand, /, negative_slope: Operand = 0.01) -> Tensor:
     """x above 0, negative_slope * x below (Maas et al. 2013) (A-019).
 
@@ -68,6 +70,7 @@ def leaky_relu(x: Operand, /, negative_slope: Operand = 0.01) -> Tensor:
     return where(x > 0, x, x * negative_slope)
 
 
+@in_float32
 def prelu(x: Operand, /, slope: Operand = 0.25) -> Tensor:
     """`leaky_relu` with a learnable slope, one or one a channel (He et al. 2015) (A-020).
 
@@ -106,6 +109,7 @@ def hard_tanh(x: Operand, /, low: float = -1.0, high: float = 1.0) -> Tensor:
     return clip(floating(x, "hard_tanh"), low, high)
 
 
+@in_float32
 def hard_sigmoid(x: Operand, /) -> Tensor:
     """min(max(x + 3, 0), 6) / 6, a sigmoid without exp (Howard et al. 2019).
 
@@ -115,6 +119,7 @@ def hard_sigmoid(x: Operand, /) -> Tensor:
     return relu6(floating(x, "hard_sigmoid") + 3) / 6
 
 
+@in_float32
 def hard_swish(x: Operand, /) -> Tensor:
     """x * hard_sigmoid(x) (Howard et al. 2019).
 
@@ -135,6 +140,7 @@ def hard_shrink(x: Operand, /, threshold: float = 0.5) -> Tensor:
     return where(abs(x) <= threshold, 0, x)
 
 
+@in_float32
 def soft_shrink(x: Operand, /, threshold: float = 0.5) -> Tensor:
     """x moved towards 0 by the threshold, at most to 0.
 
@@ -157,6 +163,7 @@ def sigmoid(x: Operand, /) -> Tensor:
     return elementwise("sigmoid", x, floats=True)
 
 
+@in_float32
 def log_sigmoid(x: Operand, /) -> Tensor:
     """log(sigmoid(x)).
 
@@ -166,6 +173,7 @@ def log_sigmoid(x: Operand, /) -> Tensor:
     return -softplus(-floating(x, "log_sigmoid"))
 
 
+@in_float32
 def softplus(x: Operand, /, beta: float = 1.0) -> Tensor:
     """log(1 + exp(beta x)) / beta, without overflow: a smooth relu (A-026, B-023).
 
@@ -178,6 +186,7 @@ def softplus(x: Operand, /, beta: float = 1.0) -> Tensor:
     return where(above, x, 0) + log1p(exp(where(above, -x, x) * beta)) / beta
 
 
+@in_float32
 def softsign(x: Operand, /) -> Tensor:
     """x / (1 + |x|).
 
@@ -188,6 +197,7 @@ def softsign(x: Operand, /) -> Tensor:
     return x / (1 + abs(x))
 
 
+@in_float32
 def tanh_shrink(x: Operand, /) -> Tensor:
     """x - tanh(x).
 
@@ -198,6 +208,7 @@ def tanh_shrink(x: Operand, /) -> Tensor:
     return x - tanh(x)
 
 
+@in_float32
 def elu(x: Operand, /, alpha: float = 1.0) -> Tensor:
     """x above 0, alpha * (exp(x) - 1) below; alpha 1 as in Clevert et al. 2016 (A-021).
 
@@ -209,6 +220,7 @@ def elu(x: Operand, /, alpha: float = 1.0) -> Tensor:
     return where(above, x, alpha * expm1(where(above, 0, x)))
 
 
+@in_float32
 def celu(x: Operand, /, alpha: float = 1.0) -> Tensor:
     """alpha * elu(x / alpha), which has a derivative at 0 for every alpha (Barron 2017).
 
@@ -222,6 +234,7 @@ def celu(x: Operand, /, alpha: float = 1.0) -> Tensor:
 _SELU_ALPHA, _SELU_SCALE = 1.6732632423543772, 1.0507009873554805
 
 
+@in_float32
 def selu(x: Operand, /) -> Tensor:
     """1.0507 * elu(x, 1.6733): keeps mean 0 and variance 1 of normal x (A-022).
 
@@ -231,6 +244,7 @@ def selu(x: Operand, /) -> Tensor:
     return elu(floating(x, "selu"), _SELU_ALPHA) * _SELU_SCALE
 
 
+@in_float32
 def swish(x: Operand, /, beta: Operand = 1.0) -> Tensor:
     """x * sigmoid(beta x) (Ramachandran et al. 2017) (A-024).
 
@@ -243,6 +257,7 @@ def swish(x: Operand, /, beta: Operand = 1.0) -> Tensor:
     return x * sigmoid(x * beta)
 
 
+@in_float32
 def silu(x: Operand, /) -> Tensor:
     """x * sigmoid(x), which is `swish` with beta 1 (A-024).
 
@@ -252,6 +267,7 @@ def silu(x: Operand, /) -> Tensor:
     return swish(x)
 
 
+@in_float32
 def mish(x: Operand, /) -> Tensor:
     """x * tanh(softplus(x)) (Misra 2019); at least -0.309 (A-025).
 
@@ -262,6 +278,7 @@ def mish(x: Operand, /) -> Tensor:
     return x * tanh(softplus(x))
 
 
+@in_float32
 def gelu(x: Operand, /, *, approximate: str = "none") -> Tensor:
     """x * P(Z <= x) for a normal Z: x / 2 * (1 + erf(x / sqrt(2))); "tanh" approximates it (A-023).
 
@@ -281,6 +298,7 @@ def gelu(x: Operand, /, *, approximate: str = "none") -> Tensor:
 # ---- Along an axis ----
 
 
+@in_float32
 def softmax(x: Operand, /, *, axis: int | tuple[int, ...] = -1) -> Tensor:
     """exp(x) / sum(exp(x)) along an axis, without overflow: positive, with sum 1 (A-027, B-023).
 
@@ -292,6 +310,7 @@ def softmax(x: Operand, /, *, axis: int | tuple[int, ...] = -1) -> Tensor:
     return weights / sum(weights, axis=axis, keepdims=True)
 
 
+@in_float32
 def log_softmax(x: Operand, /, *, axis: int | tuple[int, ...] = -1) -> Tensor:
     """log(softmax(x)), without underflow; `cross_entropy` is made of it (A-028).
 
@@ -303,6 +322,7 @@ def log_softmax(x: Operand, /, *, axis: int | tuple[int, ...] = -1) -> Tensor:
     return shifted - log(sum(exp(shifted), axis=axis, keepdims=True))
 
 
+@in_float32
 def sparsemax(x: Operand, /, *, axis: int = -1) -> Tensor:
     """The nearest point to x that is a distribution: max(x - t, 0) with sum 1, often with zeros.
 
@@ -322,6 +342,7 @@ def sparsemax(x: Operand, /, *, axis: int = -1) -> Tensor:
     return moveaxis(relu(x - threshold), -1, axis)
 
 
+@in_float32
 def glu(x: Operand, /, *, axis: int = -1) -> Tensor:
     """a * sigmoid(b) for the halves a and b of x along an axis (Dauphin et al. 2017) (A-029).
 
@@ -333,6 +354,7 @@ def glu(x: Operand, /, *, axis: int = -1) -> Tensor:
     return _gated("glu", x, axis, sigmoid)
 
 
+@in_float32
 def reglu(x: Operand, /, *, axis: int = -1) -> Tensor:
     """a * relu(b) for the halves a and b of x (Shazeer 2020).
 
@@ -342,6 +364,7 @@ def reglu(x: Operand, /, *, axis: int = -1) -> Tensor:
     return _gated("reglu", x, axis, relu)
 
 
+@in_float32
 def geglu(x: Operand, /, *, axis: int = -1) -> Tensor:
     """a * gelu(b) for the halves a and b of x (Shazeer 2020).
 
@@ -351,6 +374,7 @@ def geglu(x: Operand, /, *, axis: int = -1) -> Tensor:
     return _gated("geglu", x, axis, gelu)
 
 
+@in_float32
 def swiglu(x: Operand, /, *, axis: int = -1) -> Tensor:
     """a * silu(b) for the halves a and b of x (Shazeer 2020).
 

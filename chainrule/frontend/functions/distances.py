@@ -14,7 +14,7 @@ from chainrule.frontend.functions.manipulation import matrix_transpose
 from chainrule.frontend.functions.matrices import solve
 from chainrule.frontend.functions.norms import unit, vector_norm
 from chainrule.frontend.functions.reductions import mean, sum
-from chainrule.frontend.lift import Operand, operands, promoted_floats, reshape_to
+from chainrule.frontend.lift import Operand, in_float32, operands, promoted_floats, reshape_to
 from chainrule.frontend.tensor import Tensor, describe
 
 
@@ -34,6 +34,7 @@ def _vectors(where: str, *given: Tensor) -> list[Tensor]:
     return [x, y]
 
 
+@in_float32
 def euclidean(x: Operand, y: Operand, /) -> Tensor:
     """sqrt(sum (x - y)**2). (A-238)
 
@@ -43,6 +44,7 @@ def euclidean(x: Operand, y: Operand, /) -> Tensor:
     return vector_norm(_difference("euclidean", x, y), axis=-1)
 
 
+@in_float32
 def manhattan(x: Operand, y: Operand, /) -> Tensor:
     """sum |x - y|. (A-238)
 
@@ -61,6 +63,7 @@ def chebyshev(x: Operand, y: Operand, /) -> Tensor:
     return vector_norm(_difference("chebyshev", x, y), axis=-1, ord=float("inf"))
 
 
+@in_float32
 def minkowski(x: Operand, y: Operand, /, p: float = 2.0) -> Tensor:
     """(sum |x - y|**p)**(1 / p), for p >= 1. Raises ArgumentError below 1. (A-238)
 
@@ -74,6 +77,7 @@ def minkowski(x: Operand, y: Operand, /, p: float = 2.0) -> Tensor:
     return vector_norm(_difference("minkowski", x, y), axis=-1, ord=p)
 
 
+@in_float32
 def cosine(x: Operand, y: Operand, /) -> Tensor:
     """1 - x . y / (|x| |y|), which is 1 if x or y is 0. (A-238)
 
@@ -84,6 +88,7 @@ def cosine(x: Operand, y: Operand, /) -> Tensor:
     return 1 - sum(unit(x) * unit(y), axis=-1)
 
 
+@in_float32
 def mahalanobis(x: Operand, y: Operand, /, covariance: Operand) -> Tensor:
     """sqrt((x - y)^T covariance^-1 (x - y)), for one positive definite covariance (d, d).
 

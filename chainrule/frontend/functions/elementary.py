@@ -7,7 +7,15 @@ import math
 from chainrule.dtypes import float32, float64, int32, int64
 from chainrule.frontend.functions.elementwise import clip
 from chainrule.frontend.functions.logic import where
-from chainrule.frontend.lift import Operand, cast, elementwise, floating, operands, promoted_floats
+from chainrule.frontend.lift import (
+    Operand,
+    cast,
+    elementwise,
+    floating,
+    in_float32,
+    operands,
+    promoted_floats,
+)
 from chainrule.frontend.tensor import Tensor, apply
 
 # Above this, x * x + 1 is x * x in every float type, and below it x * x is finite.
@@ -50,6 +58,7 @@ def log1p(x: Operand, /) -> Tensor:
     return elementwise("log1p", x, floats=True)
 
 
+@in_float32
 def log2(x: Operand, /) -> Tensor:
     """The logarithm to base 2.
 
@@ -66,6 +75,7 @@ def log2(x: Operand, /) -> Tensor:
     return whole + log(x * power) * (1 / math.log(2))
 
 
+@in_float32
 def log10(x: Operand, /) -> Tensor:
     """The logarithm to base 10.
 
@@ -75,6 +85,7 @@ def log10(x: Operand, /) -> Tensor:
     return log(x) / math.log(10)
 
 
+@in_float32
 def logaddexp(x1: Operand, x2: Operand, /) -> Tensor:
     """log(exp(x1) + exp(x2)) without overflow.
 
@@ -123,6 +134,7 @@ _ERFINV_TAIL = (
 )
 
 
+@in_float32
 def erfinv(x: Operand, /) -> Tensor:
     """The number whose erf is x; inf at 1, NaN outside [-1, 1].
 
@@ -170,6 +182,7 @@ def cos(x: Operand, /) -> Tensor:
     return elementwise("cos", x, floats=True)
 
 
+@in_float32
 def tan(x: Operand, /) -> Tensor:
     """sin(x) / cos(x).
 
@@ -179,6 +192,7 @@ def tan(x: Operand, /) -> Tensor:
     return sin(x) / cos(x)
 
 
+@in_float32
 def asin(x: Operand, /) -> Tensor:
     """The angle in [-pi/2, pi/2] whose sine is x.
 
@@ -189,6 +203,7 @@ def asin(x: Operand, /) -> Tensor:
     return atan2(x, apply("sqrt", (1 - x) * (1 + x)))
 
 
+@in_float32
 def acos(x: Operand, /) -> Tensor:
     """The angle in [0, pi] whose cosine is x.
 
@@ -199,6 +214,7 @@ def acos(x: Operand, /) -> Tensor:
     return atan2(apply("sqrt", (1 - x) * (1 + x)), x)
 
 
+@in_float32
 def atan(x: Operand, /) -> Tensor:
     """The angle in [-pi/2, pi/2] whose tangent is x.
 
@@ -217,6 +233,7 @@ def atan2(x1: Operand, x2: Operand, /) -> Tensor:
     return elementwise("atan2", x1, x2, floats=True)
 
 
+@in_float32
 def sinh(x: Operand, /) -> Tensor:
     """(exp(x) - exp(-x)) / 2, as 2 * sinh(x/2) * cosh(x/2), whose factors do not overflow early.
 
@@ -227,6 +244,7 @@ def sinh(x: Operand, /) -> Tensor:
     return (expm1(half) - expm1(-half)) * 0.5 * (exp(half) + exp(-half))
 
 
+@in_float32
 def cosh(x: Operand, /) -> Tensor:
     """(exp(x) + exp(-x)) / 2.
 
@@ -247,6 +265,7 @@ def tanh(x: Operand, /) -> Tensor:
     return elementwise("tanh", x, floats=True)
 
 
+@in_float32
 def asinh(x: Operand, /) -> Tensor:
     """log(x + sqrt(x**2 + 1)), exact near 0 and without overflow.
 
@@ -261,6 +280,7 @@ def asinh(x: Operand, /) -> Tensor:
     return where(x < 0, -result, result)
 
 
+@in_float32
 def acosh(x: Operand, /) -> Tensor:
     """log(x + sqrt(x**2 - 1)), without overflow; NaN below 1.
 
@@ -273,6 +293,7 @@ def acosh(x: Operand, /) -> Tensor:
     return where(x > _LARGE, log(where(x > _LARGE, x, 1)) + math.log(2), near)
 
 
+@in_float32
 def atanh(x: Operand, /) -> Tensor:
     """log((1 + x) / (1 - x)) / 2.
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from chainrule.dtypes import float32, int32, int64
+from chainrule.dtypes import of
 from chainrule.frontend.functions.logic import equal, not_equal, where
 from chainrule.frontend.lift import (
     Operand,
@@ -156,7 +156,7 @@ def signbit(x: Operand, /) -> Tensor:
 
 def _bits(x: Tensor) -> Tensor:
     """A float's bits as a signed integer of the same width."""
-    return apply("bitcast", x, dtype=int32 if x.dtype is float32 else int64)
+    return apply("bitcast", x, dtype=of(f"int{x.dtype.bits}"))
 
 
 def copysign(x1: Operand, x2: Operand, /) -> Tensor:

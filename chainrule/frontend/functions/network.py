@@ -11,7 +11,7 @@ from chainrule.frontend.functions.creation import iota
 from chainrule.frontend.functions.elementary import log, log1p
 from chainrule.frontend.functions.elementwise import abs
 from chainrule.frontend.functions.logic import where
-from chainrule.frontend.lift import Operand, axis_of, cast, floating, lift, reshape_to
+from chainrule.frontend.lift import Operand, axis_of, cast, floating, in_float32, lift, reshape_to
 from chainrule.frontend.tensor import Tensor, apply
 
 
@@ -24,6 +24,7 @@ def stop_gradient(x: Any, /) -> Any:
     return tree.map(lambda leaf: apply("stop_gradient", lift(leaf, "stop_gradient")), x)
 
 
+@in_float32
 def logit(x: Operand, /) -> Tensor:
     """log(x / (1 - x)), the inverse of sigmoid.
 

@@ -25,7 +25,7 @@ from chainrule.frontend.functions.network import stop_gradient
 from chainrule.frontend.functions.reductions import mean, sum
 from chainrule.frontend.functions.resampling import blended, places_of
 from chainrule.frontend.functions.searching import argmax
-from chainrule.frontend.lift import Operand, floating, reshape_to, scalar
+from chainrule.frontend.lift import Operand, floating, in_float32, reshape_to, scalar
 from chainrule.frontend.tensor import Tensor
 
 
@@ -56,6 +56,7 @@ def max_pool(
     return x
 
 
+@in_float32
 def avg_pool(
     x: Operand,
     kernel_size: Sizes,
@@ -102,6 +103,7 @@ def adaptive_max_pool(x: Operand, output_size: Sizes, /) -> Tensor:
     return x
 
 
+@in_float32
 def adaptive_avg_pool(x: Operand, output_size: Sizes, /) -> Tensor:
     """The mean of each of `output_size` windows along each axis, windows as `adaptive_max_pool`.
 

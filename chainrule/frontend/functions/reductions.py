@@ -18,6 +18,7 @@ from chainrule.frontend.lift import (
     axis_of,
     cast,
     floating,
+    in_float32,
     lift,
     reshape_to,
     unboxed,
@@ -91,6 +92,7 @@ def min(x: Operand, /, *, axis: Axis = None, keepdims: bool = False) -> Tensor:
 
 
 @method
+@in_float32
 def mean(x: Operand, /, *, axis: Axis = None, keepdims: bool = False) -> Tensor:
     """The mean over some axes, or over all; NaN of no elements.
 
@@ -104,6 +106,7 @@ def mean(x: Operand, /, *, axis: Axis = None, keepdims: bool = False) -> Tensor:
     return _reduce("sum", x, axis, keepdims, "mean") / count
 
 
+@in_float32
 def var(
     x: Operand, /, *, axis: Axis = None, correction: float = 0.0, keepdims: bool = False
 ) -> Tensor:
@@ -118,6 +121,7 @@ def var(
     return _reduce("sum", squares, axis, keepdims, "var") / (count if count > 0 else 0)
 
 
+@in_float32
 def std(
     x: Operand, /, *, axis: Axis = None, correction: float = 0.0, keepdims: bool = False
 ) -> Tensor:
@@ -244,6 +248,7 @@ def diff(
     return x
 
 
+@in_float32
 def logsumexp(x: Operand, /, *, axis: Axis = None, keepdims: bool = False) -> Tensor:
     """log(sum(exp(x))) over some axes, or over all, without overflow (B-023).
 

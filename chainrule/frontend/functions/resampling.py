@@ -14,10 +14,11 @@ from chainrule.frontend.functions.manipulation import (
     repeat,
     take_along,
 )
-from chainrule.frontend.lift import Operand, floating, lift, reshape_to
+from chainrule.frontend.lift import Operand, floating, in_float32, lift, reshape_to
 from chainrule.frontend.tensor import Tensor
 
 
+@in_float32
 def upsample(
     x: Operand,
     /,

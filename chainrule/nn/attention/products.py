@@ -10,7 +10,7 @@ from chainrule.frontend.functions.creation import iota
 from chainrule.frontend.functions.linear_algebra import matmul
 from chainrule.frontend.functions.logic import where
 from chainrule.frontend.functions.manipulation import matrix_transpose, repeat
-from chainrule.frontend.lift import Operand, cast, promoted_floats
+from chainrule.frontend.lift import Operand, cast, in_float32, promoted_floats, widened
 from chainrule.frontend.tensor import Tensor
 from chainrule.nn.attention.sight import Sight
 
@@ -23,9 +23,11 @@ def weights(q: Tensor, k: Tensor, sight: Sight) -> Tensor:
     rows, columns = iota(q.shape[-2])[:, None] + sight.offset, iota(k.shape[-2])[None]
     seen, bias = sight.whole(rows, columns)
     scores = scored(q, k, bias)
-    return softmax_of_seen(scores, seen, sight.may_be_blind(*scores.shape[-2:]))
+    found = softmax_of_seen(scores, seen, sight.may_be_blind(*scores.shape[-2:]))
+    return cast(found, q.dtype)
 
 
+@in_float32
 def softmax_of_seen(scores: Tensor, seen: Tensor | None, blind: bool = True) -> Tensor:
     """softmax(scores) over the places that are seen, all for None; 0 elsewhere. `blind` says that a
     query may see nothing.
@@ -38,8 +40,8 @@ def softmax_of_seen(scores: Tensor, seen: Tensor | None, blind: bool = True) -> 
 
 
 def scored(q: Tensor, k: Tensor, bias: Tensor | None) -> Tensor:
-    """q k^T + bias."""
-    scores = matmul(q, matrix_transpose(k))
+    """q k^T + bias, for 16-bit floats in float32: float16 does not hold UNSEEN."""
+    scores = widened(matmul(q, matrix_transpose(k)))
     return scores if bias is None else scores + cast(bias, scores.dtype)
 
 

@@ -19,7 +19,7 @@ from chainrule.frontend.functions.logic import where
 from chainrule.frontend.functions.manipulation import cut, matrix_transpose, moveaxis, pad
 from chainrule.frontend.functions.network import stop_gradient
 from chainrule.frontend.functions.reductions import max, sum
-from chainrule.frontend.lift import broadcast_shape, reshape_to, spread
+from chainrule.frontend.lift import broadcast_shape, cast, reshape_to, spread, widened
 from chainrule.frontend.tensor import Tensor
 from chainrule.nn.attention.products import UNSEEN, scored
 from chainrule.nn.attention.sight import Sight
@@ -37,7 +37,9 @@ def in_tiles(q: Tensor, k: Tensor, v: Tensor, sight: Sight, block: int) -> Tenso
 
 
 class _Tiles(NamedTuple):
-    """Scores tile by tile. A block of queries or keys comes with its number before it."""
+    """Scores tile by tile. A block of queries or keys comes with its number before it. For 16-bit
+    floats all but the operands of products is float32.
+    """
 
     sight: Sight
     keys: int
@@ -48,14 +50,14 @@ class _Tiles(NamedTuple):
         """The sums, and the rule for their gradients."""
         found = _folded(self.visits, self._sum, _start_of_sums, (q,), (k, v))
         total = where(found.total == 0, 1, found.total)
-        y, level = found.values / total, found.level + log(total)
+        y, level = cast(found.values / total, v.dtype), found.level + log(total)
 
         def rule(g: Tensor) -> tuple[Tensor, ...]:
             """Scores are computed again: kept is one number a query, `level`."""
-            queries = (q, level, g, sum(g * y, axis=-1, keepdims=True))
+            queries = (q, level, g, sum(widened(g) * y, axis=-1, keepdims=True))
             (dq,) = _folded(self.visits, self._pull_queries, _zeros(1), queries, (k, v))
             dk, dv = _folded(self.visits.T, self._pull_keys, _zeros(2), (k, v), queries)
-            return dq, dk, dv
+            return cast(dq, q.dtype), cast(dk, k.dtype), cast(dv, v.dtype)
 
         return y, rule
 
@@ -81,7 +83,7 @@ class _Tiles(NamedTuple):
         return _Sums(
             level,
             state.total * kept + sum(weights, axis=-1, keepdims=True),
-            state.values * kept + matmul(weights, v),
+            state.values * kept + matmul(cast(weights, v.dtype), v),
         )
 
     def _slopes(self, queries: tuple, keys: tuple) -> tuple[Tensor, Tensor]:
@@ -89,7 +91,8 @@ class _Tiles(NamedTuple):
         (i, q, level, g, mean), (j, k, v) = queries, keys
         scores, seen = self._scores(i, q, j, k)
         weights = _chosen(seen, exp(scores - level), 0)
-        return weights, weights * (matmul(g, matrix_transpose(v)) - mean)
+        slopes = weights * (widened(matmul(g, matrix_transpose(v))) - mean)
+        return cast(weights, v.dtype), cast(slopes, v.dtype)
 
     def _pull_queries(self, state: tuple, queries: tuple, keys: tuple) -> tuple:
         _, slopes = self._slopes(queries, keys)
@@ -112,7 +115,7 @@ class _Sums(NamedTuple):
 
 
 def _start_of_sums(own: tuple, others: tuple) -> _Sums:
-    one = zeros_like(own[0][..., :1])
+    one = widened(zeros_like(own[0][..., :1]))
     return _Sums(one + UNSEEN, one, one + zeros_like(others[1][0, ..., :1, :]))
 
 
@@ -122,7 +125,7 @@ def _chosen(seen: Tensor | None, x: Tensor, otherwise: float) -> Tensor:
 
 def _zeros(count: int) -> Callable:
     """Sums that start at 0 and are like the first values of a block."""
-    return lambda own, others: tuple(map(zeros_like, own[:count]))
+    return lambda own, others: tuple(widened(zeros_like(x)) for x in own[:count])
 
 
 def _folded(visits: np.ndarray, turn: Callable, start: Callable, own: tuple, others: tuple) -> Any:

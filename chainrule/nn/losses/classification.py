@@ -236,7 +236,7 @@ def hinge(
     """
     s, y = matched("hinge", prediction=scores, target=target)
     require(
-        y._value is None or bool(np.isin(y._value, (-1, 1)).all()),
+        y._value is None or bool(np.isin(y.numpy(), (-1, 1)).all()),
         "hinge",
         "targets are other than -1 and 1",
         "they are the wanted signs of the scores",

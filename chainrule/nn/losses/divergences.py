@@ -99,7 +99,7 @@ def _probabilities(loss: str, **given: Any) -> list[Tensor]:
     tensors = matched(loss, **given)
     for name, p in zip(given, tensors, strict=True):
         require(
-            p._value is None or not (p._value < 0).any(),
+            p._value is None or not (p.numpy() < 0).any(),
             loss,
             f"{name} holds negative numbers",
             "it takes probabilities",

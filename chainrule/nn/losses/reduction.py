@@ -11,7 +11,7 @@ from typing import Any
 from chainrule.errors import ArgumentError, DTypeError, ShapeError
 from chainrule.frontend.functions.logic import where
 from chainrule.frontend.functions.reductions import mean, sum
-from chainrule.frontend.lift import cast, lift, lifted
+from chainrule.frontend.lift import cast, lift, lifted, widened
 from chainrule.frontend.tensor import Tensor
 
 
@@ -22,9 +22,11 @@ def require(holds: bool, loss: str, what: str, why: str, instead: str) -> None:
 
 
 def matched(loss: str, **given: Any) -> list[Tensor]:
-    """Tensors of one shape, in the dtype of the first, which holds floats."""
+    """Tensors of one shape, in the dtype of the first, which holds floats. Losses of 16-bit floats
+    are float32.
+    """
     names = list(given)
-    first, *others = (lift(x, loss) for x in lifted(loss, tuple(given.values())))
+    first, *others = (widened(lift(x, loss)) for x in lifted(loss, tuple(given.values())))
     for name, other in zip(names[1:], others, strict=True):
         _check_float(loss, names[0], first, name, other)
         if first.shape != other.shape:
@@ -62,7 +64,7 @@ def _cure(name: str, x: Tensor, other: str, y: Tensor) -> tuple[str, str]:
 
 def labelled(loss: str, logits: Any, target: Any) -> tuple[Tensor, Tensor]:
     """Logits with labels, one axis less, or with probabilities of the same shape."""
-    z, y = (lift(given, loss) for given in lifted(loss, (logits, target)))
+    z, y = (widened(lift(given, loss)) for given in lifted(loss, (logits, target)))
     _check_float(loss, "prediction", z, "target", y)
     given = f"logits have shape {list(z.shape)}, labels {list(y.shape)}"
     if z.shape[-1:] in ((), (1,)):

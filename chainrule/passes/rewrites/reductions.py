@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import math
 
-from chainrule.dtypes import rounded
-from chainrule.ir.node import Node, broadcast_to, constant, make, permute, reshape
+from chainrule.dtypes import float32, rounded
+from chainrule.ir.node import Node, broadcast_to, cast, constant, make, permute, reshape
 from chainrule.ir.rewrite import Rules
 from chainrule.passes.rewrites.values import reshape_groups, scalar, stretched
 
@@ -144,6 +144,16 @@ def scatter_nothing(node: Node) -> Node | None:
     """No updates, or zeros (x + 0 is x, see `add_zero`)."""
     x, _, updates = node.inputs
     return x if scalar(updates) == 0 or 0 in updates.shape else None
+
+
+@rules("scatter_add")
+def scatter_in_float32(node: Node) -> Node | None:
+    """Terms that meet at one place are added in float32, and rounded once."""
+    if not node.dtype.is_narrow:
+        return None
+    x, indices, updates = node.inputs
+    wide = make("scatter_add", cast(x, float32), indices, cast(updates, float32))
+    return cast(wide, node.dtype)
 
 
 @rules("cumulative")

@@ -2,7 +2,7 @@
 
 from passes.simplify_cases import Cases, var
 
-from chainrule.dtypes import float32, int32, int64, uint8
+from chainrule.dtypes import float16, float32, int32, int64, uint8
 from chainrule.ir.node import broadcast_to, constant, make, permute, reduce_sum, reshape
 
 case = CASES = Cases()
@@ -102,6 +102,12 @@ def _():
     x, i = var(4, 2), var(3, dtype=int32)
     return [make("scatter_add", x, i, constant(0, float32, (3, 2))),
             make("scatter_add", x, var(0, dtype=int32), var(0, 2))]
+
+
+@case("scatter_in_float32", left="cast(scatter_add(cast(a), b, cast(c)))")
+def _():
+    x, updates = (var(rows, 2, dtype=float16) for rows in (4, 3))
+    return [make("scatter_add", x, var(3, dtype=int32), updates)]
 
 
 @case("accumulate_one", left="a")
