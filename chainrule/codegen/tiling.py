@@ -1,0 +1,162 @@
+"""The shape of a contraction's tiles: receives its kernel; hands on how results are cut into tiles,
+and tiles grouped so that what they read stays in the cache.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import NamedTuple
+
+from chainrule.codegen.emit import PIECE
+from chainrule.ir.index import Axis
+from chainrule.ir.plan import Hero, Kernel
+
+L2_BYTES = 1 << 18  # A column operand up to this size may be walked again for each row block.
+PAGE = 4096  # Rows at multiples of this distance share one set of the first cache.
+WORTH_PACKING = 8  # So many tiles must use a panel.
+UNITS = 64  # So many units leave no thread idle for long.
+PARTIAL_BYTES = 1 << 17  # The unfinished tiles of a group lie on the stack, and stay in the cache.
+
+
+class Terms(NamedTuple):
+    """The summed axes in blocks of at most PIECE terms: rounding errors do not grow with the number
+    of all terms, and the columns of a block fit into the cache.
+
+    A block is `step` places of `along`, at one place of the axes `before` and all of those `after`.
+    """
+
+    before: list[Axis]
+    along: Axis
+    step: int
+    after: list[Axis]
+
+    @property
+    def most(self) -> int:
+        """Terms of a whole block."""
+        return self.step * math.prod(axis.size for axis in self.after)
+
+    @property
+    def is_one(self) -> bool:
+        return not self.before and self.step == self.along.size
+
+
+def blocks_of(summed: tuple[Axis, ...]) -> Terms:
+    """The last axes whole, and of the one before them as much as a block can take."""
+    inside = 1
+    for number in reversed(range(len(summed))):
+        along = summed[number]
+        if not number or inside * along.size > PIECE:
+            break
+        inside *= along.size
+    step = min(along.size, max(1, PIECE // inside))
+    return Terms(list(summed[:number]), along, step, list(summed[number + 1 :]))
+
+
+@dataclass
+class Tiling:
+    """The shape of the tiles: `rows` along `down` times `vectors` of `lanes` along `across`.
+
+    Of the outer axes the columns depend on `shared`, not on `free`.
+    """
+
+    across: Axis
+    down: Axis | None
+    shared: list[Axis]
+    free: list[Axis]
+    lanes: int
+    rows: int
+    vectors: int
+    terms: Terms
+    columns_first: bool = False  # Whether neighbouring units lie beside each other.
+    group: int = 0  # So many tiles below each other share panels of columns (0: there are none).
+
+    @property
+    def width(self) -> int:
+        return self.lanes * self.vectors
+
+    @property
+    def results(self) -> int:
+        """Vectors of a tile."""
+        return self.rows * self.vectors
+
+    @property
+    def row_blocks(self) -> int:
+        return -(-self.down.size // self.rows) if self.down else 1
+
+    @property
+    def column_blocks(self) -> int:
+        return -(-self.across.size // self.width)
+
+    @property
+    def below(self) -> int:
+        """How many tiles use the same columns."""
+        return math.prod(axis.size for axis in self.free) * self.row_blocks
+
+    @property
+    def units(self) -> int:
+        places = math.prod(axis.size for axis in self.shared) * self.column_blocks
+        return places * (-(-self.below // self.group) if self.group else self.below)
+
+
+def tiling(kernel: Kernel, vector_bytes: int) -> Tiling:
+    """Tiles that fill the registers: enough accumulators to hide the latency of a fused
+    multiply-add.
+    """
+    hero = kernel.hero
+    assert hero is not None
+    across, down = kernel.axes[-1], _down(kernel, hero)
+    columns = hero.right.index.axes()
+    outer = [axis for axis in kernel.axes[:-1] if axis != down]
+    shared = [axis for axis in outer if axis in columns]
+    free = [axis for axis in outer if axis not in columns]
+    size = hero.dtype.arithmetic.itemsize
+    lanes = vector_bytes // size
+    while lanes // 2 >= across.size:
+        lanes //= 2
+    apart = (hero.left.index.coefficient(down) or 0) * size if down else 0
+    few = apart % PAGE == 0
+    rows, vectors = _tile(down.size if down else 1, -(-across.size // lanes), vector_bytes, few)
+    tiles = Tiling(across, down, shared, free, lanes, rows, vectors, blocks_of(hero.summed))
+    tiles.columns_first = (
+        math.prod(axis.size for axis in hero.summed) * across.size * size <= L2_BYTES
+    )
+    if not tiles.columns_first:
+        tiles.group = _group(tiles, size)
+    return tiles
+
+
+def _down(kernel: Kernel, hero: Hero) -> Axis | None:
+    """The longest axis that only the row operand has."""
+    rows_of = [
+        axis
+        for axis in kernel.axes[:-1]
+        if hero.left.index.coefficient(axis) and axis not in hero.right.index.axes()
+    ]
+    return max(rows_of, key=lambda axis: (axis.size, axis.number), default=None)
+
+
+def _tile(height: int, width: int, vector_bytes: int, few: bool) -> tuple[int, int]:
+    """(rows, vectors) of a tile: as many accumulators as registers allow, with little waste at the
+    edges.
+
+    There are 32 registers with AVX-512 and NEON, 16 with AVX2; operands need a few of them. Few
+    rows take wider tiles, and so do rows that would drive each other out of the cache (`few`).
+    """
+    registers = 10 if vector_bytes == 32 else 28
+    vectors = min(width, 8 if height == 1 else 4 if height <= 4 else 3 if few else 2)
+    most = min(registers // vectors, 8 if few else 16)
+    if height <= most:
+        return height, vectors
+    even = [rows for rows in range(max(4, most // 2), most + 1) if height % rows == 0]
+    return max(even, default=most), vectors
+
+
+def _group(tiles: Tiling, size: int) -> int:
+    """As many tiles as keep all threads busy and their partial results in the cache; none if a
+    panel would serve too few.
+    """
+    all_tiles = tiles.below * tiles.column_blocks * math.prod(axis.size for axis in tiles.shared)
+    most = tiles.below if tiles.terms.is_one else PARTIAL_BYTES // (tiles.rows * tiles.width * size)
+    group = min(tiles.below, most, max(WORTH_PACKING, all_tiles // UNITS))
+    return group if group >= WORTH_PACKING else 0
