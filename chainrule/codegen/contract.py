@@ -17,7 +17,7 @@ from typing import NamedTuple
 
 from chainrule.codegen.builder import Function
 from chainrule.codegen.elementwise import compute_type, from_storage, storage_type
-from chainrule.codegen.emit import begin, nested
+from chainrule.codegen.emit import PIECE, begin, nested
 from chainrule.codegen.point import Point, lanes_below
 from chainrule.codegen.tiling import Terms, Tiling, tiling
 from chainrule.codegen.values import I64, Type, Value, constant
@@ -25,6 +25,7 @@ from chainrule.ir.index import Axis
 from chainrule.ir.plan import Kernel, Place
 
 Stands = dict[Axis, Value]
+Each = Callable[[Callable[["_Tile"], None]], None]
 
 
 def emit_contraction(kernel: Kernel, name: str, vector_bytes: int) -> tuple[Function, int]:
@@ -63,10 +64,15 @@ class _Alone:
         else:
             column, below = _divided(f, number, tiles.below)
         stands = self.start(place, column)
-        self.widths(
-            column,
-            lambda columns: self.rows(below, stands, columns, self.results, self._whole),
-        )
+
+        def tile(columns: _Columns) -> None:
+            self.rows(
+                below,
+                stands,
+                lambda stands, rows: self._whole(_Tile(self, stands, rows, columns, self.results)),
+            )
+
+        self.widths(column, tile)
 
     def start(self, place: Value, column: Value) -> Stands:
         """Where the axes of the columns stand."""
@@ -86,14 +92,7 @@ class _Alone:
             lambda width: body(_Columns(self, width)),
         )
 
-    def rows(
-        self,
-        below: Value,
-        stands: Stands,
-        columns: _Columns,
-        memory: Value,
-        body: Callable[[_Tile], None],
-    ) -> None:
+    def rows(self, below: Value, stands: Stands, body: Callable[[Stands, int], None]) -> None:
         """`body` for tile number `below` of its columns: with all rows, or fewer at the end."""
         f, tiles = self.f, self.tiles
         outer, block = _divided(f, below, tiles.row_blocks)
@@ -101,18 +100,10 @@ class _Alone:
         if tiles.down:
             stands[tiles.down] = f.mul(block, tiles.rows)
         rest = tiles.down.size % tiles.rows if tiles.down else 0
-        _each_case(
-            f,
-            block,
-            tiles.row_blocks,
-            tiles.rows,
-            rest,
-            lambda rows: body(_Tile(self, stands, rows, columns, memory)),
-        )
+        _each_case(f, block, tiles.row_blocks, tiles.rows, rest, lambda rows: body(stands, rows))
 
     def _whole(self, tile: _Tile) -> None:
-        if not self.tiles.terms.is_one:
-            tile.clear()
+        tile.clear()
         with _blocks(self.f, self.tiles.terms) as block:
             tile.accumulate(block)
         tile.epilogue()
@@ -128,6 +119,8 @@ class _Groups(_Alone):
     ) -> None:
         super().__init__(kernel, tiles, f, pointers)
         self.panel = f.alloca(self.type, tiles.terms.most * tiles.vectors)
+        self.filled = f.alloca(I64)
+        f.store(constant(I64, -1), self.filled, 8)
 
     @property
     def kept(self) -> int:
@@ -135,32 +128,55 @@ class _Groups(_Alone):
 
     def unit(self, number: Value) -> None:
         f, tiles = self.f, self.tiles
-        number, group = _divided(f, number, -(-tiles.below // tiles.group))
-        place, column = _divided(f, number, tiles.column_blocks)
+        panel, group = _divided(f, number, -(-tiles.below // tiles.group))
+        place, column = _divided(f, panel, tiles.column_blocks)
         stands = self.start(place, column)
         first = f.mul(group, tiles.group)
         end = f.intrinsic("smin", I64, f.add(first, tiles.group), constant(I64, tiles.below))
-        self.widths(column, lambda columns: self._tiles(first, end, stands, columns))
 
-    def _tiles(self, first: Value, end: Value, stands: Stands, columns: _Columns) -> None:
-        def each(body: Callable[[_Tile], None]) -> None:
-            with self.f.loop(first, end) as loop:
-                memory = self._memory(self.f.sub(loop.index, first))
-                self.rows(loop.index, stands, columns, memory, body)
+        def tiles_of(columns: _Columns) -> None:
+            def each(body: Callable[[_Tile], None]) -> None:
+                with f.loop(first, end) as loop:
+                    memory = self._memory(f.sub(loop.index, first))
+                    self.rows(
+                        loop.index,
+                        stands,
+                        lambda stands, rows: body(_Tile(self, stands, rows, columns, memory)),
+                    )
 
-        if self.tiles.terms.is_one:
-            with _blocks(self.f, self.tiles.terms) as block:
+            if tiles.terms.is_one:
+                self._in_one_block(panel, stands, columns, each)
+            else:
+                self._in_blocks(stands, columns, each)
+
+        self.widths(column, tiles_of)
+
+    def _in_one_block(self, number: Value, stands: Stands, columns: _Columns, each: Each) -> None:
+        """The panel remains for the next unit, which often has the same columns."""
+        f = self.f
+        with _blocks(f, self.tiles.terms) as block:
+            with f.when(f.icmp("ne", f.load(self.filled, I64, 8), number)):
+                f.store(number, self.filled, 8)
                 columns.pack(block, stands, self.panel)
-                each(lambda tile: (tile.accumulate(block), tile.epilogue()))
-            return
-        each(lambda tile: tile.clear())
+            columns.panel = self.panel
+
+            def whole(tile: _Tile) -> None:
+                tile.clear()
+                tile.accumulate(block)
+                tile.epilogue()
+
+            each(whole)
+
+    def _in_blocks(self, stands: Stands, columns: _Columns, each: Each) -> None:
+        each(_Tile.clear)
         with _blocks(self.f, self.tiles.terms) as block:
             columns.pack(block, stands, self.panel)
+            columns.panel = self.panel
             each(lambda tile: tile.accumulate(block))
-        each(lambda tile: tile.epilogue())
+        each(_Tile.epilogue)
 
     def _memory(self, number: Value) -> Value:
-        """The results of a tile of the group."""
+        """The results of a tile of the unit."""
         if self.kept == 1:
             return self.results
         place = self.f.mul(number, self.tiles.results * self.type.lanes)
@@ -176,13 +192,33 @@ class _TermBlock(NamedTuple):
     end: Value
 
     @contextmanager
-    def each(self, f: Function) -> Iterator[tuple[Stands, Value]]:
-        """(where the summed axes stand, which term of the block) for each of its terms."""
-        with f.loop(self.start, self.end) as loop, nested(f, self.terms.after) as inner:
-            number = f.sub(loop.index, self.start)
-            for axis in self.terms.after:
-                number = f.add(f.mul(number, axis.size), inner[axis])
-            yield {**self.stands, self.terms.along: loop.index, **inner}, number
+    def each(
+        self, f: Function, close: Callable[[], None] | None = None
+    ) -> Iterator[tuple[Stands, Value]]:
+        """(where the summed axes stand, which term of the block) for each of its terms; `close` is
+        called after every piece.
+        """
+        after, inside = self.terms.after, self.terms.inside
+        turns = max(1, PIECE // inside)
+        with _pieces(f, self.start, self.end, turns if turns < self.terms.step else 0) as piece:
+            long = close if inside > PIECE else None
+            with f.loop(*piece) as loop, nested(f, after, long) as inner:
+                number = f.sub(loop.index, self.start)
+                for axis in after:
+                    number = f.add(f.mul(number, axis.size), inner[axis])
+                yield {**self.stands, self.terms.along: loop.index, **inner}, number
+            if close is not None and inside <= PIECE:
+                close()
+
+
+@contextmanager
+def _pieces(f: Function, start: Value, end: Value, turns: int) -> Iterator[tuple[Value, Value]]:
+    """(first, end) of each piece of `turns` turns; of all where that is 0."""
+    if not turns:
+        yield start, end
+        return
+    with f.loop(start, end, turns) as piece:
+        yield piece.index, f.intrinsic("smin", I64, f.add(piece.index, turns), end)
 
 
 @contextmanager
@@ -212,12 +248,11 @@ class _Columns:
         self.panel: Value | None = None
 
     def pack(self, block: _TermBlock, stands: Stands, panel: Value) -> None:
-        """Copy the columns of a block to the panel, where they are read from now on."""
+        """Copy the columns of a block to the panel."""
         self.panel = None
         with block.each(self.f) as (inner, term):
             for vector, value in enumerate(self.load({**stands, **inner}, term)):
                 self.f.store(value, self._in_panel(panel, term, vector), self._alignment)
-        self.panel = panel
 
     def load(self, stands: Stands, term: Value) -> list[Value]:
         """The vectors at one place of the summed letters, a term of the block."""
@@ -261,26 +296,34 @@ class _Tile:
         self.vectors = len(columns.masks)
 
     def clear(self) -> None:
+        """Before the first of several pieces is added."""
+        if self.tiles.terms.is_short:
+            return
         for row in range(self.rows):
             for vector in range(self.vectors):
                 self._put(row, vector, constant(self.type, 0))
 
     def accumulate(self, block: _TermBlock) -> None:
-        """Add the sum of a block's terms to the results, or store it where there is one block."""
-        f, size = self.f, self.size
+        """Add a block's terms to the results, piece by piece, or store the only piece's sum."""
+        f, size, zero = self.f, self.size, constant(self.type, 0)
         sums = [[f.alloca(self.type) for _ in range(self.vectors)] for _ in range(self.rows)]
         for row in sums:
             for register in row:
-                f.store(constant(self.type, 0), register, size)
-        with block.each(f) as (inner, term):
+                f.store(zero, register, size)
+
+        def close() -> None:
+            for r, row in enumerate(sums):
+                for v, register in enumerate(row):
+                    value = f.load(register, self.type, size)
+                    self._put(r, v, value if self.tiles.terms.is_short else self._sum(r, v, value))
+                    f.store(zero, register, size)
+
+        with block.each(f, close) as (inner, term):
             self._add_products(sums, {**self.stands, **inner}, term)
-        for r, row in enumerate(sums):
-            for v, register in enumerate(row):
-                value = f.load(register, self.type, size)
-                if not self.tiles.terms.is_one:
-                    before = self._get(r, v)
-                    value = f.fadd(before, value) if self.type.is_float else f.add(before, value)
-                self._put(r, v, value)
+
+    def _sum(self, row: int, vector: int, value: Value) -> Value:
+        before = self._get(row, vector)
+        return self.f.fadd(before, value) if self.type.is_float else self.f.add(before, value)
 
     def _add_products(self, sums: list[list[Value]], stands: Stands, term: Value) -> None:
         """One place of the summed letters: an outer product of a column of elements and a row of

@@ -14,16 +14,15 @@ from chainrule.ir.plan import Hero, Kernel
 
 L2_BYTES = 1 << 18  # A column operand up to this size may be walked again for each row block.
 PAGE = 4096  # Rows at multiples of this distance share one set of the first cache.
+PANEL_BYTES = 1 << 17  # A panel lies on the stack, and stays in the cache.
 WORTH_PACKING = 8  # So many tiles must use a panel.
 UNITS = 64  # So many units leave no thread idle for long.
 PARTIAL_BYTES = 1 << 17  # The unfinished tiles of a group lie on the stack, and stay in the cache.
 
 
 class Terms(NamedTuple):
-    """The summed axes in blocks of at most PIECE terms: rounding errors do not grow with the number
-    of all terms, and the columns of a block fit into the cache.
-
-    A block is `step` places of `along`, at one place of the axes `before` and all of those `after`.
+    """The summed axes in blocks whose columns fit into the cache: `step` places of `along`, at one
+    place of the axes `before` and all of those `after`.
     """
 
     before: list[Axis]
@@ -32,24 +31,39 @@ class Terms(NamedTuple):
     after: list[Axis]
 
     @property
+    def inside(self) -> int:
+        """Terms at one place of `along`."""
+        return math.prod(axis.size for axis in self.after)
+
+    @property
     def most(self) -> int:
         """Terms of a whole block."""
-        return self.step * math.prod(axis.size for axis in self.after)
+        return self.step * self.inside
 
     @property
     def is_one(self) -> bool:
+        """Whether there is one block."""
         return not self.before and self.step == self.along.size
 
+    @property
+    def is_short(self) -> bool:
+        """Whether all terms are added in one piece."""
+        return self.is_one and self.most <= PIECE
 
-def blocks_of(summed: tuple[Axis, ...]) -> Terms:
-    """The last axes whole, and of the one before them as much as a block can take."""
+
+def blocks_of(summed: tuple[Axis, ...], most: int) -> Terms:
+    """The last axes whole, and of the one before them as much as `most` terms allow, in whole
+    pieces.
+    """
     inside = 1
     for number in reversed(range(len(summed))):
         along = summed[number]
-        if not number or inside * along.size > PIECE:
+        if not number or inside * along.size > most:
             break
         inside *= along.size
-    step = min(along.size, max(1, PIECE // inside))
+    step, piece = min(along.size, max(1, most // inside)), max(1, PIECE // inside)
+    if piece < step < along.size:
+        step -= step % piece
     return Terms(list(summed[:number]), along, step, list(summed[number + 1 :]))
 
 
@@ -117,11 +131,11 @@ def tiling(kernel: Kernel, vector_bytes: int) -> Tiling:
     apart = (hero.left.index.coefficient(down) or 0) * size if down else 0
     few = apart % PAGE == 0
     rows, vectors = _tile(down.size if down else 1, -(-across.size // lanes), vector_bytes, few)
-    tiles = Tiling(across, down, shared, free, lanes, rows, vectors, blocks_of(hero.summed))
-    tiles.columns_first = (
-        math.prod(axis.size for axis in hero.summed) * across.size * size <= L2_BYTES
-    )
-    if not tiles.columns_first:
+    terms = math.prod(axis.size for axis in hero.summed)
+    tiles = Tiling(across, down, shared, free, lanes, rows, vectors, blocks_of(hero.summed, terms))
+    tiles.columns_first = terms * across.size * size <= L2_BYTES
+    if not tiles.columns_first and tiles.below >= WORTH_PACKING:
+        tiles.terms = blocks_of(hero.summed, PANEL_BYTES // (tiles.width * size))
         tiles.group = _group(tiles, size)
     return tiles
 
@@ -144,7 +158,8 @@ def _tile(height: int, width: int, vector_bytes: int, few: bool) -> tuple[int, i
     rows take wider tiles, and so do rows that would drive each other out of the cache (`few`).
     """
     registers = 10 if vector_bytes == 32 else 28
-    vectors = min(width, 8 if height == 1 else 4 if height <= 4 else 3 if few else 2)
+    wide = 3 if few and width % 3 != 1 else 2
+    vectors = min(width, 8 if height == 1 else 4 if height <= 4 else wide)
     most = min(registers // vectors, 8 if few else 16)
     if height <= most:
         return height, vectors
@@ -153,10 +168,9 @@ def _tile(height: int, width: int, vector_bytes: int, few: bool) -> tuple[int, i
 
 
 def _group(tiles: Tiling, size: int) -> int:
-    """As many tiles as keep all threads busy and their partial results in the cache; none if a
-    panel would serve too few.
-    """
+    """As many tiles as keep all threads busy, and their partial results in the cache."""
     all_tiles = tiles.below * tiles.column_blocks * math.prod(axis.size for axis in tiles.shared)
-    most = tiles.below if tiles.terms.is_one else PARTIAL_BYTES // (tiles.rows * tiles.width * size)
-    group = min(tiles.below, most, max(WORTH_PACKING, all_tiles // UNITS))
-    return group if group >= WORTH_PACKING else 0
+    most = (
+        tiles.below if tiles.terms.is_one else PARTIAL_BYTES // (tiles.results * tiles.lanes * size)
+    )
+    return max(WORTH_PACKING, min(tiles.below, most, all_tiles // UNITS))
