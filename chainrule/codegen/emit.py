@@ -22,6 +22,7 @@ from chainrule.ir.index import Axis
 from chainrule.ir.plan import Kernel, Place, Reduce, Store, walk
 from chainrule.ir.stages import Stages, indices
 
+BESIDE, LONG, UNITS = 4, 64, 8  # Vectors of columns summed together, if columns are long and many.
 PIECE = 512  # So many terms of a sum are added one by one; sums of pieces are then added.
 
 UNITS = 512  # So many units the threads share evenly enough.
@@ -82,6 +83,14 @@ def lanes_for(kernel: Kernel, axis: Axis | None, vector_bytes: int) -> int:
     return lanes
 
 
+def _goes_down(kernel: Kernel, vector: Axis) -> bool:
+    """Whether the kernel sums down columns: far from one element to the next, so that each visit
+    should bring several vectors.
+    """
+    turns = math.prod(axis.size for axis in kernel.inner)
+    return bool(kernel.inner) and vector not in kernel.inner and turns >= LONG
+
+
 class Units:
     """How the independent points of a kernel are numbered: the outermost axes, as few as give
     enough units; what is left is walked inside a unit. Where all axes are few, chunks of the vector
@@ -119,6 +128,8 @@ def emit_loops(kernel: Kernel, name: str, vector_bytes: int) -> tuple[Function, 
     f, pointers, first, end = begin(kernel, name)
     vector = vector_axis(kernel)
     lanes = lanes_for(kernel, vector, vector_bytes)
+    if vector is not None and _goes_down(kernel, vector):
+        lanes = max(lanes * n for n in (1, 2, BESIDE) if n == 1 or lanes * n * UNITS <= vector.size)
     units = Units(kernel, vector, lanes)
     with f.loop(first, end) as loop:
         stands, chunk = units.locate(f, loop.index)

@@ -12,7 +12,7 @@ from collections.abc import Iterable
 
 from chainrule.dtypes import bool_
 from chainrule.ir import index as ix
-from chainrule.ir.contraction import Dimension
+from chainrule.ir.contraction import Contraction, Dimension
 from chainrule.ir.index import Axis, Index
 from chainrule.ir.node import Graph, Node, Spec, make, topological
 from chainrule.ir.plan import (
@@ -36,6 +36,8 @@ from chainrule.passes.inline import Inliner
 from chainrule.passes.materialize import REDUCTIONS, choose
 
 SUMMED = 1000  # Axis numbers of summed letters start here, clear of the output's.
+PAGE = 4096  # Bytes; elements so far apart share one set of the first cache.
+WIDE, MANY_TERMS = 256, 64  # From so many columns and terms on a copy of such rows pays.
 IDENTITY = {"sum": 0, "prod": 1}
 
 
@@ -243,6 +245,9 @@ class Lowering(Inliner):
             if not any(axis in rows.index.axes() for axis in axes[:-1]):
                 return None  # A single row: dot products along memory need no copy.
             columns = self._packed(node, columns, last)
+        far = _far_apart(spec, rows, summed) if last.size >= WIDE else None
+        if far is not None:
+            rows = self._packed(node, rows, far)
         return Hero(spec, axes, summed, rows, columns, node.dtype)
 
     def _packed(self, node: Node, operand: Operand, last: Axis) -> Operand:
@@ -295,6 +300,17 @@ class Lowering(Inliner):
         if any(place.buffer.nbytes for place in results):
             call = Special(node.op.name, operands, results, dict(node.attributes), host=True)
             self._emit(Kernel((), special=call), node)
+
+
+def _far_apart(spec: Contraction, rows: Operand, summed: tuple[Axis, ...]) -> Axis | None:
+    """A summed axis whose terms lie at multiples of a page: they would share a few lines of the
+    cache.
+    """
+    for axis in summed:
+        step = (rows.index.coefficient(axis) or 0) * rows.place.dtype.itemsize
+        if spec.is_plain and step and step % PAGE == 0 and axis.size >= MANY_TERMS:
+            return axis
+    return None
 
 
 # ---- Control flow: carried values live in the outer block, bodies are blocks of their own. ----

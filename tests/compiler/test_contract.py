@@ -6,8 +6,8 @@ import pytest
 import chainrule as cr
 from chainrule.ir.plan import Kernel
 
-# Wide enough for panels; in one of them rows lie a page apart.
-WIDE = [(130, 300, 333), (97, 1024, 100), (64, 4000, 40)]
+# Wide enough for panels, of one block of the terms and of several; in two, rows lie a page apart.
+WIDE = [(130, 300, 333), (97, 1024, 100), (64, 4000, 40), (150, 2600, 37), (120, 2048, 96)]
 SHAPES = [*WIDE, (1, 64, 40), (3, 17, 50), (8, 32, 32), (14, 9, 33), (15, 16, 100), (64, 20, 10)]
 
 
@@ -70,6 +70,23 @@ def test_batched_contractions_share_tiles():
     b = rng.integers(-9, 9, (2, 3, 20, 24)).astype(np.float32)
     result, count = heroes(lambda a, b: a @ b, a, b)
     assert np.array_equal(result, a @ b) and count == 1
+
+
+def test_panels_of_windows_in_blocks():
+    """A convolution of many channels, and its weights' gradient."""
+    rng = np.random.default_rng(0)
+    x = rng.integers(-3, 4, (3, 17, 19, 130)).astype(np.float32)
+    w = rng.integers(-3, 4, (3, 3, 130, 70)).astype(np.float32)
+    result, count = heroes(lambda x, w: cr.conv(x, w), x, w)
+    windows = np.lib.stride_tricks.sliding_window_view(x, (3, 3), (1, 2))
+    assert np.array_equal(result, np.einsum("nhwcij,ijco->nhwo", windows, w)) and count == 1
+
+    def gradient(x, dy):
+        return cr.vjp(lambda w: cr.conv(x, w), cr.zeros(w.shape))[1](dy)[0]
+
+    result, count = heroes(gradient, x, result)
+    dy = np.einsum("nhwcij,ijco->nhwo", windows, w)
+    assert np.array_equal(result, np.einsum("nhwcij,nhwo->ijco", windows, dy)) and count == 1
 
 
 def test_panels_of_batches_and_several_summed_letters():
