@@ -19,6 +19,7 @@ from chainrule.passes.dependencies import Dependencies, bodies, touched
 from chainrule.passes.materialize import CHEAP, COST
 
 EXPRESSIONS = 400  # A kernel grows no further: registers and compile time are finite.
+LARGE = 1 << 16  # Elements of a copy that turns a matrix by itself.
 PARALLEL = 64  # Fusion must leave that many independent points to large kernels.
 
 
@@ -59,7 +60,7 @@ def _join(graph: Dependencies, number: int) -> None:
 def merge(first: Kernel, second: Kernel) -> Kernel | None:
     """One kernel that does the work of both, or None if their loops or their data do not fit."""
     matched = _match(first, second)
-    if matched is None:
+    if matched is None or _turns(second):
         return None
     axes, inner, rename_first, rename_second = matched
     head = first.statements
@@ -107,6 +108,22 @@ def _match(first: Kernel, second: Kernel) -> tuple | None:
     if second.inner and not first.inner and [axis.size for axis in other_outer] == sizes:
         return second.axes, second.inner, _renaming(first.axes, other_outer), {}
     return None
+
+
+def _turns(kernel: Kernel) -> bool:
+    """Whether it is a large copy that turns a matrix, which tiles do better than scattered
+    stores.
+    """
+    if kernel.inner or len(kernel.statements) != 1 or kernel.hero or kernel.special:
+        return False
+    (store,) = kernel.stores
+    load = store.value
+    if load.op != "load" or load.args or load.data.conditions or math.prod(store.place.shape) < LARGE:
+        return False
+    return not any(
+        store.index.coefficient(axis) == 1 == load.data.index.coefficient(axis)
+        for axis in kernel.axes
+    )
 
 
 def _outer(kernel: Kernel) -> tuple[Axis, ...]:
