@@ -118,7 +118,8 @@ def _turns(kernel: Kernel) -> bool:
         return False
     (store,) = kernel.stores
     load = store.value
-    if load.op != "load" or load.args or load.data.conditions or math.prod(store.place.shape) < LARGE:
+    copied = load.op == "load" and not load.args and not load.data.conditions
+    if not copied or math.prod(store.place.shape) < LARGE:
         return False
     return not any(
         store.index.coefficient(axis) == 1 == load.data.index.coefficient(axis)

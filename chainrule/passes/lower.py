@@ -12,19 +12,13 @@ from collections.abc import Iterable
 
 from chainrule.dtypes import bool_
 from chainrule.ir import index as ix
-from chainrule.ir.contraction import Contraction, Dimension
-from chainrule.ir.index import Axis, Index
 from chainrule.ir.node import Graph, Node, Spec, make, topological
 from chainrule.ir.plan import (
     Block,
     Branch,
-    Buffer,
-    Condition,
     Expr,
-    Hero,
     Kernel,
     Loop,
-    Operand,
     Place,
     Reduce,
     Special,
@@ -32,23 +26,17 @@ from chainrule.ir.plan import (
     Turn,
     While,
 )
-from chainrule.passes.inline import Inliner
+from chainrule.passes.contractions import Contractions
 from chainrule.passes.materialize import REDUCTIONS, choose
 
-SUMMED = 1000  # Axis numbers of summed letters start here, clear of the output's.
-PAGE = 4096  # Bytes; elements so far apart share one set of the first cache.
-WIDE, MANY_TERMS = 256, 64  # From so many columns and terms on a copy of such rows pays.
 IDENTITY = {"sum": 0, "prod": 1}
 
 
-class Lowering(Inliner):
-    """One block being lowered: the places of its values so far, its items, and the updates to make
-    at its end.
-    """
+class Lowering(Contractions):
+    """One block being lowered, node after node."""
 
     def __init__(self, outputs: list[Node], places: dict[Node, Place]) -> None:
         super().__init__(places)
-        self.block = Block()
         order = topological(outputs, skip=places.__contains__)
         chosen = choose(order, outputs, places)
         for node in order:
@@ -57,27 +45,11 @@ class Lowering(Inliner):
 
     # ---- Memory ----
 
-    def temporary(self, spec: Spec | Node, prefix: str = "t") -> Place:
-        """Memory of this block for one value."""
-        name = f"{prefix}{len(self.block.temporaries)}"
-        buffer = Buffer(name, spec.shape, spec.dtype, "temporary")
-        self.block.temporaries.append(buffer)
-        return Place(buffer, spec.shape)
-
     def deliver(self, node: Node, target: Place, lasting: bool = True) -> None:
         """Write the value of a node to a place given from outside; readers may use it there if it
         lasts.
         """
         self._map(node, target, lasting)
-
-    def place(self, node: Node) -> Place:
-        """Where the whole value of a node lies, stored first if it is not in memory yet."""
-        if node not in self.places:
-            # Another kernel comes before the one being made: what pins one does not pin both.
-            pinned, self._pinned = self._pinned, []
-            self._materialize(node)
-            self._pinned = pinned
-        return self.places[node]
 
     # ---- Kernels ----
 
@@ -101,11 +73,6 @@ class Lowering(Inliner):
             pass  # The node with several results placed them.
         else:
             self._map(node, self.temporary(node))
-
-    def _emit(self, kernel: Kernel, node: Node) -> None:
-        kernel.after, self._pinned = self._pinned, []
-        kernel.origin = node.origin
-        self.block.items.append(kernel)
 
     def _map(self, node: Node, target: Place, lasting: bool = True) -> None:
         """One point of the result for each point of the loops."""
@@ -168,100 +135,6 @@ class Lowering(Inliner):
         store = Store(target, ix.flat(outer, node.shape), Expr("reduced", (), node.dtype, 0))
         self._emit(Kernel(ix.axes_of(indices), inner, [reduce, store]), node)
 
-    def _contraction(self, node: Node) -> None:
-        """A hero kernel where tiles pay, else a reduction of products."""
-        spec = node.attributes["spec"]
-        target = self.places[node] = self.temporary(node)
-        if not node.size:
-            return
-        axes = {
-            letter: Axis(number, spec.sizes[letter]) for number, letter in enumerate(spec.output)
-        }
-        axes |= {letter: Axis(SUMMED + letter, spec.sizes[letter]) for letter in spec.summed}
-        indices = [ix.of_axis(axes[letter]) for letter in spec.output]
-        place = ix.flat(indices, node.shape)
-        summed = ix.axes_of(ix.of_axis(axes[letter]) for letter in spec.summed)
-        if any(axis.size == 0 for axis in axes.values()):
-            zero = self._constant(0, node.dtype)
-            self._emit(Kernel(ix.axes_of(indices), statements=[Store(target, place, zero)]), node)
-            return
-        left, right = (
-            self._operand(operand, dimensions, axes)
-            for operand, dimensions in zip(node.inputs, (spec.left, spec.right), strict=True)
-        )
-        hero = self._hero(node, ix.axes_of(indices), summed, left, right)
-        if hero is not None:
-            store = Store(target, place, Expr("hero", (), node.dtype))
-            self._emit(Kernel(ix.axes_of(indices), statements=[store], hero=hero), node)
-            return
-        product = self._expr("multiply", (self._load(left), self._load(right)), node.dtype)
-        if not summed:
-            self._emit(
-                Kernel(ix.axes_of(indices), statements=[Store(target, place, product)]), node
-            )
-            return
-        statements: list[Store | Reduce] = [
-            Reduce(0, "sum", product, node.dtype),
-            Store(target, place, Expr("reduced", (), node.dtype, 0)),
-        ]
-        self._emit(Kernel(ix.axes_of(indices) + summed, frozenset(summed), statements), node)
-
-    def _operand(
-        self, node: Node, dimensions: tuple[Dimension, ...], axes: dict[int, Axis]
-    ) -> Operand:
-        """An operand as a place in memory read at a linear index: a view of what is stored, or a
-        copy.
-        """
-        indices, conditions = [], []
-        for dimension, extent in zip(dimensions, node.shape, strict=True):
-            index = Index((), dimension.offset)
-            for letter, coefficient in dimension.terms:
-                index = index + ix.of_axis(axes[letter]) * coefficient
-            if dimension.divisor > 1:
-                conditions.append(Condition(index % dimension.divisor, 0, 1))
-                index = index // dimension.divisor
-            low, high = index.bounds()
-            if low < 0 or high >= extent:
-                conditions.append(Condition(index, 0, extent))
-            indices.append(index)
-        found = self.value(node, indices, tuple(conditions))
-        if found.op == "load" and not found.args and found.data.index.is_linear:
-            return Operand(found.data.place, found.data.index, found.data.conditions)
-        return Operand(self.place(node), ix.flat(indices, node.shape), tuple(conditions))
-
-    def _hero(
-        self, node: Node, axes: tuple, summed: tuple, left: Operand, right: Operand
-    ) -> Hero | None:
-        """The tiled form: the last axis in one operand only, contiguous there (copied so if need
-        be).
-        """
-        spec = node.attributes["spec"]
-        if not spec.is_tiled or left.conditions or right.conditions:
-            return None
-        last = axes[-1]
-        steps = [operand.index.coefficient(last) or 0 for operand in (left, right)]
-        rows, columns = (left, right) if steps[1] else (right, left)
-        if max(steps) != 1:
-            if not any(axis in rows.index.axes() for axis in axes[:-1]):
-                return None  # A single row: dot products along memory need no copy.
-            columns = self._packed(node, columns, last)
-        far = _far_apart(spec, rows, summed) if last.size >= WIDE else None
-        if far is not None:
-            rows = self._packed(node, rows, far)
-        return Hero(spec, axes, summed, rows, columns, node.dtype)
-
-    def _packed(self, node: Node, operand: Operand, last: Axis) -> Operand:
-        """A copy of an operand in which `last` is contiguous."""
-        axes = sorted(operand.index.axes() - {last}) + [last]
-        shape = tuple(axis.size for axis in axes)
-        target = self.temporary(Spec(shape, node.dtype), "p")
-        renumbered = {axis: ix.of_axis(Axis(number, axis.size)) for number, axis in enumerate(axes)}
-        value = self._load(operand._replace(index=operand.index.substitute(renumbered)))
-        indices = list(renumbered.values())
-        store = Store(target, ix.flat(indices, shape), value)
-        self._emit(Kernel(ix.axes_of(indices), statements=[store]), node)
-        return Operand(target, ix.flat(map(ix.of_axis, axes), shape), ())
-
     def _concat(self, node: Node) -> None:
         """Each part is written to its region of the result by a kernel of its own."""
         axis, start = node.attributes["axis"], 0
@@ -300,17 +173,6 @@ class Lowering(Inliner):
         if any(place.buffer.nbytes for place in results):
             call = Special(node.op.name, operands, results, dict(node.attributes), host=True)
             self._emit(Kernel((), special=call), node)
-
-
-def _far_apart(spec: Contraction, rows: Operand, summed: tuple[Axis, ...]) -> Axis | None:
-    """A summed axis whose terms lie at multiples of a page: they would share a few lines of the
-    cache.
-    """
-    for axis in summed:
-        step = (rows.index.coefficient(axis) or 0) * rows.place.dtype.itemsize
-        if spec.is_plain and step and step % PAGE == 0 and axis.size >= MANY_TERMS:
-            return axis
-    return None
 
 
 # ---- Control flow: carried values live in the outer block, bodies are blocks of their own. ----

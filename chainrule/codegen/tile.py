@@ -1,0 +1,237 @@
+"""Emission of one tile of a contraction: its columns, its accumulation over blocks of terms, its
+epilogue.
+
+A tile is `rows` x `vectors` accumulators. Loops over the summed letters multiply a broadcast
+element of the row operand with vectors of the column operand; then the epilogue runs over the
+tile's rows, where the accumulated value is just another operand of the kernel's stores.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import NamedTuple
+
+from chainrule.codegen.builder import Function
+from chainrule.codegen.elementwise import compute_type, from_storage, storage_type
+from chainrule.codegen.emit import PIECE, nested
+from chainrule.codegen.point import Point, lanes_below
+from chainrule.codegen.tiling import Terms, Tiling
+from chainrule.codegen.values import I64, Type, Value, constant
+from chainrule.ir.index import Axis
+from chainrule.ir.plan import Kernel, Place
+
+Stands = dict[Axis, Value]
+
+
+class Emission:
+    """What the code of all tiles of a kernel has in common."""
+
+    def __init__(
+        self, kernel: Kernel, tiles: Tiling, f: Function, pointers: dict[Place, Value]
+    ) -> None:
+        assert kernel.hero is not None
+        self.kernel, self.hero, self.tiles, self.f = kernel, kernel.hero, tiles, f
+        self.pointers, self.size = pointers, kernel.hero.dtype.arithmetic.itemsize
+        self.type = Type(compute_type(kernel.hero.dtype), tiles.lanes)
+
+
+class TermBlock(NamedTuple):
+    """One block of the terms, under construction."""
+
+    terms: Terms
+    stands: Stands
+    start: Value
+    end: Value
+
+    @contextmanager
+    def each(
+        self, f: Function, close: Callable[[], None] | None = None
+    ) -> Iterator[tuple[Stands, Value]]:
+        """(where the summed axes stand, which term of the block) for each of its terms; `close` is
+        called after every piece.
+        """
+        after, inside = self.terms.after, self.terms.inside
+        turns = max(1, PIECE // inside)
+        with _pieces(f, self.start, self.end, turns if turns < self.terms.step else 0) as piece:
+            long = close if inside > PIECE else None
+            with f.loop(*piece) as loop, nested(f, after, long) as inner:
+                number = f.sub(loop.index, self.start)
+                for axis in after:
+                    number = f.add(f.mul(number, axis.size), inner[axis])
+                yield {**self.stands, self.terms.along: loop.index, **inner}, number
+            if close is not None and inside <= PIECE:
+                close()
+
+
+@contextmanager
+def _pieces(f: Function, start: Value, end: Value, turns: int) -> Iterator[tuple[Value, Value]]:
+    """(first, end) of each piece of `turns` turns; of all where that is 0."""
+    if not turns:
+        yield start, end
+        return
+    with f.loop(start, end, turns) as piece:
+        yield piece.index, f.intrinsic("smin", I64, f.add(piece.index, turns), end)
+
+
+@contextmanager
+def term_blocks(f: Function, terms: Terms) -> Iterator[TermBlock]:
+    """The loops over all blocks."""
+    size, step = terms.along.size, terms.step
+    with nested(f, terms.before) as stands:
+        if step == size:
+            yield TermBlock(terms, stands, constant(I64, 0), constant(I64, size))
+        else:
+            with f.loop(0, size, step) as loop:
+                end = f.add(loop.index, step)
+                if size % step:
+                    end = f.intrinsic("smin", I64, end, constant(I64, size))
+                yield TermBlock(terms, stands, loop.index, end)
+
+
+class Columns:
+    """The columns of a tile: `vectors` vectors, of which the last may be masked."""
+
+    def __init__(self, unit: Emission, width: int) -> None:
+        self.unit, self.f, self.type = unit, unit.f, unit.type
+        lanes = unit.type.lanes
+        self.masks: list[Value | None] = [None] * -(-width // lanes)
+        if width % lanes:
+            self.masks[-1] = lanes_below(unit.f, lanes, width % lanes)
+        self.panel: Value | None = None
+
+    def pack(self, block: TermBlock, stands: Stands, panel: Value) -> None:
+        """Copy the columns of a block to the panel."""
+        self.panel = None
+        with block.each(self.f) as (inner, term):
+            for vector, value in enumerate(self.load({**stands, **inner}, term)):
+                self.f.store(value, self._in_panel(panel, term, vector), self._alignment)
+
+    def load(self, stands: Stands, term: Value) -> list[Value]:
+        """The vectors at one place of the summed letters, a term of the block."""
+        return [self._load(stands, term, vector) for vector in range(len(self.masks))]
+
+    def _load(self, stands: Stands, term: Value, vector: int) -> Value:
+        f, operand, dtype = self.f, self.unit.hero.right, self.unit.hero.dtype
+        if self.panel is not None:
+            return f.load(self._in_panel(self.panel, term, vector), self.type, self._alignment)
+        point = Point(f, self.unit.pointers, stands, None, 1, None)
+        type = self.type.with_scalar(storage_type(dtype))
+        address = f.gep(self.unit.pointers[operand.place], point.index(operand.index), type.scalar)
+        address = f.gep(address, vector * type.lanes, type.scalar)
+        mask = self.masks[vector]
+        if mask is None:
+            return from_storage(f, f.load(address, type, dtype.itemsize), dtype)
+        value = f.masked_load(address, type, mask, constant(type, 0), dtype.itemsize)
+        return from_storage(f, value, dtype)
+
+    @property
+    def _alignment(self) -> int:
+        return self.unit.size * self.type.lanes
+
+    def _in_panel(self, panel: Value, term: Value, vector: int) -> Value:
+        place = self.f.mul(term, self.unit.tiles.width)
+        place = self.f.add(place, vector * self.type.lanes)
+        return self.f.gep(panel, place, self.type.scalar)
+
+
+class Tile:
+    """One tile: `rows` x `columns` results, kept in memory between their accumulation and their
+    last use.
+    """
+
+    def __init__(
+        self, unit: Emission, stands: Stands, rows: int, columns: Columns, memory: Value
+    ) -> None:
+        self.unit, self.f, self.tiles = unit, unit.f, unit.tiles
+        self.stands, self.rows, self.columns, self.memory = stands, rows, columns, memory
+        self.type, self.size = unit.type, unit.size
+        self.vectors = len(columns.masks)
+
+    def clear(self) -> None:
+        """Before the first of several pieces is added."""
+        if self.tiles.terms.is_short:
+            return
+        for row in range(self.rows):
+            for vector in range(self.vectors):
+                self._put(row, vector, constant(self.type, 0))
+
+    def accumulate(self, block: TermBlock) -> None:
+        """Add a block's terms to the results, piece by piece, or store the only piece's sum."""
+        f, size, zero = self.f, self.size, constant(self.type, 0)
+        sums = [[f.alloca(self.type) for _ in range(self.vectors)] for _ in range(self.rows)]
+        for row in sums:
+            for register in row:
+                f.store(zero, register, size)
+
+        def close() -> None:
+            for r, row in enumerate(sums):
+                for v, register in enumerate(row):
+                    value = f.load(register, self.type, size)
+                    self._put(r, v, value if self.tiles.terms.is_short else self._sum(r, v, value))
+                    f.store(zero, register, size)
+
+        with block.each(f, close) as (inner, term):
+            self._add_products(sums, {**self.stands, **inner}, term)
+
+    def _sum(self, row: int, vector: int, value: Value) -> Value:
+        before = self._get(row, vector)
+        return self.f.fadd(before, value) if self.type.is_float else self.f.add(before, value)
+
+    def _add_products(self, sums: list[list[Value]], stands: Stands, term: Value) -> None:
+        """One place of the summed letters: an outer product of a column of elements and a row of
+        vectors.
+        """
+        f, size = self.f, self.size
+        columns = self.columns.load(stands, term)
+        for r, row in enumerate(sums):
+            element = f.splat(self._element(stands, r), self.type.lanes)
+            for register, column in zip(row, columns, strict=True):
+                before = f.load(register, self.type, size)
+                if self.type.is_float:
+                    after = f.fma(element, column, before)
+                else:
+                    after = f.add(before, f.mul(element, column))
+                f.store(after, register, size)
+
+    def _element(self, stands: Stands, row: int) -> Value:
+        """The row operand's element for a row of the tile."""
+        f, operand, dtype = self.f, self.unit.hero.left, self.unit.hero.dtype
+        point = Point(f, self.unit.pointers, stands, None, 1, None)
+        type = Type(storage_type(dtype))
+        address = f.gep(self.unit.pointers[operand.place], point.index(operand.index), type.scalar)
+        if row and self.tiles.down:
+            step = operand.index.coefficient(self.tiles.down)
+            address = f.gep(address, step * row, type.scalar)
+        return from_storage(f, f.load(address, type, dtype.itemsize), dtype)
+
+    # ---- Results ----
+
+    def _place(self, row: int | Value, vector: int) -> Value:
+        f, lanes = self.f, self.type.lanes
+        row = row if isinstance(row, Value) else constant(I64, row)
+        place = f.add(f.mul(row, self.vectors * lanes), vector * lanes)
+        return f.gep(self.memory, place, self.type.scalar)
+
+    def _get(self, row: int | Value, vector: int) -> Value:
+        alignment = self.size * self.type.lanes
+        return self.f.load(self._place(row, vector), self.type, alignment)
+
+    def _put(self, row: int, vector: int, value: Value) -> None:
+        self.f.store(value, self._place(row, vector), self.size * self.type.lanes)
+
+    def epilogue(self) -> None:
+        """The kernel's stores, row after row, with the accumulated value in the place of "hero"."""
+        f, down, lanes, kernel = self.f, self.tiles.down, self.type.lanes, self.unit.kernel
+        heroes = [expr for expr in kernel.expressions() if expr.op == "hero"]
+        across = self.tiles.across
+        with f.loop(0, self.rows) as loop:
+            stands = dict(self.stands)
+            if down:
+                stands[down] = f.add(stands[down], loop.index)
+            for v, mask in enumerate(self.columns.masks):
+                stands[across] = f.add(self.stands[across], v * lanes)
+                point = Point(f, self.unit.pointers, dict(stands), across, lanes, mask)
+                value = self._get(loop.index, v)
+                point.values.update((id(expr), value) for expr in heroes)
+                point.store_all(kernel.stores)
