@@ -35,7 +35,7 @@ from chainrule.runtime.host import host_calls
 
 @functools.cache
 def _load_pool() -> llvm.LoadedObject:
-    return llvm.LoadedObject(_object(key("pool", pool_ir()), pool_ir)[0])
+    return llvm.LoadedObject(_object(key("pool", text := pool_ir(llvm.host())), lambda: text)[0])
 
 
 engine = Engine(_load_pool)
@@ -64,7 +64,7 @@ def _object(
 
     Dumps need every pass to run.
     """
-    name = key(name, _compiler_version(), llvm.host_fingerprint(), str(llvm.vector_bytes()))
+    name = key(name, _compiler_version(), llvm.host_fingerprint())
     found = _cache().load(name)
     if found is None or config.dump:
         text = make_ir()
@@ -122,7 +122,7 @@ class Compiled:
         return run
 
     def _emit(self) -> str:
-        return emit_program(self.program, llvm.vector_bytes()) + barrier_ir()
+        return emit_program(self.program, llvm.host()) + barrier_ir(llvm.host())
 
     def _facts(self) -> dict:
         block = self.program.block
@@ -167,7 +167,8 @@ def measuring(
     """A planned program with Marks, compiled past the disk cache; its first slots are `boxes`."""
     slots = [Slot(buffer.kind, buffer.shape, buffer.dtype.numpy) for buffer in program.slots]
     slots[:boxes] = [s._replace(kind=s.kind.replace("input", "box")) for s in slots[:boxes]]
-    text = emit_program(program, llvm.vector_bytes()) + barrier_ir() + mark_ir()
+    machine = llvm.host()
+    text = emit_program(program, machine) + barrier_ir(machine) + mark_ir(machine)
     code = llvm.compile_ir(text)
     block, arena = program.block, program.arena_bytes
     return _loaded(code, slots, constants, arena, block.serial, calls=calls)
@@ -175,12 +176,12 @@ def measuring(
 
 def arithmetic(marks: np.ndarray, dtype: DType, serial: bool) -> tuple[Executable, int]:
     """A program of multiply-adds on such floats, and how many operations each thread does."""
-    size, scalar = llvm.vector_bytes(), compute_type(dtype)
+    size, scalar = llvm.host().vector_bytes, compute_type(dtype)
     slots = [
         Slot("constant", marks.shape, marks.dtype),
         Slot("output", (len(marks) * size // dtype.itemsize,), dtype.numpy),
     ]
-    code = llvm.compile_ir(peak_ir(size, scalar) + mark_ir())
+    code = llvm.compile_ir(peak_ir(size, scalar) + mark_ir(llvm.host()))
     return _loaded(code, slots, [marks], 0, serial), peak_flops(size, scalar)
 
 

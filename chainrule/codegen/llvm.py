@@ -8,40 +8,36 @@ from llvmlite import binding
 from llvmlite.binding.newpassmanagers import NewPassManager
 
 from chainrule.errors import VerificationError
+from chainrule.ir.machine import Machine
 
 
 @functools.cache
-def _target() -> tuple[binding.Target, str, str]:
-    """The native target, the host's CPU name and features; on first use, so importing is fast."""
+def host() -> Machine:
+    """This machine; on first use, so importing is fast."""
     binding.initialize_native_target()
     binding.initialize_native_asmprinter()
     features = binding.get_host_cpu_features().flatten()
-    return binding.Target.from_default_triple(), binding.get_host_cpu_name(), features
+    return Machine(binding.get_default_triple(), binding.get_host_cpu_name(), features)
 
 
 def _target_machine() -> binding.TargetMachine:
-    target, cpu, features = _target()
-    return target.create_target_machine(
-        cpu=cpu, features=features, opt=2, reloc="pic", codemodel="jitdefault", jit=True
+    machine = host()
+    return binding.Target.from_triple(machine.triple).create_target_machine(
+        cpu=machine.cpu,
+        features=machine.features,
+        opt=2,
+        reloc="pic",
+        codemodel="jitdefault",
+        jit=True,
     )
 
 
 @functools.cache
 def host_fingerprint() -> str:
     """Hash of all but the text that decides what `compile_ir` returns; for cache keys."""
-    target, cpu, features = _target()
     llvm_version = ".".join(map(str, binding.llvm_version_info))
-    identity = "\n".join([target.triple, cpu, features, llvm_version, llvmlite.__version__])
+    identity = "\n".join([repr(host()), llvm_version, llvmlite.__version__])
     return hashlib.sha256(identity.encode()).hexdigest()[:16]
-
-
-@functools.cache
-def vector_bytes() -> int:
-    """Widest vector register: 64 with AVX-512, 32 with AVX2 and FMA, else 16 (NEON, SSE)."""
-    enabled = set(_target()[2].split(","))
-    if "+avx512f" in enabled:
-        return 64
-    return 32 if {"+avx2", "+fma"} <= enabled else 16
 
 
 def compile_ir(text: str) -> bytes:
@@ -50,6 +46,18 @@ def compile_ir(text: str) -> bytes:
     machine = _target_machine()
     _optimise(module, machine)
     return machine.emit_object(module)
+
+
+def assembly(text: str, machine: Machine) -> str:
+    """What `compile_ir` would make on another machine, as its assembly."""
+    binding.initialize_all_targets()
+    binding.initialize_all_asmprinters()
+    target = binding.Target.from_triple(machine.triple).create_target_machine(
+        cpu=machine.cpu, features=machine.features, opt=2, reloc="pic", codemodel="small"
+    )
+    module = _parse(text)
+    _optimise(module, target)
+    return target.emit_assembly(module)
 
 
 def _parse(text: str) -> binding.ModuleRef:

@@ -3,15 +3,12 @@
 `explain` puts marks into a program and compares what they find with what the machine can do.
 """
 
-import sys
-
 from chainrule.codegen.builder import Function, Module
 from chainrule.codegen.values import BITS, I64, PTR, Type, Value, constant
+from chainrule.ir.machine import Machine
 
 CHAINS = 12  # Independent sums: enough to hide the latency, and all in registers.
 TURNS = 20_000
-
-_CLOCK_MONOTONIC = 6 if sys.platform == "darwin" else 1
 
 # A thread's row begins with the time of its last mark, 0 before the first.
 _MARK = """
@@ -43,9 +40,9 @@ define internal void @mark(ptr %row, i64 %entry) noinline {
 """
 
 
-def mark_ir() -> str:
+def mark_ir(machine: Machine) -> str:
     """`mark(row, entry)`: row[entry] gains the nanoseconds since the last mark, the next one 1."""
-    return _MARK.replace("CLOCK", str(_CLOCK_MONOTONIC))
+    return _MARK.replace("CLOCK", "6" if machine.system == "darwin" else "1")
 
 
 def peak_ir(vector_bytes: int, scalar: str) -> str:

@@ -16,6 +16,7 @@ from chainrule.codegen.emit import emit_loops, signature
 from chainrule.codegen.special import emit_special
 from chainrule.codegen.transpose import emit_transposition, turned
 from chainrule.codegen.values import I64, PTR, Type, Value, constant
+from chainrule.ir.machine import Machine
 from chainrule.ir.plan import (
     Barrier,
     Block,
@@ -32,14 +33,15 @@ from chainrule.ir.plan import (
 )
 
 
-def emit_program(program: Program, vector_bytes: int) -> str:
-    """The LLVM IR of a program."""
-    module = Module(vector_bytes * 8)
-    return str(_Emitter(program, module, vector_bytes).module)
+def emit_program(program: Program, machine: Machine) -> str:
+    """The LLVM IR of a program for such a machine."""
+    module = Module(machine.vector_bytes * 8)
+    return str(_Emitter(program, module, machine).module)
 
 
-def emit_kernel(kernel: Kernel, name: str, vector_bytes: int) -> tuple[Function, int]:
+def emit_kernel(kernel: Kernel, name: str, machine: Machine) -> tuple[Function, int]:
     """(a kernel's function, its number of units), by the emitter that its kind needs."""
+    vector_bytes = machine.vector_bytes
     if kernel.special is not None:
         return emit_special(kernel, name, vector_bytes)
     if kernel.hero is not None:
@@ -51,8 +53,8 @@ def emit_kernel(kernel: Kernel, name: str, vector_bytes: int) -> tuple[Function,
 
 
 class _Emitter:
-    def __init__(self, program: Program, module: Module, vector_bytes: int) -> None:
-        self.program, self.module, self.vector_bytes = program, module, vector_bytes
+    def __init__(self, program: Program, module: Module, machine: Machine) -> None:
+        self.program, self.module, self.machine = program, module, machine
         self.kernels: dict[str, str] = {}  # text of a kernel -> its name
         self.helpers: set[str] = set()
         self.f = Function(
@@ -196,7 +198,7 @@ class _Emitter:
     def _function(self, kernel: Kernel) -> tuple[str, int]:
         """(the kernel's function, its units); kernels with the same text share a function."""
         name = f"kernel{len(self.kernels)}"
-        function, units = emit_kernel(kernel, name, self.vector_bytes)
+        function, units = emit_kernel(kernel, name, self.machine)
         text = function.text("").replace(f"@{name}", "@kernel")
         if text not in self.kernels:
             self.kernels[text] = name

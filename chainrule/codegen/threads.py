@@ -1,14 +1,13 @@
 """The native side of threading, as LLVM IR text: the barrier of a program, and the worker pool.
 
-Nothing here depends on a program: `jit` appends `barrier_ir()` to each module and hands one loaded
-`pool_ir()` to the engine. All waiting is for a word to change, with a count of sleepers beside it.
+Nothing here depends on a program: `jit` appends `barrier_ir` to each module and hands one loaded
+`pool_ir` to the engine. All waiting is for a word to change, with a count of sleepers beside it.
 """
 
-import platform
 import re
-import sys
 
 from chainrule.codegen.offers import OFFER_TURNS, OFFERS
+from chainrule.ir.machine import Machine
 
 # A turn of spinning takes 10 to 40 ns, by processor. Shares of a kernel end up to some 10 us apart,
 # and a thread that was asleep comes that much late: giving up sooner makes sleeping a habit.
@@ -354,14 +353,13 @@ end:
 """
 
 
-def _native(*parts: str) -> str:
-    """The parts with what they call, for this machine."""
-    machine = {"AMD64": "x86_64", "arm64": "aarch64"}.get(platform.machine(), platform.machine())
-    futex = _FUTEX_CALL.get(machine) if sys.platform == "linux" else None
+def _native(machine: Machine, *parts: str) -> str:
+    """The parts with what they call on this machine."""
+    futex = _FUTEX_CALL.get(machine.architecture) if machine.system == "linux" else None
     text = "".join([_YIELD if futex is None else _FUTEX, _WAIT, *parts])
     values = {
         "FUTEX": futex,
-        "PAUSE": _PAUSE.get(machine, ""),
+        "PAUSE": _PAUSE.get(machine.architecture, ""),
         "BARRIER_TURNS": BARRIER_TURNS,
         "POOL_TURNS": POOL_TURNS,
         "PROBE": PROBE,
@@ -370,17 +368,17 @@ def _native(*parts: str) -> str:
     return re.sub(r"\b[A-Z_]{5,}\b", lambda name: str(values[name[0]]), text)
 
 
-def barrier_ir() -> str:
+def barrier_ir(machine: Machine) -> str:
     """`void @barrier(ptr state, i64 threads)`: returns when `threads` threads have called it.
 
     `state` is the last argument of the program. What a thread wrote before, all see after.
     """
-    return _native(_BARRIER)
+    return _native(machine, _BARRIER)
 
 
-def pool_ir() -> str:
+def pool_ir(machine: Machine) -> str:
     """`pool_bytes`, `pool_worker`, `pool_run`, `pool_offer` and `pool_stop`, for
     `chainrule.runtime.engine`.
     """
-    place = _PLACE if sys.platform == "linux" else _ANYWHERE
-    return _native(place, _BARRIER, _POOL, OFFERS)
+    place = _PLACE if machine.system == "linux" else _ANYWHERE
+    return _native(machine, place, _BARRIER, _POOL, OFFERS)

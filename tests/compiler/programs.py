@@ -20,7 +20,7 @@ from chainrule.runtime.engine import Engine
 from chainrule.runtime.executable import Executable, Slot
 from chainrule.runtime.host import host_calls
 
-engine = Engine(lambda: llvm.LoadedObject(llvm.compile_ir(pool_ir())))
+engine = Engine(lambda: llvm.LoadedObject(llvm.compile_ir(pool_ir(llvm.host()))))
 
 
 class State:
@@ -49,7 +49,7 @@ class Compiled:
         slots += [Slot("constant", node.shape, node.dtype.numpy) for node in job.constants]
         slots += [Slot("output", node.shape, node.dtype.numpy) for node in job.outputs]
         self.program: Program = plan(job)
-        text = emit_program(self.program, llvm.vector_bytes()) + barrier_ir()
+        text = emit_program(self.program, llvm.host()) + barrier_ir(llvm.host())
         native = llvm.LoadedObject(llvm.compile_ir(text))
         self.executable = Executable(
             lambda pointers: engine.launcher(native, pointers), slots, constants,

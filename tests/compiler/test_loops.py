@@ -37,7 +37,7 @@ def test_threads_meet_at_the_end_of_every_turn():
     barriers = [
         item for item in [*program.block.items, *loop.body.items] if isinstance(item, Barrier)
     ]
-    text = emit_program(program, llvm.vector_bytes())
+    text = emit_program(program, llvm.host())
     assert text.count("call void @barrier(") == len(barriers) + 1
 
 

@@ -25,4 +25,4 @@ def test_turned_copies_equal_numpy(dtype, shape, axes, tiled):
     assert np.array_equal(turn(array), array.transpose(axes))
     (call,) = turn.compiled.values()
     (kernel,) = call.program.program.block.items
-    assert (turned(kernel, llvm.vector_bytes()) is not None) == tiled
+    assert (turned(kernel, llvm.host().vector_bytes) is not None) == tiled

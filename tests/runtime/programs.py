@@ -102,11 +102,11 @@ end:
 
 
 def new_engine() -> Engine:
-    return Engine(lambda: llvm.LoadedObject(llvm.compile_ir(threads.pool_ir())))
+    return Engine(lambda: llvm.LoadedObject(llvm.compile_ir(threads.pool_ir(llvm.host()))))
 
 
 def load(text: str) -> llvm.LoadedObject:
-    return llvm.LoadedObject(llvm.compile_ir(text + threads.barrier_ir()))
+    return llvm.LoadedObject(llvm.compile_ir(text + threads.barrier_ir(llvm.host())))
 
 
 def slots(*arrays: np.ndarray) -> ctypes.Array:
