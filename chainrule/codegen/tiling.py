@@ -159,7 +159,9 @@ def _tile(height: int, width: int, vector_bytes: int, few: bool) -> tuple[int, i
     """
     registers = 10 if vector_bytes == 32 else 28
     wide = 3 if few and width % 3 != 1 else 2
-    vectors = min(width, 8 if height == 1 else 4 if height <= 4 else wide)
+    # One row reads each vector once: the more of them lie beside each other, the faster.
+    single = 16 if width >= 32 and registers > 16 else 8
+    vectors = min(width, single if height == 1 else 4 if height <= 4 else wide)
     most = min(registers // vectors, 8 if few else 16)
     if height <= most:
         return height, vectors

@@ -34,7 +34,10 @@ LANES = 16  # Work is counted in vector instructions of about this width.
 # Below this much work (about 4 us) sharing it with other threads costs more than it saves.
 SMALL_PROGRAM = 15_000
 BRIEF_PROGRAM = 100_000  # Below this much (about 20 us) so does waking them, if they sleep.
-SMALL_TURN = 8_000  # Inside a loop the threads are awake: meeting them costs about 0.3 us.
+# Inside a loop the threads are awake. Meeting them costs about as much as this much work, which an
+# item has to exceed, and all items of a turn together by so much.
+MEETING = 3_000
+SMALL_TURN = 4_000
 SMALL_KERNEL = 1000  # Below this much work (about 0.3 us) a kernel is not worth splitting.
 
 
@@ -67,8 +70,8 @@ def _schedule(block: Block, serial: bool) -> Block:
 
 
 def _nested(item: object, serial: bool) -> object:
-    """Schedule the blocks inside an item; a loop with little work a turn stays on one thread."""
-    inner = serial or all(work(body) < SMALL_TURN for body in bodies(item))
+    """Schedule the blocks inside an item; a loop with little to share a turn stays on one thread."""
+    inner = serial or all(_shareable(body) < SMALL_TURN for body in bodies(item))
     if isinstance(item, Loop):
         item.body = _schedule(item.body, inner)
     elif isinstance(item, While):
@@ -92,6 +95,12 @@ def work(item: object) -> float:
     if isinstance(item, Loop):
         return item.turn.length * work(item.body)
     return sum(work(body) for body in bodies(item))
+
+
+def _shareable(block: Block) -> float:
+    """How far the work of items that threads can share exceeds that of meeting after each."""
+    shared = [item for item in block.items if not (isinstance(item, Kernel) and is_serial(item))]
+    return sum(max(0.0, work(item) - MEETING) for item in shared)
 
 
 def kernel_work(kernel: Kernel) -> float:

@@ -41,6 +41,13 @@ def test_threads_meet_at_the_end_of_every_turn():
     assert text.count("call void @barrier(") == len(barriers) + 1
 
 
+@pytest.mark.parametrize(("size", "alone"), [(32, True), (384, False)])
+def test_turns_are_shared_if_a_product_is_worth_meeting_after(size, alone):
+    w, h = floats(size, size), floats(1, size)
+    (loop,) = [i for i in planned([w, h], [scanned(w, h, 900)]).block.items if isinstance(i, Loop)]
+    assert loop.body.serial is alone
+
+
 def test_turns_follow_each_other_on_all_threads():
     """Every row of a turn needs all rows of the one before."""
     random = np.random.default_rng(0)
