@@ -70,7 +70,7 @@ def _schedule(block: Block, serial: bool) -> Block:
 
 
 def _nested(item: object, serial: bool) -> object:
-    """Schedule the blocks inside an item; a loop with little to share a turn stays on one thread."""
+    """Schedule the blocks inside an item; a loop with little to share stays on one thread."""
     inner = serial or all(_shareable(body) < SMALL_TURN for body in bodies(item))
     if isinstance(item, Loop):
         item.body = _schedule(item.body, inner)
