@@ -78,7 +78,9 @@ def _xla(workload: Workload) -> list[Setting]:
 
 
 def _exported(workload: Workload) -> list[Setting]:
-    return [] if workload.trains else [{"threads": n} for n in _threads()]
+    """Networks are exported as they were trained: in float32."""
+    known = not (workload.trains or workload.mixed)
+    return [{"threads": n} for n in _threads()] if known else []
 
 
 OURS = Contender("chainrule", "chainrule.bench.ours", (), lambda workload: [{}])

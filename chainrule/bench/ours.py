@@ -37,12 +37,13 @@ class Session:
         optimizer = optim.Adam(self.model)
         self.arguments: tuple = (self.model, optimizer, x, y)
         if workload.batch:
-            self.step = cr.jit(_epoch)
+            step = _epoch
             self.arguments += (workload.order(),)
         elif workload.trains:
-            self.step = cr.jit(_step)
+            step = _step
         else:
-            self.step, self.arguments = cr.jit(_infer), (self.model, x)
+            step, self.arguments = _infer, (self.model, x)
+        self.step = cr.jit(cr.mixed_precision(step) if workload.mixed else step)
 
     def weights(self) -> list[np.ndarray]:
         """All parameters in order."""

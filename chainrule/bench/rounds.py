@@ -23,7 +23,8 @@ from chainrule.bench.workloads import Workload
 
 TRIAL, TRIALS = 0.1, 3  # Seconds for which a setting is tried, and how often.
 ATTEMPTS = 3  # So many times the rounds are taken at most, where others disturb some.
-TOLERANCE = 0.01  # How far results of the first steps may lie apart, of the largest.
+# How far results of the first steps may lie apart, of the largest.
+TOLERANCE, TOLERANCE_MIXED = 0.01, 0.05
 NEIGHBOURS = 2
 
 
@@ -81,16 +82,16 @@ def measure(workload: Workload, peers: Sequence[Contender], plan: Plan) -> list[
     entries = [entry for entry, _ in found]
     entries[0].facts |= ours.described(workload)
     for entry in entries[1:]:
-        entry.agrees = _agree(entry, entries[0])
+        entry.agrees = _agree(entry, entries[0], TOLERANCE_MIXED if workload.mixed else TOLERANCE)
     return entries
 
 
-def _agree(entry: Entry, reference: Entry) -> bool:
+def _agree(entry: Entry, reference: Entry, tolerance: float) -> bool:
     """Whether the first results are the same but for rounding."""
     if entry.error:
         return True
     results, expected = (np.array(e.facts["results"]) for e in (entry, reference))
-    return bool(np.max(abs(results - expected)) <= TOLERANCE * np.max(abs(expected)))
+    return bool(np.max(abs(results - expected)) <= tolerance * np.max(abs(expected)))
 
 
 # ---- Starting ----
@@ -139,6 +140,7 @@ class _Start:
         facts = process.ask(
             "start",
             workload=self.workload.name,
+            precision=self.workload.precision,
             module=contender.module,
             setting=setting,
             weights=str(self.folder / "weights.npz"),

@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 
 from chainrule.bench.memory import allocated, forget_peak, most_allocated
-from chainrule.bench.workloads import WORKLOADS
+from chainrule.bench.workloads import named
 
 CHECKED = 3  # Steps whose losses are compared.
 FEWEST = 2  # Calls of a sample at least.
@@ -40,7 +40,13 @@ def _private_output() -> Any:
 
 
 def _start(
-    held: dict, workload: str, module: str, setting: dict, weights: str, writes: bool
+    held: dict,
+    workload: str,
+    precision: str,
+    module: str,
+    setting: dict,
+    weights: str,
+    writes: bool,
 ) -> dict:
     """Load the framework, build the network and run its first steps."""
     start = time.perf_counter()
@@ -49,7 +55,7 @@ def _start(
     held["memory"] = allocated()
     arrays = None if writes else list(np.load(weights).values())
     start = time.perf_counter()
-    held["session"] = session = framework.Session(WORKLOADS[workload], setting, arrays)
+    held["session"] = session = framework.Session(named(workload, precision), setting, arrays)
     built = time.perf_counter() - start
     if writes:
         np.savez(weights, *session.weights())

@@ -5,7 +5,7 @@ same numbers.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -13,6 +13,7 @@ import numpy as np
 from chainrule.errors import ArgumentError
 
 GROUPS = ("small", "large", "inference", "epoch")
+PRECISIONS = ("float32", "mixed")
 
 
 @dataclass(frozen=True)
@@ -20,7 +21,8 @@ class Workload:
     """A network of `models` with its sizes, fed with x of `shape`, batch first.
 
     A step is forward, backward and an update by Adam; in the group "inference" it is forward alone.
-    In the group "epoch" a call does a step for each `batch` of the rows of x.
+    In the group "epoch" a call does a step for each `batch` of the rows of x. With `precision`
+    "mixed" networks compute in bfloat16 on float32 parameters, each contender as its users do.
     """
 
     name: str
@@ -30,6 +32,11 @@ class Workload:
     shape: tuple[int, ...]
     sizes: Mapping[str, Any] = field(default_factory=dict)
     batch: int = 0
+    precision: str = "float32"
+
+    @property
+    def mixed(self) -> bool:
+        return self.precision == "mixed"
 
     @property
     def trains(self) -> bool:
@@ -112,7 +119,15 @@ def _all() -> Iterable[Workload]:
 WORKLOADS = {workload.name: workload for workload in _all()}
 
 
-def chosen(names: Iterable[str]) -> list[Workload]:
+def named(name: str, precision: str) -> Workload:
+    """The workload of this name in "float32" or "mixed" precision. Raises ArgumentError."""
+    if precision not in PRECISIONS:
+        raise ArgumentError("bench", f"precision is '{precision}'", f"there are {PRECISIONS}")
+    found = replace(WORKLOADS[name], precision=precision)
+    return replace(found, title=f"{found.title}, bfloat16") if found.mixed else found
+
+
+def chosen(names: Iterable[str], precision: str = "float32") -> list[Workload]:
     """The workloads of these names and groups, "all" being a group. Raises ArgumentError."""
     found: dict[str, Workload] = {}
     for name in names:
@@ -125,4 +140,4 @@ def chosen(names: Iterable[str]) -> list[Workload]:
                 f"name some of them, or {', '.join(GROUPS)} or all",
             )
         found |= rows
-    return list(found.values())
+    return [named(name, precision) for name in found]

@@ -178,6 +178,7 @@ def measure(
     seconds: options.BenchSeconds = 0.3,
     patience: options.BenchPatience = 1.0,
     busy: options.BenchBusy = False,
+    precision: options.BenchPrecision = "float32",
     json: options.JsonFile = None,
     plot: options.PlotFile = None,
 ) -> None:
@@ -194,7 +195,10 @@ def measure(
         if json is not None:
             bench.write_limits(limits, json)
         return
-    workloads, contenders = bench.chosen(names or ["small"]), bench.find_peers(_named(peers))
+    workloads, contenders = (
+        bench.chosen(names or ["small"], precision),
+        bench.find_peers(_named(peers)),
+    )
     report = bench.Report(bench.Plan(rounds, seconds, patience, busy))
     with screen:
         screen.how(report.plan, len(workloads))

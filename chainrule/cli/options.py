@@ -97,6 +97,12 @@ BenchPatience = Annotated[
     float,
     Option("--patience", metavar="SECONDS", min=0, help="Wait so long for a quiet machine."),
 ]
+BenchPrecision = Annotated[
+    str,
+    Option(
+        "--precision", metavar="WORD", help="mixed: in bfloat16 on float32 parameters; or float32."
+    ),
+]
 BenchBusy = Annotated[bool, Option("--busy", help="Measure beside two busy neighbours as well.")]
 JsonFile = Annotated[
     Path | None, Option("--json", metavar="FILE", help="Write all figures into a file.")

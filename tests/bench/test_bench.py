@@ -79,7 +79,12 @@ def test_the_command(quick_limits, tmp_path, monkeypatch):
 def test_a_step_needs_the_memory_that_was_planned(tmp_path):
     workload = WORKLOADS["mlp-large"]
     with Process(OURS, {}, tmp_path) as process:
-        start = {"workload": workload.name, "module": OURS.module, "setting": {}}
+        start = {
+            "workload": workload.name,
+            "precision": "float32",
+            "module": OURS.module,
+            "setting": {},
+        }
         process.ask("start", **start, weights=str(tmp_path / "weights.npz"), writes=True)
         used = process.ask("facts")["used_bytes"]
     session = Session(workload, {}, None)

@@ -1,5 +1,7 @@
 """The networks of the peers are ours: from equal weights, the same losses step by step."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -45,6 +47,24 @@ def test_equal_weights_give_equal_results(network, group):
         expected = session.run()
         for other in others:
             np.testing.assert_allclose(other.run(), expected, rtol=2e-3, atol=1e-4)
+
+
+@pytest.mark.parametrize("group", ["small", "inference"])
+@pytest.mark.parametrize("network", SMALL)
+def test_mixed_precision_is_near(network, group):
+    """Each rounds elsewhere; but to bfloat16 all of them do, and none is float32."""
+    shape, sizes = SMALL[network]
+    if network == "mlp" and group == "small":
+        sizes = {"widths": (6, 8, 1)}
+    workload = Workload(network, network, group, network, shape, sizes)
+    mixed = replace(workload, precision="mixed")
+    exact, session = (ours.Session(w, {}, None) for w in (workload, mixed))
+    weights, options = session.weights(), {"threads": 1, "at_once": True}
+    others = [module.Session(mixed, options, weights) for module in (pytorch, xla)]
+    wanted = exact.run()
+    for found in (session.run(), *[other.run() for other in others]):
+        assert found.dtype == np.float32 and not np.array_equal(found, wanted)
+        np.testing.assert_allclose(found, wanted, atol=0.06 * max(1, np.abs(wanted).max()))
 
 
 def test_epochs_are_equal():

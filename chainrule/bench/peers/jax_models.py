@@ -41,7 +41,7 @@ class Net:
             spread = jnp.mean(x * x, (0, 1, 2)) - found * found
             self.statistics.append((0.9 * mean + 0.1 * found, 0.9 * variance + 0.1 * spread))
             mean, variance = found, spread
-        return (x - mean) * (scale * lax.rsqrt(variance + 1e-5)) + shift
+        return ((x - mean) * (scale * lax.rsqrt(variance + 1e-5)) + shift).astype(x.dtype)
 
     def normed(self, x: Array, stride: int = 1, groups: int = 1) -> Array:
         return self.batch_norm(self.conv(x, stride, groups))

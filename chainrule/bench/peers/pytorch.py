@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from functools import partial
 
 import numpy as np
 import torch
@@ -29,10 +30,12 @@ class Session:
             self.model.to(memory_format=order)
         self.x, self.y = x, y
         self.compile = torch.compile if setting.get("compile") else lambda function: function
+        # What autocast converts within a forward pass, a weight used twice, it converts once.
+        self.autocast = partial(torch.autocast, "cpu", torch.bfloat16, enabled=workload.mixed)
         self.run = self._training() if workload.trains else self._inference()
 
     def _training(self) -> Callable[[], np.ndarray]:
-        model, x, y = self.model.train(), self.x, self.y
+        model, x, y, autocast = self.model.train(), self.x, self.y, self.autocast
         optimizer = torch.optim.Adam(model.parameters(), fused=True)
 
         def loss_of(x: torch.Tensor, y: torch.Tensor) -> torch.Tensor:
@@ -45,7 +48,8 @@ class Session:
 
         def run() -> np.ndarray:
             optimizer.zero_grad()
-            loss = compiled(x, y)
+            with autocast():
+                loss = compiled(x, y)
             loss.backward()
             optimizer.step()
             return loss.detach().numpy()
@@ -56,7 +60,7 @@ class Session:
         model = self.compile(self.model.eval())
 
         def run() -> np.ndarray:
-            with torch.inference_mode():
-                return model(self.x).numpy()
+            with torch.inference_mode(), self.autocast():
+                return model(self.x).float().numpy()
 
         return run

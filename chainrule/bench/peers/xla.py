@@ -31,8 +31,11 @@ class Session:
         self.run = self._training() if workload.trains else self._inference()
 
     def _output(self, parameters: list, statistics: list, x: jax.Array, trains: bool) -> tuple:
+        if self.workload.mixed:
+            parameters = [array.astype(jnp.bfloat16) for array in parameters]
+            x = x.astype(jnp.bfloat16) if x.dtype == jnp.float32 else x
         net = Net(parameters, statistics, trains)
-        return self.network(net, x, **self.sizes), net.statistics
+        return self.network(net, x, **self.sizes).astype(jnp.float32), net.statistics
 
     def _training(self) -> Callable[[], np.ndarray]:
         optimizer = optax.adam(1e-3)
