@@ -15,6 +15,7 @@ from typer.core import TyperGroup
 
 import chainrule as cr
 from chainrule import bench, train
+from chainrule.bench.streaming import streaming
 from chainrule.checks import chosen, verdicts
 from chainrule.cli import options
 from chainrule.cli.bench_screen import BenchScreen
@@ -179,13 +180,15 @@ def measure(
     patience: options.BenchPatience = 1.0,
     busy: options.BenchBusy = False,
     precision: options.BenchPrecision = "float32",
+    gigabytes: options.Gigabytes = 4.0,
     json: options.JsonFile = None,
     plot: options.PlotFile = None,
 ) -> None:
     """Measure training steps beside PyTorch and JAX.
 
     Workloads are those of a group (small, large, inference) or single ones: lenet, gpt. With the
-    name `machine` it measures the peak arithmetic and the bandwidths of this machine instead.
+    name `machine` it measures the peak arithmetic and the bandwidths of this machine instead, with
+    `streaming` how training from a Parquet file of --gigabytes keeps its memory, and its pace.
     """
     screen = BenchScreen()
     screen.where()
@@ -194,6 +197,9 @@ def measure(
         screen.limits(limits)
         if json is not None:
             bench.write_limits(limits, json)
+        return
+    if names == ["streaming"]:
+        _measure_streaming(screen, gigabytes, json)
         return
     workloads, contenders = (
         bench.chosen(names or ["small"], precision),
@@ -211,6 +217,13 @@ def measure(
         screen.summed_up(report)
     if plot is not None:
         report.draw(plot)
+
+
+def _measure_streaming(screen: BenchScreen, gigabytes: float, json: Path | None) -> None:
+    found = streaming(gigabytes)
+    screen.streamed(found)
+    if json is not None:
+        found.write(json)
 
 
 def _named(peers: str | None) -> list[str] | None:

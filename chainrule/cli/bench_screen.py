@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 
 from chainrule.bench import Entry, Limit, Plan, Report, Result, geometric_mean, machine, spread
+from chainrule.bench.streaming import Streamed
 from chainrule.cli.screen import ProgressScreen
 from chainrule.inspection.explain import short_text, time_text
 
@@ -62,6 +63,18 @@ class BenchScreen(ProgressScreen):
         """What the machine can do at most."""
         rows = [_limit(limit) for limit in found]
         self.table(("", "threads", "best", "median", "quartiles", ""), rows)
+
+    def streamed(self, found: Streamed) -> None:
+        """What an epoch over a file took."""
+        self.fact("file", f"{short_text(found.file)}B, {found.rows:,} rows")
+        self.fact(
+            "epoch", f"{found.seconds:.1f} s, {found.rows / found.seconds:,.0f} rows a second"
+        )
+        self.fact("memory", f"{short_text(found.memory)}B at most")
+        shares = ", ".join(f"{share:.1%}" for share in found.waits)
+        self.fact("waiting", f"{found.waited / found.seconds:.1%} of the time; by tenths: {shares}")
+        once = "every row once" if found.once else "rows were lost or came twice"
+        self.fact("interrupted", f"and gone on with after a third: {once}")
 
 
 def _row(entry: Entry, result: Result) -> tuple[str, ...]:

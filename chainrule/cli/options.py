@@ -79,7 +79,12 @@ CheckSeed = Annotated[
 ]
 BenchNames = Annotated[
     list[str] | None,
-    Argument(metavar="NAME", help="Workloads or groups, or `machine`. [default: small]"),
+    Argument(
+        metavar="NAME", help="Workloads or groups, `machine` or `streaming`. [default: small]"
+    ),
+]
+Gigabytes = Annotated[
+    float, Option("--gigabytes", metavar="NUMBER", min=0.001, help="The file of `streaming`.")
 ]
 BenchPeers = Annotated[
     str | None,
