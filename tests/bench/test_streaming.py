@@ -16,6 +16,6 @@ def test_streaming_tells_memory_waits_and_that_every_row_came_once(tmp_path):
     found = json.loads(path.read_text())["streaming"]
     assert found["once"] and found["rows"] == 20_000_000 // 478
     assert 0.9 < found["file"] / 20e6 < 1.1
-    assert len(found["waits"]) == SPANS and 0 <= found["waited"] <= found["seconds"]
-    assert 0 < found["memory"]
+    assert 3 <= len(found["waits"]) <= SPANS and 0 <= found["waited"] <= found["seconds"]
+    assert found["memory"] > 0
     assert "every row once" in result.stdout
