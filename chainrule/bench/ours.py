@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
@@ -36,12 +36,11 @@ class Session:
         x, y = workload.data()
         optimizer = optim.Adam(self.model)
         self.arguments: tuple = (self.model, optimizer, x, y)
+        step: Callable = _step
         if workload.batch:
             step = _epoch
             self.arguments += (workload.order(),)
-        elif workload.trains:
-            step = _step
-        else:
+        elif not workload.trains:
             step, self.arguments = _infer, (self.model, x)
         self.step = cr.jit(cr.mixed_precision(step) if workload.mixed else step)
 
