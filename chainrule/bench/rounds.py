@@ -86,7 +86,7 @@ def measure(workload: Workload, peers: Sequence[Contender], plan: Plan) -> list[
     return entries
 
 
-def _agree(entry: Entry, reference: Entry, tolerance: float) -> bool:
+def _agree(entry: Entry, reference: Entry, tolerance: float = TOLERANCE) -> bool:
     """Whether the first results are the same but for rounding."""
     if entry.error:
         return True
