@@ -14,15 +14,16 @@ from chainrule.codegen.tile import Columns, Emission, Stands, Tile, term_blocks
 from chainrule.codegen.tiling import Tiling, tiling
 from chainrule.codegen.values import I64, Value, constant
 from chainrule.ir.index import Axis
+from chainrule.ir.machine import Machine
 from chainrule.ir.plan import Kernel, Place
 
 Each = Callable[[Callable[[Tile], None]], None]
 
 
-def emit_contraction(kernel: Kernel, name: str, vector_bytes: int) -> tuple[Function, int]:
+def emit_contraction(kernel: Kernel, name: str, machine: Machine) -> tuple[Function, int]:
     """A kernel with a contraction: (its function, its number of units)."""
     f, pointers, first, end = begin(kernel, name)
-    tiles = tiling(kernel, vector_bytes)
+    tiles = tiling(kernel, machine)
     emitter = (_Groups if tiles.group else _Alone)(kernel, tiles, f, pointers)
     with f.loop(first, end) as loop:
         emitter.unit(loop.index)

@@ -45,7 +45,7 @@ def emit_kernel(kernel: Kernel, name: str, machine: Machine) -> tuple[Function, 
     if kernel.special is not None:
         return emit_special(kernel, name, vector_bytes)
     if kernel.hero is not None:
-        return emit_contraction(kernel, name, vector_bytes)
+        return emit_contraction(kernel, name, machine)
     tiles = turned(kernel, vector_bytes)
     if tiles is not None:
         return emit_transposition(kernel, tiles, name, vector_bytes)

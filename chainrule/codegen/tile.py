@@ -59,9 +59,16 @@ class TermBlock(NamedTuple):
                 number = f.sub(loop.index, self.start)
                 for axis in after:
                     number = f.add(f.mul(number, axis.size), inner[axis])
-                yield {**self.stands, self.terms.along: loop.index, **inner}, number
+                yield self._stands(f, {self.terms.along: loop.index, **inner}), number
             if close is not None and inside <= PIECE:
                 close()
+
+    def _stands(self, f: Function, inner: Stands) -> Stands:
+        """Where the summed axes stand."""
+        if self.terms.paired is not None:
+            *_, half = inner
+            inner = {**inner, self.terms.paired: f.mul(inner[half], 2)}
+        return {**self.stands, **inner}
 
 
 @contextmanager
@@ -104,26 +111,46 @@ class Columns:
         """Copy the columns of a block to the panel."""
         self.panel = None
         with block.each(self.f) as (inner, term):
-            for vector, value in enumerate(self.load({**stands, **inner}, term)):
+            for vector in range(len(self.masks)):
+                value = self._column(block, {**stands, **inner}, vector)
                 self.f.store(value, self._in_panel(panel, term, vector), self._alignment)
+
+    def _column(self, block: TermBlock, stands: Stands, vector: int) -> Value:
+        """What a panel holds of a vector: one term of each column, or a pair."""
+        paired = block.terms.paired
+        if paired is None:
+            return self._read(stands, vector)
+        pair = [self._bits(stands, vector)]
+        stands = {**stands, paired: self.f.add(stands[paired], 1)}
+        pair.append(self._bits(stands, vector))
+        lanes = self.type.lanes
+        mixed = [lane + lanes * second for lane in range(lanes) for second in (0, 1)]
+        return self.f.bitcast(self.f.shuffle(pair[0], mixed, pair[1]), self.type)
 
     def load(self, stands: Stands, term: Value) -> list[Value]:
         """The vectors at one place of the summed letters, a term of the block."""
         return [self._load(stands, term, vector) for vector in range(len(self.masks))]
 
     def _load(self, stands: Stands, term: Value, vector: int) -> Value:
-        f, operand, dtype = self.f, self.unit.hero.right, self.unit.hero.dtype
-        if self.panel is not None:
-            return f.load(self._in_panel(self.panel, term, vector), self.type, self._alignment)
+        if self.panel is None:
+            return self._read(stands, vector)
+        place = self._in_panel(self.panel, term, vector)
+        return self.f.load(place, self.type, self._alignment)
+
+    def _read(self, stands: Stands, vector: int) -> Value:
+        return from_storage(self.f, self._bits(stands, vector), self.unit.hero.dtype)
+
+    def _bits(self, stands: Stands, vector: int) -> Value:
+        """A vector as it lies in memory."""
+        f, operand, size = self.f, self.unit.hero.right, self.unit.hero.dtype.itemsize
         point = Point(f, self.unit.pointers, stands, None, 1, None)
-        type = self.type.with_scalar(storage_type(dtype))
+        type = self.type.with_scalar(storage_type(self.unit.hero.dtype))
         address = f.gep(self.unit.pointers[operand.place], point.index(operand.index), type.scalar)
         address = f.gep(address, vector * type.lanes, type.scalar)
         mask = self.masks[vector]
         if mask is None:
-            return from_storage(f, f.load(address, type, dtype.itemsize), dtype)
-        value = f.masked_load(address, type, mask, constant(type, 0), dtype.itemsize)
-        return from_storage(f, value, dtype)
+            return f.load(address, type, size)
+        return f.masked_load(address, type, mask, constant(type, 0), size)
 
     @property
     def _alignment(self) -> int:
@@ -185,17 +212,25 @@ class Tile:
         f, size = self.f, self.size
         columns = self.columns.load(stands, term)
         for r, row in enumerate(sums):
-            element = f.splat(self._element(stands, r), self.type.lanes)
+            element = self._element(stands, r)
             for register, column in zip(row, columns, strict=True):
                 before = f.load(register, self.type, size)
-                if self.type.is_float:
-                    after = f.fma(element, column, before)
-                else:
-                    after = f.add(before, f.mul(element, column))
-                f.store(after, register, size)
+                f.store(self._added(before, element, column), register, size)
+
+    def _added(self, before: Value, element: Value, column: Value) -> Value:
+        """before + element * column; of pairs, both products."""
+        f = self.f
+        if self.tiles.terms.paired is not None:
+            bits = self.type.lanes * 32
+            pairs = Type("bfloat", 2 * self.type.lanes)
+            factors = f.bitcast(element, pairs), f.bitcast(column, pairs)
+            return f.call(f"llvm.x86.avx512bf16.dpbf16ps.{bits}", self.type, before, *factors)
+        if self.type.is_float:
+            return f.fma(element, column, before)
+        return f.add(before, f.mul(element, column))
 
     def _element(self, stands: Stands, row: int) -> Value:
-        """The row operand's element for a row of the tile."""
+        """The row operand's element, or pair of elements, for a row of the tile, in all lanes."""
         f, operand, dtype = self.f, self.unit.hero.left, self.unit.hero.dtype
         point = Point(f, self.unit.pointers, stands, None, 1, None)
         type = Type(storage_type(dtype))
@@ -203,7 +238,10 @@ class Tile:
         if row and self.tiles.down:
             step = operand.index.coefficient(self.tiles.down)
             address = f.gep(address, step * row, type.scalar)
-        return from_storage(f, f.load(address, type, dtype.itemsize), dtype)
+        if self.tiles.terms.paired is not None:
+            return f.splat(f.load(address, Type("i32"), dtype.itemsize), self.type.lanes)
+        value = from_storage(f, f.load(address, type, dtype.itemsize), dtype)
+        return f.splat(value, self.type.lanes)
 
     # ---- Results ----
 

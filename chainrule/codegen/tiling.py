@@ -9,11 +9,14 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 from chainrule.codegen.emit import PIECE
+from chainrule.dtypes import bfloat16
 from chainrule.ir.index import Axis
+from chainrule.ir.machine import Machine
 from chainrule.ir.plan import Hero, Kernel
 
 L2_BYTES = 1 << 18  # A column operand up to this size may be walked again for each row block.
 PAGE = 4096  # Rows at multiples of this distance share one set of the first cache.
+FEWEST_LANES = 4  # Instructions that add pairs have no fewer.
 PANEL_BYTES = 1 << 17  # A panel lies on the stack, and stays in the cache.
 WORTH_PACKING = 8  # So many tiles must use a panel.
 UNITS = 64  # So many units leave no thread idle for long.
@@ -29,6 +32,7 @@ class Terms(NamedTuple):
     along: Axis
     step: int
     after: list[Axis]
+    paired: Axis | None = None  # The last axis, if its terms are taken two at a time.
 
     @property
     def inside(self) -> int:
@@ -51,10 +55,12 @@ class Terms(NamedTuple):
         return self.is_one and self.most <= PIECE
 
 
-def blocks_of(summed: tuple[Axis, ...], most: int) -> Terms:
+def blocks_of(summed: tuple[Axis, ...], most: int, paired: Axis | None) -> Terms:
     """The last axes whole, and of the one before them as much as `most` terms allow, in whole
     pieces.
     """
+    if paired:
+        summed = (*summed[:-1], Axis(paired.number, paired.size // 2))
     inside = 1
     for number in reversed(range(len(summed))):
         along = summed[number]
@@ -64,7 +70,7 @@ def blocks_of(summed: tuple[Axis, ...], most: int) -> Terms:
     step, piece = min(along.size, max(1, most // inside)), max(1, PIECE // inside)
     if piece < step < along.size:
         step -= step % piece
-    return Terms(list(summed[:number]), along, step, list(summed[number + 1 :]))
+    return Terms(list(summed[:number]), along, step, list(summed[number + 1 :]), paired)
 
 
 @dataclass
@@ -113,7 +119,7 @@ class Tiling:
         return places * (-(-self.below // self.group) if self.group else self.below)
 
 
-def tiling(kernel: Kernel, vector_bytes: int) -> Tiling:
+def tiling(kernel: Kernel, machine: Machine) -> Tiling:
     """Tiles that fill the registers: enough accumulators to hide the latency of a fused
     multiply-add.
     """
@@ -125,19 +131,30 @@ def tiling(kernel: Kernel, vector_bytes: int) -> Tiling:
     shared = [axis for axis in outer if axis in columns]
     free = [axis for axis in outer if axis not in columns]
     size = hero.dtype.arithmetic.itemsize
+    vector_bytes, paired = machine.vector_bytes, _paired(hero, machine) if across.size >= FEWEST_LANES else None
     lanes = vector_bytes // size
     while lanes // 2 >= across.size:
         lanes //= 2
-    apart = (hero.left.index.coefficient(down) or 0) * size if down else 0
+    apart = (hero.left.index.coefficient(down) or 0) * hero.dtype.itemsize if down else 0
     few = apart % PAGE == 0
     rows, vectors = _tile(down.size if down else 1, -(-across.size // lanes), vector_bytes, few)
     terms = math.prod(axis.size for axis in hero.summed)
-    tiles = Tiling(across, down, shared, free, lanes, rows, vectors, blocks_of(hero.summed, terms))
+    whole = blocks_of(hero.summed, terms, None)
+    tiles = Tiling(across, down, shared, free, lanes, rows, vectors, whole)
     tiles.columns_first = terms * across.size * size <= L2_BYTES
-    if not tiles.columns_first and tiles.below >= WORTH_PACKING:
-        tiles.terms = blocks_of(hero.summed, PANEL_BYTES // (tiles.width * size))
+    if paired or (not tiles.columns_first and tiles.below >= WORTH_PACKING):
+        tiles.terms = blocks_of(hero.summed, PANEL_BYTES // (tiles.width * size), paired)
         tiles.group = _group(tiles, size)
     return tiles
+
+
+def _paired(hero: Hero, machine: Machine) -> Axis | None:
+    """The summed axis along which pairs of terms lie beside each other in the rows, where the
+    machine adds such pairs.
+    """
+    last = hero.summed[-1]
+    beside = hero.left.index.coefficient(last) == 1 and last.size % 2 == 0
+    return last if beside and machine.adds_pairs and hero.dtype is bfloat16 else None
 
 
 def _down(kernel: Kernel, hero: Hero) -> Axis | None:
@@ -175,4 +192,4 @@ def _group(tiles: Tiling, size: int) -> int:
     most = (
         tiles.below if tiles.terms.is_one else PARTIAL_BYTES // (tiles.results * tiles.lanes * size)
     )
-    return max(WORTH_PACKING, min(tiles.below, most, all_tiles // UNITS))
+    return min(tiles.below, max(WORTH_PACKING, min(most, all_tiles // UNITS)))

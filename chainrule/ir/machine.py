@@ -36,6 +36,11 @@ class Machine(NamedTuple):
         return 32 if {"+avx2", "+fma"} <= enabled else 16
 
     @property
+    def adds_pairs(self) -> bool:
+        """Whether it adds the products of pairs of bfloat16 to float32 (AVX-512-BF16)."""
+        return self.vector_bytes == 64 and "+avx512bf16" in self.features.split(",")
+
+    @property
     def registers(self) -> int:
         """Of vectors: AVX-512 and NEON have 32, other processors of Intel and AMD 16."""
         return 16 if self.architecture == "x86_64" and self.vector_bytes < 64 else 32

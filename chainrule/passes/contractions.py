@@ -4,6 +4,7 @@ its operands as the tiles read them, else a reduction of products.
 
 from __future__ import annotations
 
+from chainrule.dtypes import bfloat16
 from chainrule.ir import index as ix
 from chainrule.ir.contraction import Contraction, Dimension
 from chainrule.ir.index import Axis, Index
@@ -12,6 +13,7 @@ from chainrule.ir.plan import Condition, Expr, Hero, Kernel, Operand, Reduce, St
 from chainrule.passes.kernels import Kernels
 
 SUMMED = 1000  # Axis numbers of summed letters start here, clear of the output's.
+LANES = 16  # With fewer columns than these a copy of the rows does not pay.
 PAGE = 4096  # Bytes; elements so far apart share one set of the first cache.
 WIDE, MANY_TERMS = 256, 64  # From so many columns and terms on a copy of such rows pays.
 
@@ -96,6 +98,10 @@ class Contractions(Kernels):
             if not any(axis in rows.index.axes() for axis in axes[:-1]):
                 return None  # A single row: dot products along memory need no copy.
             columns = self._packed(node, columns, last)
+        if node.dtype is bfloat16 and spec.is_plain:
+            summed = _pairs_last(rows, summed)
+            if rows.index.coefficient(summed[-1]) != 1 and last.size >= LANES:
+                rows = self._packed(node, rows, summed[-1])
         far = _far_apart(spec, rows, summed) if last.size >= WIDE else None
         if far is not None:
             rows = self._packed(node, rows, far)
@@ -112,6 +118,18 @@ class Contractions(Kernels):
         store = Store(target, ix.flat(indices, shape), value)
         self._emit(Kernel(ix.axes_of(indices), statements=[store]), node)
         return Operand(target, ix.flat(map(ix.of_axis, axes), shape), ())
+
+
+def _pairs_last(rows: Operand, summed: tuple[Axis, ...]) -> tuple[Axis, ...]:
+    """The summed axes so that pairs of terms can be taken along the last one: terms beside each
+    other in the rows if there are such.
+    """
+
+    def pairs(axis: Axis) -> tuple[bool, bool, int]:
+        return axis.size % 2 == 0, rows.index.coefficient(axis) == 1, axis.size
+
+    last = max(summed, key=pairs)
+    return (*(axis for axis in summed if axis != last), last)
 
 
 def _far_apart(spec: Contraction, rows: Operand, summed: tuple[Axis, ...]) -> Axis | None:
