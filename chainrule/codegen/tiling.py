@@ -131,7 +131,8 @@ def tiling(kernel: Kernel, machine: Machine) -> Tiling:
     shared = [axis for axis in outer if axis in columns]
     free = [axis for axis in outer if axis not in columns]
     size = hero.dtype.arithmetic.itemsize
-    vector_bytes, paired = machine.vector_bytes, _paired(hero, machine) if across.size >= FEWEST_LANES else None
+    vector_bytes = machine.vector_bytes
+    paired = _paired(hero, machine) if across.size >= FEWEST_LANES else None
     lanes = vector_bytes // size
     while lanes // 2 >= across.size:
         lanes //= 2
