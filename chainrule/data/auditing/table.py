@@ -65,7 +65,7 @@ def repeated(subject: Subject) -> tuple[np.ndarray, np.ndarray]:
     frame, none = subject.frame, np.zeros(0, int)
     if not frame.width:
         return none, none
-    keys = frame.select(pl.struct(pl.all()).rank("dense").alias("key"))
+    keys = frame.hash_rows().alias("key").to_frame()
     rows = (~keys["key"].is_first_distinct()).arg_true().to_numpy()
     if not len(rows):
         return none, none
