@@ -20,3 +20,4 @@ from chainrule.data.split import folds, hold_out, split
 from chainrule.data.steps import fit_preprocessing
 from chainrule.data.stream import StreamLoader
 from chainrule.data.target import Target
+from chainrule.data.tasks import task
