@@ -157,6 +157,13 @@ class ParquetSource(TableSource):
 class CsvSource(TableSource):
     """CSV files with a header. They are read once to find where rows begin, and types are found in
     the first rows. A cell of another type is an error that names its row.
+
+    >>> from pathlib import Path
+    >>> from chainrule.data import CsvSource
+    >>> _ = Path("numbers.csv").write_text("a,b,y\\n1,0.5,0\\n2,0.25,1\\n")
+    >>> x, y = CsvSource("numbers.csv", target="y").read(0)
+    >>> x.tolist(), y.tolist()
+    ([[1.0, 0.5], [2.0, 0.25]], [0, 1])
     """
 
     def _open(self) -> dict[str, pl.DataType]:
@@ -180,6 +187,15 @@ class ImageFolder(Source):
     `size` is (height, width), to which all are resized; `classes` are the names of the folders, in
     order. `transform` takes one image and returns an array. Needs Pillow. Raises DataError for a
     folder without images, and for a file that is none.
+
+    >>> from pathlib import Path
+    >>> from PIL import Image
+    >>> from chainrule.data import ImageFolder
+    >>> Path("images/cat").mkdir(parents=True)
+    >>> Image.new("RGB", (40, 30)).save("images/cat/1.png")
+    >>> image, label = ImageFolder("images", size=(16, 16)).read(0)
+    >>> image.shape, label.tolist()
+    ((1, 16, 16, 3), [0])
     """
 
     buffer = 1024
@@ -228,6 +244,11 @@ class IterableSource(Source):
     and arrays.
 
     Rows are pulled by one thread. To go on exactly, `make` has to give the same rows each time.
+
+    >>> from chainrule.data import IterableSource, StreamLoader
+    >>> source = IterableSource(lambda: ((n, n % 2) for n in range(4)))
+    >>> [x.tolist() for x, y in StreamLoader(source, batch_size=2, shuffle=False)]
+    [[0, 1], [2, 3]]
     """
 
     lengths = None
