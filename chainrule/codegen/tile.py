@@ -2,7 +2,8 @@
 epilogue.
 
 A tile is `rows` x `vectors` accumulators. Loops over the summed letters multiply a broadcast
-element of the row operand with vectors of the column operand; then the epilogue runs over the
+element of the row operand (or, where lanes run through both operands, a vector of its own) with
+vectors of the column operand; then the epilogue runs over the
 tile's rows, where the accumulated value is just another operand of the kernel's stores.
 """
 
@@ -19,7 +20,7 @@ from chainrule.codegen.point import Point, lanes_below
 from chainrule.codegen.tiling import Terms, Tiling
 from chainrule.codegen.values import I64, Type, Value, constant
 from chainrule.ir.index import Axis
-from chainrule.ir.plan import Kernel, Place
+from chainrule.ir.plan import Kernel, Operand, Place
 
 Stands = dict[Axis, Value]
 
@@ -141,12 +142,15 @@ class Columns:
         return from_storage(self.f, self._bits(stands, vector), self.unit.hero.dtype)
 
     def _bits(self, stands: Stands, vector: int) -> Value:
-        """A vector as it lies in memory."""
-        f, operand, size = self.f, self.unit.hero.right, self.unit.hero.dtype.itemsize
+        return self.bits_of(self.unit.hero.right, stands, vector, 0)
+
+    def bits_of(self, operand: Operand, stands: Stands, vector: int, moved: int) -> Value:
+        """A vector of an operand as it lies in memory, so many elements further on."""
+        f, size = self.f, self.unit.hero.dtype.itemsize
         point = Point(f, self.unit.pointers, stands, None, 1, None)
         type = self.type.with_scalar(storage_type(self.unit.hero.dtype))
         address = f.gep(self.unit.pointers[operand.place], point.index(operand.index), type.scalar)
-        address = f.gep(address, vector * type.lanes, type.scalar)
+        address = f.gep(address, moved + vector * type.lanes, type.scalar)
         mask = self.masks[vector]
         if mask is None:
             return f.load(address, type, size)
@@ -207,13 +211,13 @@ class Tile:
 
     def _add_products(self, sums: list[list[Value]], stands: Stands, term: Value) -> None:
         """One place of the summed letters: an outer product of a column of elements and a row of
-        vectors.
+        vectors, or products of vectors.
         """
         f, size = self.f, self.size
         columns = self.columns.load(stands, term)
         for r, row in enumerate(sums):
-            element = self._element(stands, r)
-            for register, column in zip(row, columns, strict=True):
+            elements = self._elements(stands, r)
+            for register, element, column in zip(row, elements, columns, strict=True):
                 before = f.load(register, self.type, size)
                 f.store(self._added(before, element, column), register, size)
 
@@ -229,15 +233,23 @@ class Tile:
             return f.fma(element, column, before)
         return f.add(before, f.mul(element, column))
 
-    def _element(self, stands: Stands, row: int) -> Value:
-        """The row operand's element, or pair of elements, for a row of the tile, in all lanes."""
+    def _elements(self, stands: Stands, row: int) -> list[Value]:
+        """What the row operand has for each vector of a row of the tile: one element, or pair of
+        elements, in all lanes, or a vector.
+        """
+        operand, dtype, down = self.unit.hero.left, self.unit.hero.dtype, self.tiles.down
+        moved = row * (operand.index.coefficient(down) or 0) if down else 0
+        if not operand.index.coefficient(self.tiles.across):
+            return [self._element(stands, moved)] * self.vectors
+        bits = [self.columns.bits_of(operand, stands, v, moved) for v in range(self.vectors)]
+        return [from_storage(self.f, value, dtype) for value in bits]
+
+    def _element(self, stands: Stands, moved: int) -> Value:
         f, operand, dtype = self.f, self.unit.hero.left, self.unit.hero.dtype
         point = Point(f, self.unit.pointers, stands, None, 1, None)
         type = Type(storage_type(dtype))
         address = f.gep(self.unit.pointers[operand.place], point.index(operand.index), type.scalar)
-        if row and self.tiles.down:
-            step = operand.index.coefficient(self.tiles.down)
-            address = f.gep(address, step * row, type.scalar)
+        address = f.gep(address, moved, type.scalar)
         if self.tiles.terms.paired is not None:
             return f.splat(f.load(address, Type("i32"), dtype.itemsize), self.type.lanes)
         value = from_storage(f, f.load(address, type, dtype.itemsize), dtype)

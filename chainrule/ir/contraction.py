@@ -62,12 +62,12 @@ class Contraction(NamedTuple):
 
     @property
     def is_tiled(self) -> bool:
-        """Whether register tiles pay: one operand alone has the last letter of the result, and
-        there is enough to do.
+        """Whether register tiles pay: there is enough to do, and lanes run along the last letter of
+        the result, through one operand or (depthwise convolution) through both.
         """
         if not self.output or not self.summed or math.prod(self.sizes) < TILED:
             return False
-        return _has(self.left, self.output[-1]) != _has(self.right, self.output[-1])
+        return _has(self.left, self.output[-1]) or _has(self.right, self.output[-1])
 
     def check(self, left: tuple[int, ...], right: tuple[int, ...]) -> None:
         """Raise ShapeError where an operand's extents contradict the letters."""

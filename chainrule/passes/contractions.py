@@ -85,14 +85,19 @@ class Contractions(Kernels):
     def _hero(
         self, node: Node, axes: tuple, summed: tuple, left: Operand, right: Operand
     ) -> Hero | None:
-        """The tiled form: the last axis in one operand only, contiguous there (copied so if need
-        be).
+        """The tiled form: the last axis contiguous in both operands, or in one alone (copied so if
+        need be).
         """
         spec = node.attributes["spec"]
         if not spec.is_tiled or left.conditions or right.conditions:
             return None
         last = axes[-1]
         steps = [operand.index.coefficient(last) or 0 for operand in (left, right)]
+        if all(steps):
+            shared = left.index.axes() & right.index.axes()
+            mine, others = (len(x.index.axes() - shared) for x in (left, right))
+            rows, columns = (left, right) if mine >= others else (right, left)
+            return Hero(spec, axes, summed, rows, columns, node.dtype) if steps == [1, 1] else None
         rows, columns = (left, right) if steps[1] else (right, left)
         if max(steps) != 1:
             if not any(axis in rows.index.axes() for axis in axes[:-1]):

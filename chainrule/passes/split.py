@@ -16,8 +16,8 @@ from chainrule.ir.rewrite import Rules
 rules = Rules()
 
 LANES = 16  # So many neighbouring results are one unit of work.
-UNITS = 16  # So many units are enough for all threads.
-LONG = 1 << 15  # A sum of fewer elements is not worth a second kernel.
+UNITS = 64  # So many units are enough for all threads.
+LONG = 1 << 15  # A sum of no more elements is not worth a second kernel.
 PARTS = 1024  # At most.
 SHORT = 16  # So many terms a part at least.
 CACHED_BYTES = 1 << 19  # Of a part of both operands.
@@ -28,7 +28,7 @@ def split_sum(node: Node) -> Node | None:
     """The parts are the places of the first axis that is summed, or pieces of a long one."""
     (x,), axes = node.inputs, node.attributes["axes"]
     units = node.size // (1 if x.rank - 1 in axes else LANES)
-    if x.size < LONG or units >= UNITS or not _keeps_parts(node):
+    if x.size <= LONG or units >= UNITS or not _keeps_parts(node):
         return None
     axis = min(axes)
     terms = x.size // node.size if node.size else 0
@@ -48,10 +48,11 @@ def split_contraction(node: Node) -> Node | None:
     made = node.size * node.dtype.itemsize
     places = [{d.letter: axis for axis, d in enumerate(side)} for side in (spec.left, spec.right)]
     both = [a for a in range(len(spec.sizes)) if all(a in place for place in places)]
-    batched = any(a in spec.output for a in both)
-    if not spec.is_tiled or read <= CACHED_BYTES or batched or not (both and _keeps_parts(node)):
+    letter = next((a for a in both if a not in spec.output), None)
+    if not spec.is_tiled or read <= CACHED_BYTES or letter is None or not _keeps_parts(node):
         return None
-    letter = both[0]
+    if spec.output[0] in both:
+        return None
     least = -(-read // CACHED_BYTES)
     parts = _divisor(spec.sizes[letter], 2 * least)
     if parts < 2 or 2 * parts * made > read:

@@ -99,6 +99,24 @@ def test_convolutions_and_their_gradients_are_tiles(stride, padding):
     assert sum(products) < 4 * max(products[0], y.size * w.size // 16)
 
 
+def test_depthwise_convolutions_and_their_gradients_are_tiles():
+    """Lanes run through both operands, along the channels."""
+    x, w = floats(4, 9, 8, 32), floats(3, 3, 32)
+    one = [Dimension(((letter, 1),)) for letter in range(6)]
+    window = [Dimension(((1 + axis, 2), (4 + axis, 1)), -1) for axis in range(2)]
+    spec = Contraction((4, 5, 4, 32, 3, 3), (one[0], *window, one[3]), (one[4], one[5], one[3]),
+                       (0, 1, 2, 3))  # fmt: skip
+    y = make("contract", x, w, spec=spec)
+    g = floats(*y.shape)
+    program = planned([x, w, g], [y, *gradients([y], [g], [x, w])])
+    heroes = [k.hero for k in kernels(program) if k.hero is not None]
+    assert len(heroes) == 2 + 2**2
+    assert not any(k.inner for k in kernels(program))
+    steps = [[o.index.coefficient(h.letters[3 if h.letters[3:] else 2]) for o in (h.left, h.right)]
+             for h in heroes]  # fmt: skip
+    assert all(1 in step for step in steps)
+
+
 def block(x, weights, scale):
     """A convolution, its result made small by its own sum for each channel, and one more."""
     first, second = weights
@@ -381,7 +399,7 @@ def test_updates_that_read_what_others_replace(name):
 def test_threads_meet_only_where_data_passes():
     x, w = floats(300, 300), floats(300, 300)
     with parallel():
-        apart = planned([x, w], [make("sum", x, axes=(0,)), make("sum", w, axes=(1,))])
+        apart = planned([x, w], [make("sum", x, axes=(1,)), make("sum", w, axes=(1,))])
         chained = planned([x, w], [matmul(matmul(x, w), w)])
     assert not any(isinstance(item, Barrier) for item in apart.block.items)
     assert sum(isinstance(item, Barrier) for item in chained.block.items) == 1
