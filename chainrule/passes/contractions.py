@@ -89,7 +89,7 @@ class Contractions(Kernels):
         need be).
         """
         spec = node.attributes["spec"]
-        if not spec.is_tiled or left.conditions or right.conditions:
+        if not (spec.is_tiled and summed) or left.conditions or right.conditions:
             return None
         last = axes[-1]
         steps = [operand.index.coefficient(last) or 0 for operand in (left, right)]
