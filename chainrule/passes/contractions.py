@@ -4,6 +4,8 @@ its operands as the tiles read them, else a reduction of products.
 
 from __future__ import annotations
 
+import math
+
 from chainrule.dtypes import bfloat16
 from chainrule.ir import index as ix
 from chainrule.ir.contraction import Contraction, Dimension
@@ -14,8 +16,8 @@ from chainrule.passes.kernels import Kernels
 
 SUMMED = 1000  # Axis numbers of summed letters start here, clear of the output's.
 LANES = 16  # With fewer columns than these a copy of the rows does not pay.
-PAGE = 4096  # Bytes; elements so far apart share one set of the first cache.
-WIDE, MANY_TERMS = 256, 64  # From so many columns and terms on a copy of such rows pays.
+LINE, WAY, CACHE = 1 << 6, 1 << 16, 1 << 20  # Bytes; of the usual second cache.
+WIDE = 128  # From so many columns on a copy of rows that lie far apart pays.
 
 
 class Contractions(Kernels):
@@ -138,11 +140,13 @@ def _pairs_last(rows: Operand, summed: tuple[Axis, ...]) -> tuple[Axis, ...]:
 
 
 def _far_apart(spec: Contraction, rows: Operand, summed: tuple[Axis, ...]) -> Axis | None:
-    """A summed axis whose terms lie at multiples of a page: they would share a few lines of the
-    cache.
+    """The summed axis with the shortest step, if the terms lie so far apart that the few lines of
+    the cache which they share cannot hold them all.
     """
-    for axis in summed:
-        step = (rows.index.coefficient(axis) or 0) * rows.place.dtype.itemsize
-        if spec.is_plain and step and step % PAGE == 0 and axis.size >= MANY_TERMS:
-            return axis
+    steps = {axis: rows.index.coefficient(axis) or 0 for axis in summed}
+    axis = min(summed, key=lambda axis: steps[axis] or math.inf)
+    step = steps[axis] * rows.place.dtype.itemsize
+    terms = math.prod(axis.size for axis in summed)
+    if spec.is_plain and step >= LINE and terms > CACHE // math.gcd(step, WAY):
+        return axis
     return None
