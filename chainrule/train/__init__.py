@@ -1,11 +1,15 @@
 """Training: receives data and a model; hands on a trained model, its scores, and its folder."""
 
 from chainrule.train.callbacks import Averaging, Callback, EarlyStopping, NanGuard, OnPlateau
+from chainrule.train.decoding import Decoded, beam_search, greedy, sample, teacher_forced
 from chainrule.train.experiment import Watcher, fit
 from chainrule.train.files import load, save
 from chainrule.train.history import History
+from chainrule.train.loggers import JsonLines, TensorBoard
+from chainrule.train.monitors import Activations, GradientNorms, watched
 from chainrule.train.online import Online
 from chainrule.train.predict import Predictor
+from chainrule.train.progress import Progress
 from chainrule.train.recipe import Recipe
 from chainrule.train.run import Run
 from chainrule.train.trainer import Trainer

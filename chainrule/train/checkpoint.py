@@ -3,10 +3,7 @@
 from __future__ import annotations
 
 import json
-import os
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +11,7 @@ import numpy as np
 
 from chainrule.errors import ArgumentError, DataError
 from chainrule.nn import weights
+from chainrule.train.saving import written
 
 FORMAT = 1
 LAST, BEFORE = "checkpoint.safetensors", "checkpoint-before.safetensors"
@@ -62,7 +60,7 @@ class Checkpoints:
         for path in paths:
             try:
                 return _loaded(path)
-            except Exception as error:  # safetensors has errors of its own for damaged files.
+            except (ValueError, KeyError, TypeError) as error:
                 reason = error
         if not paths:
             return None
@@ -72,31 +70,6 @@ class Checkpoints:
             f"{type(reason).__name__}: {reason}",
             "train anew in another folder",
         )
-
-
-@contextmanager
-def written(path: Path, keep: Path | None = None) -> Iterator[Path]:
-    """`with written(path) as new:` write a file there; it then takes the place of `path` at once,
-    and is on the disk. What was there before goes to `keep`.
-    """
-    new = path.with_name(f".{path.name}.{os.getpid()}")
-    try:
-        yield new
-        _to_disk(new)
-        if keep is not None and path.exists():
-            os.replace(path, keep)
-        os.replace(new, path)
-        _to_disk(path.parent)
-    finally:
-        new.unlink(missing_ok=True)
-
-
-def _to_disk(path: Path) -> None:
-    descriptor = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
 
 
 def _loaded(path: Path) -> Any:

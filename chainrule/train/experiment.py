@@ -98,6 +98,7 @@ def _train(problem: Problem, recipe: Recipe, watcher: Watcher) -> tuple[nn.Modul
         validation_data=(validation.x, validation.y),
         epochs=recipe.epochs,
         batch_size=recipe.batch_size,
+        quiet=True,
     )
     return model, history
 

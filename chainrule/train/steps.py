@@ -126,11 +126,12 @@ class Step(Evaluation):
         clip_norm: float | None = None,
         clip_value: float | None = None,
         micro_batch_size: int | None = None,
+        precision: str = "float32",
     ) -> None:
         super().__init__(model, loss, metrics)
         self.optimizer, self.observers, self.class_weights = optimizer, observers, class_weights
         self.clip_norm, self.clip_value = clip_norm, clip_value
-        self.micro_batch_size = micro_batch_size
+        self.micro_batch_size, self.precision = micro_batch_size, precision
 
     def __call__(self, batch: Batch) -> cr.Tensor:
         found: list[tuple] = []
@@ -182,7 +183,12 @@ class Step(Evaluation):
         def loss(model: nn.Module) -> tuple[cr.Tensor, Any]:
             return self.value(batch)
 
-        (value, prediction), gradients = cr.value_and_grad(loss, has_aux=True)(self.model)
+        if self.precision != "float32":
+            loss = cr.mixed_precision(loss, self.precision)
+        derivative = cr.value_and_grad
+        if isinstance(self.optimizer, optim.LossScaling):
+            derivative = self.optimizer.value_and_grad
+        (value, prediction), gradients = derivative(loss, has_aux=True)(self.model)
         if measures:
             self.measure(prediction, batch)
         return value, gradients

@@ -26,8 +26,10 @@ from chainrule.train.callbacks import Callback, EarlyStopping, overrides
 from chainrule.train.checkpoint import Checkpoints
 from chainrule.train.feeding import held_out, loader_of
 from chainrule.train.history import History, Row
+from chainrule.train.loggers import LOG, JsonLines
 from chainrule.train.loop import Loop
 from chainrule.train.predict import Predictor
+from chainrule.train.progress import Progress
 from chainrule.train.steps import Evaluation, Step
 from chainrule.train.weights import class_weights
 
@@ -42,6 +44,8 @@ class Trainer:
     names, over validation rows and, where the loss is of predictions, training rows. Gradients are
     clipped by value, then by their common norm (B-046, B-047). With `micro_batch_size` a batch goes
     through in parts of so many rows, and the step is that of the whole (B-048).
+    `precision="mixed"` computes steps in bfloat16 on float32 parameters; with "float16" the
+    optimizer is an `optim.LossScaling` (B-049).
 
     Schedules of the optimizer's rate and momentum move with each step; what follows a figure once
     an epoch is a callback, such as `OnPlateau` (B-050).
@@ -52,7 +56,7 @@ class Trainer:
     >>> x = np.linspace(-1, 1, 64, dtype=np.float32)[:, None]
     >>> model = cr.nn.Linear(1, 1)
     >>> trainer = cr.train.Trainer(model, cr.nn.losses.mse, cr.optim.Adam(model, 0.1))
-    >>> history = trainer.fit((x, 2 * x), epochs=50)
+    >>> history = trainer.fit((x, 2 * x), epochs=50, quiet=True)
     >>> history["loss"][-1] < 1e-3, trainer.predict(x[:2]).shape
     (True, (2, 1))
 
@@ -70,6 +74,7 @@ class Trainer:
         clip_norm: float | None = None,
         clip_value: float | None = None,
         micro_batch_size: int | None = None,
+        precision: str = "float32",
         seed: int = 0,
     ) -> None:
         _check_optimizer(model, optimizer)
@@ -88,12 +93,14 @@ class Trainer:
             clip_norm=clip_norm,
             clip_value=clip_value,
             micro_batch_size=micro_batch_size,
+            precision=_precision(precision, optimizer),
         )
         self._training = Loop(self.step)
         self._evaluating = Loop(evaluation)
         self._predict = Predictor(model)
         self.history, self.row, self.resumed = History(), Row(), False
         self._stopped: str | None = None
+        self._told: list[Callback] = []
         self.epochs = 0  # Epochs in all calls of fit: each has an order of its own.
 
     # ---- What users call ----
@@ -113,6 +120,7 @@ class Trainer:
         resume: bool = False,
         save_seconds: float = 30.0,
         fast_dev_run: bool = False,
+        quiet: bool = False,
     ) -> History:
         """Train for some epochs; returns their record, which is also `history`.
 
@@ -122,8 +130,10 @@ class Trainer:
         "balanced", weighs rows in training, `sample_weight` too.
 
         With a `folder` there are a checkpoint, written whole or not at all at most `save_seconds`
-        apart, and `log.jsonl`. With `resume` a run that was killed at any moment goes on from there
-        and ends with the same bits. `fast_dev_run` takes one batch of each, to see that all works.
+        apart, and `log.jsonl`, a line an epoch. With `resume` a run that was killed at any moment
+        goes on from there and ends with the same bits. Unless `quiet` there is a progress bar on a
+        terminal, and a line an epoch elsewhere. `fast_dev_run` takes one batch of each, to see that
+        all works.
 
         Ctrl-C ends training at the next pause, a quarter of a second at most; what is done counts.
         Raises TrainingError for a loss that is not finite, ArgumentError for data that do not fit.
@@ -149,13 +159,17 @@ class Trainer:
         self.training, self.validation = training, validation
         self.planned, self._stopped = epochs, None
         self.history = History()
-        self.resumed, self.checkpoints = False, None
+        self.resumed, self.checkpoints, self._told = False, None, [*self.callbacks]
         if folder is not None:
             self.checkpoints = Checkpoints(Path(folder), save_seconds, resume)
             self._restore()
-        self._tell("fit_start")
-        self._run()
-        self._tell("fit_end")
+            self._told.append(JsonLines(Path(folder) / LOG))
+        with ExitStack() as stack:
+            if not quiet:
+                self._told.append(stack.enter_context(Progress()))
+            self._tell("fit_start")
+            self._run()
+            self._tell("fit_end")
         return self.history
 
     def evaluate(self, data: Any, *, batch_size: int = EVALUATION_ROWS) -> dict[str, float]:
@@ -297,7 +311,7 @@ class Trainer:
         return loader_of(data, batch_size=batch_size)
 
     def _tell(self, event: str, *facts: Any) -> None:
-        for callback in self.callbacks:
+        for callback in self._told:
             getattr(callback, event)(self, *facts)
 
     def _weigh(self, class_weight: Any, training: Loader) -> None:
@@ -368,6 +382,19 @@ def _streaming(metrics: Any) -> dict[str, Any]:
                 "pass one of cr.metrics, or decorate yours with cr.metrics.averaged",
             )
     return {n: m.streaming() if hasattr(m, "streaming") else m for n, m in metrics.items()}
+
+
+def _precision(wish: str, optimizer: optim.Optimizer) -> str:
+    """The type that modules compute in."""
+    scaled = isinstance(optimizer, optim.LossScaling)
+    if wish not in ("float32", "mixed", "bfloat16", "float16") or scaled != (wish == "float16"):
+        raise ArgumentError(
+            "Trainer",
+            f"precision={wish!r} with the optimizer {type(optimizer).__name__}",
+            "gradients of float16 must be scaled, others need not",
+            'choose "float32", "mixed", or "float16" with cr.optim.LossScaling(optimizer)',
+        )
+    return "bfloat16" if wish == "mixed" else wish
 
 
 def _name(metric: Any) -> str:

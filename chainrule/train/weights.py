@@ -7,12 +7,13 @@ from typing import Any
 
 import numpy as np
 
+from chainrule.data import sampling
 from chainrule.errors import ArgumentError
 
 
 def class_weights(wish: Any, labels: Any) -> tuple[float, ...] | None:
-    """Weights by label: from a mapping (others weigh 1), a sequence, or "balanced": rows /
-    (classes * rows of the class), as in scikit-learn. Labels, where known, count from 0.
+    """Weights by label: from a mapping (others weigh 1), a sequence, or "balanced", which
+    `data.class_weights` computes. Labels, where known, count from 0.
 
     Raises ArgumentError for "balanced" without labels, for labels that are no integers, and where
     a class has no weight.
@@ -52,6 +53,4 @@ def _balanced(wish: str, labels: np.ndarray | None) -> tuple[float, ...]:
             "labels are counted for class_weight='balanced'",
             "pass weights by label",
         )
-    counts = np.bincount(labels)
-    present = np.count_nonzero(counts)
-    return tuple((len(labels) / (present * np.maximum(counts, 1))).tolist())
+    return tuple(sampling.class_weights(labels).tolist())

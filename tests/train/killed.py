@@ -45,6 +45,7 @@ def main(folder, epochs, streaming):
         folder=folder,
         resume=True,
         save_seconds=0.0,
+        quiet=True,
     )
     digest = hashlib.sha256()
     for state in (trainer.step.state_dict(), {"random": cr.random.get_state().numpy()}):

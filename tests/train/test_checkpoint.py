@@ -15,7 +15,9 @@ import chainrule as cr
 from chainrule import nn, optim
 from chainrule.errors import ArgumentError, DataError
 from chainrule.train import Callback, EarlyStopping, Trainer
-from chainrule.train.checkpoint import BEFORE, LAST, Checkpoints, written
+from chainrule.train.checkpoint import BEFORE, LAST, Checkpoints
+from chainrule.train.loggers import LOG
+from chainrule.train.saving import written
 
 SCRIPT = Path(__file__).with_name("killed.py")
 KILLS = int(os.environ.get("CHAINRULE_KILLS", "3"))  # Twenty by hand.
@@ -67,7 +69,7 @@ def fit(folder, epochs, callbacks=(), **options):
     cr.random.seed(0)
     model = nn.Sequential(nn.Linear(4, 8), nn.Dropout(0.5), nn.Linear(8, 2))
     trainer = Trainer(model, nn.losses.cross_entropy, optim.Adam(model), callbacks=callbacks)
-    options = {"save_seconds": 0.0, "folder": folder, **options}
+    options = {"save_seconds": 0.0, "folder": folder, "quiet": True, **options}
     history = trainer.fit((X, Y), epochs=epochs, validation_data=(X, Y), **options)
     return trainer, history
 
@@ -129,7 +131,7 @@ def test_a_folder_without_a_readable_checkpoint_is_an_error(tmp_path):
 def test_saving_waits_for_its_time(tmp_path):
     fit(tmp_path, 5, save_seconds=3600.0)
     # The one at the end alone.
-    assert sorted(os.listdir(tmp_path)) == [LAST]
+    assert sorted(os.listdir(tmp_path)) == [LAST, LOG]
 
 
 def test_an_interrupted_write_leaves_what_was_there(tmp_path):

@@ -502,3 +502,40 @@ def test_the_gap_is_validation_minus_training():
     history = trainer().fit((X, Y), epochs=2, validation_data=(X, Y))
     gaps = np.subtract(history["validation_loss"], history["loss"])
     assert history.gaps() == pytest.approx(gaps.tolist())
+
+
+@pytest.mark.covers("B-049")
+def test_mixed_precision_is_that_of_the_loss():
+    ours, plain = trainer(precision="mixed"), network()
+    ours.fit((X, Y), batch_size=50, shuffle=False)
+    loss = cr.mixed_precision(lambda model: CROSS_ENTROPY(model(X), Y))
+    optim.Adam(plain, 1e-2).update(cr.grad(loss)(plain))
+    close(ours.model.state_dict(), plain.state_dict())
+
+
+def test_float16_goes_with_loss_scaling():
+    model = network()
+    optimizer = optim.LossScaling(optim.Adam(model, 1e-2))
+    made = Trainer(model, CROSS_ENTROPY, optimizer, precision="float16")
+    history = made.fit((X, Y), epochs=40, batch_size=16, quiet=True)
+    assert history["loss"][-1] < 0.6 * history["loss"][0]
+    for precision, wrong in (("float16", optimizer.inner), ("mixed", optimizer)):
+        with pytest.raises(ArgumentError, match="gradients of float16 must be scaled"):
+            Trainer(model, CROSS_ENTROPY, wrong, precision=precision)
+
+
+@pytest.mark.covers("B-063")
+def test_adversarial_training_is_a_loss():
+    def plain(model, x, y):
+        return CROSS_ENTROPY(model(x), y)
+
+    attack = functools.partial(nn.adversarial.fgsm, eps=0.3)
+    made = trainer(loss=nn.adversarial.adversarial_loss(plain, attack))
+    made.fit((X, Y), epochs=100, batch_size=16, quiet=True)
+    naive = trainer()
+    naive.fit((X, Y), epochs=100, batch_size=16, quiet=True)
+    losses = []
+    for model in (made.model, naive.model):
+        attacked = attack(plain, model, X, Y)
+        losses.append(float(CROSS_ENTROPY(model(attacked), Y)))
+    assert losses[0] < losses[1]

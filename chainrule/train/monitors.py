@@ -1,0 +1,117 @@
+"""Monitors: callbacks that watch gradients and activations, layer by layer; they add what they find
+to the row of the epoch.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from typing import TYPE_CHECKING, Any
+
+import chainrule as cr
+from chainrule import nn
+from chainrule.frontend.stateful import Buffer, Stateful
+from chainrule.nn.calls import observed
+from chainrule.train.callbacks import Callback
+
+if TYPE_CHECKING:
+    from chainrule.train.trainer import Trainer
+
+
+class GradientNorms(Callback):
+    """The norm of each layer's gradients, sqrt(sum g**2) over its parameters, before clipping
+    (B-053): the mean over the steps of an epoch as `gradient_norm/<layer>`, and the greatest as
+    `greatest_gradient_norm/<layer>`.
+
+    Found within the compiled step. Norms that shrink from layer to layer vanish, those that grow
+    explode.
+
+    >>> callback = cr.train.GradientNorms(cr.nn.Sequential(cr.nn.Linear(2, 2)))
+    """
+
+    def __init__(self, model: nn.Module) -> None:
+        self.observer: _Norms = _Norms(model)
+
+    def epoch_start(self, trainer: Trainer) -> None:
+        self.observer.reset()
+
+    def epoch_end(self, trainer: Trainer) -> None:
+        steps = self.observer.steps.item()
+        for layer, total in self.observer.totals.items():
+            trainer.row[f"gradient_norm/{layer}"] = total.item() / steps
+        for layer, greatest in self.observer.greatest.items():
+            trainer.row[f"greatest_gradient_norm/{layer}"] = greatest.item()
+
+
+class _Norms(Stateful):
+    """Norms of gradients by layer: their sums and maxima over the steps."""
+
+    def __init__(self, model: nn.Module) -> None:
+        self.layers = {path: path.rpartition(".")[0] for path in model.trainable()}
+        names = dict.fromkeys(self.layers.values())
+        self.totals = {name: Buffer(0.0) for name in names}
+        self.greatest = {name: Buffer(0.0) for name in names}
+        self.steps = Buffer(0.0)
+
+    def observe(self, gradients: Any) -> None:
+        squares: dict[str, Any] = defaultdict(float)
+        for path, g in gradients.items():
+            squares[self.layers[path]] += cr.sum(cr.square(g))
+        for name, total in squares.items():
+            norm = cr.sqrt(total)
+            self.totals[name].assign(self.totals[name] + norm)
+            self.greatest[name].assign(cr.maximum(self.greatest[name], norm))
+        self.steps.assign(self.steps + 1)
+
+    def reset(self) -> None:
+        for box in self.named_boxes().values():
+            box.assign(cr.zeros_like(box))
+
+
+class Activations(Callback):
+    """Mean and standard deviation of what each layer hands on for the inputs `x`, at the end of
+    each epoch: `activation_mean/<layer>` and `activation_std/<layer>` (B-054).
+
+    Of each `nn.ReLU`, `dead/<layer>` is the share of units,
+    those of the last axis, that are 0 or below for every one of these inputs: they learn nothing
+    (B-055). `watched(model, x)` gives the same at any time.
+
+    >>> callback = cr.train.Activations(np.ones((8, 2), np.float32))
+    """
+
+    def __init__(self, x: Any) -> None:
+        self.x = x
+        self._watch = cr.jit(_watched)
+
+    def epoch_end(self, trainer: Trainer) -> None:
+        found = self._watch(trainer.model, self.x)
+        trainer.row |= {name: value.item() for name, value in found.items()}
+
+
+def watched(model: nn.Module, x: Any) -> dict[str, float]:
+    """What `Activations` tells, of a model in use.
+
+    >>> model = cr.nn.Sequential(cr.nn.Linear(2, 3, init=cr.nn.init.constant(-1.0)), cr.nn.ReLU())
+    >>> model[0].bias.assign(cr.zeros(3))
+    >>> found = cr.train.watched(model, cr.ones((4, 2)))
+    >>> found["activation_mean/layers.0"], found["dead/layers.1"]
+    (-2.0, 1.0)
+    """
+    return {name: value.item() for name, value in _watched(model, x).items()}
+
+
+def _watched(model: nn.Module, x: Any) -> dict[str, cr.Tensor]:
+    places, found = model.walk().places, {}
+
+    def watch(module: nn.Module, result: Any) -> Any:
+        path = places.get(id(module))
+        if path and isinstance(result, cr.Tensor) and result.dtype.is_float:
+            found[f"activation_mean/{path}"] = cr.mean(result)
+            found[f"activation_std/{path}"] = cr.std(result)
+            if isinstance(module, nn.ReLU):
+                alive = cr.any(result > 0, axis=tuple(range(result.ndim - 1)))
+                found[f"dead/{path}"] = cr.mean(cr.astype(~alive, cr.float32))
+        return result
+
+    with observed(watch):
+        model(x)
+    return found
