@@ -82,7 +82,22 @@ def functions():
     return lambda x: [function(x) for function in names], (array(64, 64),)
 
 
-PROGRAMS = [dense, convolution, attention, recurrence, functions]
+def mixed(dtype):
+    """A step in 16 bits: loads that extend, stores that round."""
+    layers = (nn.Linear(64, 48), nn.LayerNorm(48), cr.gelu, nn.Linear(48, 16))
+    _, arguments = trained(nn.Sequential(*layers), 33, 64)
+    return cr.mixed_precision(step, dtype), arguments
+
+
+def in_bfloat16():
+    return mixed(cr.bfloat16)
+
+
+def in_float16():
+    return mixed(cr.float16)
+
+
+PROGRAMS = [dense, convolution, attention, recurrence, functions, in_bfloat16, in_float16]
 
 
 def made_for(machine, make):
