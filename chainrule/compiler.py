@@ -18,19 +18,29 @@ import numpy as np
 from chainrule.codegen import llvm
 from chainrule.codegen.elementwise import compute_type
 from chainrule.codegen.measure import mark_ir, peak_flops, peak_ir
-from chainrule.codegen.program import emit_program
+from chainrule.codegen.program import emit_kernel, emit_program
 from chainrule.codegen.threads import barrier_ir, pool_ir
+from chainrule.codegen.tiling import Choice, choices
 from chainrule.config import config
 from chainrule.dtypes import DType
 from chainrule.ir.fingerprint import fingerprint
+from chainrule.ir.machine import Machine
 from chainrule.ir.node import Node
-from chainrule.ir.plan import Program
+from chainrule.ir.plan import Kernel, Program
 from chainrule.passes.pipeline import Job, plan
 from chainrule.passes.simplify import simplify as simplify  # `inspection` reads graphs with it.
 from chainrule.runtime.cache import Cache, default_folder, key
+from chainrule.runtime.cpus import caches
 from chainrule.runtime.engine import Engine
 from chainrule.runtime.executable import Executable, Slot
 from chainrule.runtime.host import host_calls
+
+
+@functools.cache
+def machine() -> Machine:
+    """This one, with its caches where the system tells of them."""
+    known = llvm.host()
+    return known._replace(caches=caches() or known.caches)
 
 
 @functools.cache
@@ -64,7 +74,7 @@ def _object(
 
     Dumps need every pass to run.
     """
-    name = key(name, _compiler_version(), llvm.host_fingerprint())
+    name = key(name, _compiler_version(), llvm.host_fingerprint(), repr(machine().caches))
     found = _cache().load(name)
     if found is None or config.dump:
         text = make_ir()
@@ -95,10 +105,13 @@ class Traced:
 
 
 class Compiled:
-    """A traced function with its program, which is compiled for the first run."""
+    """A traced function with its program, which is compiled for the first run. `choose`, if it is
+    set by then, says what tiles the contractions get.
+    """
 
     def __init__(self, traced: Traced) -> None:
         self.traced, self.seconds = traced, 0.0
+        self.choose: Callable[[Program], Mapping[Kernel, Choice]] | None = None
         job = traced.job()
         self.slots = [_slot(traced.kind(n), node) for n, node in enumerate(job.parameters)]
         self.slots += [_slot("constant", node) for node in job.constants]
@@ -115,14 +128,17 @@ class Compiled:
         start = time.perf_counter()
         job = self.traced.job()
         text = fingerprint(job.parameters, [*job.outputs, *job.updates.values()])
-        name = key("program", text + repr(list(job.updates)))
+        name = key(
+            "program", text + repr(list(job.updates)), "" if self.choose is None else "chosen"
+        )
         code, facts = _object(name, self._emit, self._facts)
         run = _loaded(code, self.slots, self.constants, calls=self.calls, **facts)
         self.seconds = time.perf_counter() - start
         return run
 
     def _emit(self) -> str:
-        return emit_program(self.program, llvm.host()) + barrier_ir(llvm.host())
+        choices = None if self.choose is None else self.choose(self.program)
+        return emit_program(self.program, machine(), choices) + barrier_ir(machine())
 
     def _facts(self) -> dict:
         block = self.program.block
@@ -162,13 +178,16 @@ def _loaded(
 
 
 def measuring(
-    program: Program, boxes: int, constants: list, calls: Mapping[int, list[Node]] | None = None
+    program: Program,
+    boxes: int,
+    constants: list,
+    calls: Mapping[int, list[Node]] | None = None,
+    choices: Mapping[Kernel, Choice] | None = None,
 ) -> Executable:
     """A planned program with Marks, compiled past the disk cache; its first slots are `boxes`."""
     slots = [Slot(buffer.kind, buffer.shape, buffer.dtype.numpy) for buffer in program.slots]
     slots[:boxes] = [s._replace(kind=s.kind.replace("input", "box")) for s in slots[:boxes]]
-    machine = llvm.host()
-    text = emit_program(program, machine) + barrier_ir(machine) + mark_ir(machine)
+    text = emit_program(program, machine(), choices) + barrier_ir(machine()) + mark_ir(machine())
     code = llvm.compile_ir(text)
     block, arena = program.block, program.arena_bytes
     return _loaded(code, slots, constants, arena, block.serial, calls=calls)
@@ -183,6 +202,16 @@ def arithmetic(marks: np.ndarray, dtype: DType, serial: bool) -> tuple[Executabl
     ]
     code = llvm.compile_ir(peak_ir(size, scalar) + mark_ir(llvm.host()))
     return _loaded(code, slots, [marks], 0, serial), peak_flops(size, scalar)
+
+
+def signature(kernel: Kernel) -> str:
+    """A name for what a kernel does, whatever its arrays are called: its code on this machine."""
+    return key(str(emit_kernel(kernel, "kernel", machine())[0].text("")))
+
+
+def tile_choices(kernel: Kernel) -> list[Choice]:
+    """Tiles that are worth trying for a contraction; first those that it has otherwise."""
+    return choices(kernel, machine())
 
 
 def remembered(name: str, measure: Callable[[], dict], anew: bool = False) -> dict:

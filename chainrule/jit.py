@@ -29,6 +29,7 @@ if TYPE_CHECKING:
 # The compiler is half of the package, and only the first compiled call needs it.
 compiler = Deferred("chainrule.compiler")
 inspection = Deferred("chainrule.inspection.explain")
+search = Deferred("chainrule.inspection.search")
 
 log = logging.getLogger("chainrule")
 REMEMBERED = 256  # Calls of one function whose keys are remembered by identity.
@@ -48,6 +49,8 @@ class Call:
     @functools.cached_property
     def run(self) -> Callable:
         """Compiles the program when it is first asked for."""
+        if config.search:
+            self.program.choose = search.fastest
         return self.program.run
 
     def rebuild(self, values: list[np.ndarray]) -> Any:

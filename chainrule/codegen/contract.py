@@ -11,7 +11,7 @@ from collections.abc import Callable
 from chainrule.codegen.builder import Function
 from chainrule.codegen.emit import begin
 from chainrule.codegen.tile import Columns, Emission, Stands, Tile, term_blocks
-from chainrule.codegen.tiling import Tiling, tiling
+from chainrule.codegen.tiling import Choice, Tiling, tiling
 from chainrule.codegen.values import I64, Value, constant
 from chainrule.ir.index import Axis
 from chainrule.ir.machine import Machine
@@ -20,10 +20,12 @@ from chainrule.ir.plan import Kernel, Place
 Each = Callable[[Callable[[Tile], None]], None]
 
 
-def emit_contraction(kernel: Kernel, name: str, machine: Machine) -> tuple[Function, int]:
+def emit_contraction(
+    kernel: Kernel, name: str, machine: Machine, choice: Choice | None
+) -> tuple[Function, int]:
     """A kernel with a contraction: (its function, its number of units)."""
     f, pointers, first, end = begin(kernel, name)
-    tiles = tiling(kernel, machine)
+    tiles = tiling(kernel, machine, choice)
     emitter = (_Groups if tiles.group else _Alone)(kernel, tiles, f, pointers)
     with f.loop(first, end) as loop:
         emitter.unit(loop.index)

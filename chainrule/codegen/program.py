@@ -8,12 +8,13 @@ barrier)`; `slots` holds the pointers of the program's buffers, the arena's, and
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 
 from chainrule.codegen.builder import Function, Module
 from chainrule.codegen.contract import emit_contraction
 from chainrule.codegen.emit import emit_loops, signature
 from chainrule.codegen.special import emit_special
+from chainrule.codegen.tiling import Choice
 from chainrule.codegen.transpose import emit_transposition, turned
 from chainrule.codegen.values import I64, PTR, Type, Value, constant
 from chainrule.ir.machine import Machine
@@ -33,19 +34,23 @@ from chainrule.ir.plan import (
 )
 
 
-def emit_program(program: Program, machine: Machine) -> str:
-    """The LLVM IR of a program for such a machine."""
+def emit_program(
+    program: Program, machine: Machine, choices: Mapping[Kernel, Choice] | None = None
+) -> str:
+    """The LLVM IR of a program for such a machine, with tiles as chosen for some of its kernels."""
     module = Module(machine.vector_bytes * 8)
-    return str(_Emitter(program, module, machine).module)
+    return str(_Emitter(program, module, machine, choices or {}).module)
 
 
-def emit_kernel(kernel: Kernel, name: str, machine: Machine) -> tuple[Function, int]:
+def emit_kernel(
+    kernel: Kernel, name: str, machine: Machine, choice: Choice | None = None
+) -> tuple[Function, int]:
     """(a kernel's function, its number of units), by the emitter that its kind needs."""
     vector_bytes = machine.vector_bytes
     if kernel.special is not None:
         return emit_special(kernel, name, vector_bytes)
     if kernel.hero is not None:
-        return emit_contraction(kernel, name, machine)
+        return emit_contraction(kernel, name, machine, choice)
     tiles = turned(kernel, vector_bytes)
     if tiles is not None:
         return emit_transposition(kernel, tiles, name, vector_bytes)
@@ -53,8 +58,11 @@ def emit_kernel(kernel: Kernel, name: str, machine: Machine) -> tuple[Function, 
 
 
 class _Emitter:
-    def __init__(self, program: Program, module: Module, machine: Machine) -> None:
-        self.program, self.module, self.machine = program, module, machine
+    def __init__(
+        self, program: Program, module: Module, machine: Machine, choices: Mapping[Kernel, Choice]
+    ) -> None:
+        self.program, self.module = program, module
+        self.machine, self.choices = machine, choices
         self.kernels: dict[str, str] = {}  # text of a kernel -> its name
         self.helpers: set[str] = set()
         self.f = Function(
@@ -198,7 +206,7 @@ class _Emitter:
     def _function(self, kernel: Kernel) -> tuple[str, int]:
         """(the kernel's function, its units); kernels with the same text share a function."""
         name = f"kernel{len(self.kernels)}"
-        function, units = emit_kernel(kernel, name, self.machine)
+        function, units = emit_kernel(kernel, name, self.machine, self.choices.get(kernel))
         text = function.text("").replace(f"@{name}", "@kernel")
         if text not in self.kernels:
             self.kernels[text] = name

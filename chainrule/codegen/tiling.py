@@ -14,13 +14,15 @@ from chainrule.ir.index import Axis
 from chainrule.ir.machine import Machine
 from chainrule.ir.plan import Hero, Kernel
 
-L2_BYTES = 1 << 18  # A column operand up to this size may be walked again for each row block.
 PAGE = 4096  # Rows at multiples of this distance share one set of the first cache.
 FEWEST_LANES = 4  # Instructions that add pairs have no fewer.
-PANEL_BYTES = 1 << 17  # A panel lies on the stack, and stays in the cache.
 WORTH_PACKING = 8  # So many tiles must use a panel.
 UNITS = 64  # So many units leave no thread idle for long.
-PARTIAL_BYTES = 1 << 17  # The unfinished tiles of a group lie on the stack, and stay in the cache.
+# Shares of the cache that a core has for itself. A column operand up to this size may be walked
+# again for each row block.
+WALKED = 1 / 4
+PANEL = 1 / 8  # A panel lies on the stack, and stays in the cache.
+PARTIAL = 1 / 8  # So do the unfinished tiles of a group.
 
 
 class Terms(NamedTuple):
@@ -119,7 +121,15 @@ class Tiling:
         return places * (-(-self.below // self.group) if self.group else self.below)
 
 
-def tiling(kernel: Kernel, machine: Machine) -> Tiling:
+class Choice(NamedTuple):
+    """What a search may decide: the shape of tiles, and whether their columns are copied."""
+
+    rows: int
+    vectors: int
+    packs: bool
+
+
+def tiling(kernel: Kernel, machine: Machine, choice: Choice | None = None) -> Tiling:
     """Tiles that fill the registers: enough accumulators to hide the latency of a fused
     multiply-add.
     """
@@ -131,22 +141,37 @@ def tiling(kernel: Kernel, machine: Machine) -> Tiling:
     shared = [axis for axis in outer if axis in columns]
     free = [axis for axis in outer if axis not in columns]
     size = hero.dtype.arithmetic.itemsize
-    vector_bytes = machine.vector_bytes
     paired = _paired(hero, machine) if across.size >= FEWEST_LANES else None
-    lanes = vector_bytes // size
+    lanes = machine.vector_bytes // size
     while lanes // 2 >= across.size:
         lanes //= 2
     apart = (hero.left.index.coefficient(down) or 0) * hero.dtype.itemsize if down else 0
     few = apart % PAGE == 0
-    rows, vectors = _tile(down.size if down else 1, -(-across.size // lanes), vector_bytes, few)
+    height, width = down.size if down else 1, -(-across.size // lanes)
+    rows, vectors = choice[:2] if choice else _tile(height, width, machine.registers, few)
     terms = math.prod(axis.size for axis in hero.summed)
     whole = blocks_of(hero.summed, terms, None)
     tiles = Tiling(across, down, shared, free, lanes, rows, vectors, whole)
-    tiles.columns_first = terms * across.size * size <= L2_BYTES
-    if paired or (not tiles.columns_first and tiles.below >= WORTH_PACKING):
-        tiles.terms = blocks_of(hero.summed, PANEL_BYTES // (tiles.width * size), paired)
-        tiles.group = _group(tiles, size)
+    cache = machine.own_cache
+    tiles.columns_first = terms * across.size * size <= WALKED * cache
+    packs = choice.packs if choice else not tiles.columns_first and tiles.below >= WORTH_PACKING
+    if paired or packs:
+        most = int(PANEL * cache) // (tiles.width * size)
+        tiles.terms = blocks_of(hero.summed, most, paired)
+        tiles.group = _group(tiles, size, int(PARTIAL * cache))
     return tiles
+
+
+def choices(kernel: Kernel, machine: Machine) -> list[Choice]:
+    """What is worth trying; first what `tiling` would do by itself."""
+    usual = tiling(kernel, machine)
+    height = usual.down.size if usual.down else 1
+    found = [Choice(usual.rows, usual.vectors, bool(usual.group))]
+    for vectors in range(1, min(4, -(-usual.across.size // usual.lanes)) + 1):
+        for most in (8, _accumulators(machine.registers)):
+            rows = _rows(height, min(most, _accumulators(machine.registers) // vectors))
+            found += [Choice(rows, vectors, packs) for packs in (False, True)]
+    return list(dict.fromkeys(found))
 
 
 def _paired(hero: Hero, machine: Machine) -> Axis | None:
@@ -168,29 +193,33 @@ def _down(kernel: Kernel, hero: Hero) -> Axis | None:
     return max(rows_of, key=lambda axis: (axis.size, axis.number), default=None)
 
 
-def _tile(height: int, width: int, vector_bytes: int, few: bool) -> tuple[int, int]:
+def _tile(height: int, width: int, registers: int, few: bool) -> tuple[int, int]:
     """(rows, vectors) of a tile: as many accumulators as registers allow, with little waste at the
     edges.
 
-    There are 32 registers with AVX-512 and NEON, 16 with AVX2; operands need a few of them. Few
-    rows take wider tiles, and so do rows that would drive each other out of the cache (`few`).
+    Few rows take wider tiles, and so do rows that would drive each other out of the cache (`few`).
     """
-    registers = 10 if vector_bytes == 32 else 28
     wide = 3 if few and width % 3 != 1 else 2
     # One row reads each vector once: the more of them lie beside each other, the faster.
     single = 16 if width >= 32 and registers > 16 else 8
     vectors = min(width, single if height == 1 else 4 if height <= 4 else wide)
-    most = min(registers // vectors, 8 if few else 16)
+    return _rows(height, min(_accumulators(registers) // vectors, 8 if few else 16)), vectors
+
+
+def _accumulators(registers: int) -> int:
+    """Operands need a few of the registers."""
+    return registers - (4 if registers > 16 else 6)
+
+
+def _rows(height: int, most: int) -> int:
     if height <= most:
-        return height, vectors
+        return height
     even = [rows for rows in range(max(4, most // 2), most + 1) if height % rows == 0]
-    return max(even, default=most), vectors
+    return max(even, default=most)
 
 
-def _group(tiles: Tiling, size: int) -> int:
+def _group(tiles: Tiling, size: int, partial: int) -> int:
     """As many tiles as keep all threads busy, and their partial results in the cache."""
     all_tiles = tiles.below * tiles.column_blocks * math.prod(axis.size for axis in tiles.shared)
-    most = (
-        tiles.below if tiles.terms.is_one else PARTIAL_BYTES // (tiles.results * tiles.lanes * size)
-    )
+    most = tiles.below if tiles.terms.is_one else partial // (tiles.results * tiles.lanes * size)
     return min(tiles.below, max(WORTH_PACKING, min(most, all_tiles // UNITS)))

@@ -13,13 +13,14 @@ from typing import NamedTuple
 
 import numpy as np
 
-from chainrule.compiler import arithmetic, engine, measuring, remembered
+from chainrule.compiler import arithmetic, engine, machine, measuring, remembered
 from chainrule.dtypes import DType, float32, float64, int64
 from chainrule.inspection.marks import State, marked, measured, table
 from chainrule.inspection.traffic import Traffic, traffic
 from chainrule.ir import index as ix
 from chainrule.ir.count import flops_by_type
 from chainrule.ir.index import Axis
+from chainrule.ir.machine import Level
 from chainrule.ir.plan import (
     Block,
     Buffer,
@@ -49,18 +50,6 @@ class Rate(NamedTuple):
     median: float
     low: float
     high: float
-
-
-class Level(NamedTuple):
-    """A cache, which each core has for itself or all share, or the memory behind them."""
-
-    name: str
-    size: int
-    shared: bool
-
-    def of(self, threads: int) -> int:
-        """Bytes that so many threads find there together."""
-        return self.size if self.shared else self.size * threads
 
 
 # ---- What bounds a kernel ----
@@ -124,19 +113,8 @@ def processor() -> str:
 @functools.cache
 def levels() -> tuple[Level, ...]:
     """Caches of data from the nearest on, and memory, of which so much that no cache helps."""
-    caches = list(_caches(Path("/sys/devices/system/cpu/cpu0/cache")))
-    caches = caches or [Level("L1", 1 << 15, False), Level("L2", 1 << 19, False)]
+    caches = machine().caches
     return *caches, Level("memory", max(4 * caches[-1].size, 1 << 27), True)
-
-
-def _caches(folder: Path) -> Iterator[Level]:
-    for path in sorted(folder.glob("index*")):
-        kind, number, size, cores = [
-            (path / name).read_text(encoding="utf-8").strip()
-            for name in ("type", "level", "size", "shared_cpu_list")
-        ]
-        if kind != "Instruction":
-            yield Level(f"L{number}", int(size.rstrip("K")) << 10, not cores.isdecimal())
 
 
 # ---- Measuring ----

@@ -7,15 +7,28 @@ from typing import NamedTuple
 _SAME = {"arm64": "aarch64", "amd64": "x86_64"}
 
 
+class Level(NamedTuple):
+    """A cache, which each core has for itself or all share, or the memory behind them."""
+
+    name: str
+    size: int
+    shared: bool
+
+    def of(self, threads: int) -> int:
+        """Bytes that so many threads find there together."""
+        return self.size if self.shared else self.size * threads
+
+
+USUAL = (Level("L1", 1 << 15, False), Level("L2", 1 << 20, False), Level("L3", 1 << 25, True))
+
+
 class Machine(NamedTuple):
-    """A processor and its system, by LLVM's names; `caches` are the bytes of the first and the
-    second cache of a core, and of the last one, which cores share.
-    """
+    """A processor and its system, by LLVM's names, and its caches of data from the nearest on."""
 
     triple: str
     cpu: str
     features: str = ""
-    caches: tuple[int, int, int] = (1 << 15, 1 << 20, 1 << 25)
+    caches: tuple[Level, ...] = USUAL
 
     @property
     def architecture(self) -> str:
@@ -39,6 +52,10 @@ class Machine(NamedTuple):
     def adds_pairs(self) -> bool:
         """Whether it adds the products of pairs of bfloat16 to float32 (AVX-512-BF16)."""
         return self.vector_bytes == 64 and "+avx512bf16" in self.features.split(",")
+
+    def own_cache(self) -> int:
+        """Bytes of the largest cache that a core has for itself."""
+        return max([level.size for level in self.caches if not level.shared], default=1 << 20)
 
     @property
     def registers(self) -> int:

@@ -1,9 +1,12 @@
-"""How many threads this process may use: by environment, affinity mask and cgroup limits."""
+"""The processors of this process: how many threads it may use, by environment, affinity mask and
+cgroup limits, and what caches they have.
+"""
 
 import os
 from pathlib import Path
 
 from chainrule.errors import ArgumentError
+from chainrule.ir.machine import Level
 
 
 def default_threads(root: Path = Path("/")) -> int:
@@ -16,6 +19,18 @@ def default_threads(root: Path = Path("/")) -> int:
             "CHAINRULE_THREADS", f"'{wish}' is not a number of threads", instead="set 1 or more"
         )
     return int(wish)
+
+
+def caches(root: Path = Path("/")) -> tuple[Level, ...]:
+    """Caches of data from the nearest on; nothing where the system does not tell."""
+    found = []
+    for folder in sorted((root / "sys/devices/system/cpu/cpu0/cache").glob("index*")):
+        kind, number, size, cores = [
+            _read(folder / name).strip() for name in ("type", "level", "size", "shared_cpu_list")
+        ]
+        if kind in ("Data", "Unified"):
+            found.append(Level(f"L{number}", int(size.rstrip("K")) << 10, not cores.isdecimal()))
+    return tuple(found)
 
 
 def _affinity() -> int:

@@ -92,6 +92,12 @@ class Executable:
             self._launch = HostLaunch(self._launch, calls, self._pointers, states)
         self._turn = threading.Lock()
 
+    def fill(self, value: float) -> None:
+        """Set the memory of temporaries to a float32, for measurements: pages that nobody has
+        written are all one page, which a cache holds.
+        """
+        self._arena[: self._arena.size // 4 * 4].view(np.float32)[...] = value
+
     def _places(self, slots: Sequence[Slot], kind: str) -> tuple[list, list]:
         """The inputs or outputs by their place among them: small ones with lasting memory, large
         ones with their slots.

@@ -111,18 +111,6 @@ def test_limits_are_kept_on_disk(quick_limits, monkeypatch):
         limits.peak(float32, 1, anew=True)
 
 
-def test_caches_are_those_of_the_system(tmp_path):
-    rows = [("Data", 1, "48K", "0"), ("Instruction", 1, "32K", "0"), ("Unified", 3, "8192K", "0-3")]
-    for number, row in enumerate(rows):
-        folder = tmp_path / f"index{number}"
-        folder.mkdir()
-        for name, value in zip(("type", "level", "size", "shared_cpu_list"), row, strict=True):
-            (folder / name).write_text(f"{value}\n")
-    near, far = limits._caches(tmp_path)
-    assert near == ("L1", 48 << 10, False) and far == ("L3", 8 << 20, True)
-    assert near.of(2) == 96 << 10 and far.of(2) == 8 << 20
-
-
 def test_a_peer_that_fails_is_told_of(quick_limits):
     broken = contenders.Contender("broken", "chainrule.bench.none", (), lambda workload: [{}])
     ours, other = rounds.measure(bench.WORKLOADS["xor"], [broken], bench.Plan(1, 0.0, 0.0))

@@ -5,7 +5,7 @@ import os
 import pytest
 
 from chainrule.errors import ArgumentError
-from chainrule.runtime.cpus import default_threads
+from chainrule.runtime.cpus import caches, default_threads
 
 CPUS = 64
 
@@ -78,3 +78,16 @@ def test_a_senseless_wish_is_an_error(monkeypatch, wish):
     monkeypatch.setenv("CHAINRULE_THREADS", wish)
     with pytest.raises(ArgumentError, match=r"^\[CHAINRULE_THREADS\] .*; set 1 or more$"):
         default_threads()
+
+
+def test_caches_are_those_of_the_system(tmp_path):
+    rows = [("Data", 1, "48K", "0"), ("Instruction", 1, "32K", "0"), ("Unified", 3, "8192K", "0-3")]
+    for number, row in enumerate(rows):
+        folder = tmp_path / f"sys/devices/system/cpu/cpu0/cache/index{number}"
+        folder.mkdir(parents=True)
+        for name, value in zip(("type", "level", "size", "shared_cpu_list"), row, strict=True):
+            (folder / name).write_text(f"{value}\n")
+    near, far = caches(tmp_path)
+    assert near == ("L1", 48 << 10, False) and far == ("L3", 8 << 20, True)
+    assert near.of(2) == 96 << 10 and far.of(2) == 8 << 20
+    assert caches(tmp_path / "elsewhere") == ()
