@@ -15,6 +15,7 @@ from chainrule.ir.machine import Machine
 from chainrule.ir.plan import Hero, Kernel
 
 PAGE = 4096  # Rows at multiples of this distance share one set of the first cache.
+ONCE = Axis(-1, 1)
 FEWEST_LANES = 4  # Instructions that add pairs have no fewer.
 WORTH_PACKING = 8  # So many tiles must use a panel.
 UNITS = 64  # So many units leave no thread idle for long.
@@ -61,6 +62,8 @@ def blocks_of(summed: tuple[Axis, ...], most: int, paired: Axis | None) -> Terms
     """The last axes whole, and of the one before them as much as `most` terms allow, in whole
     pieces.
     """
+    if not summed:  # Each result is one product.
+        summed = (ONCE,)
     if paired:
         summed = (*summed[:-1], Axis(paired.number, paired.size // 2))
     inside = 1
@@ -178,7 +181,7 @@ def _paired(hero: Hero, machine: Machine) -> Axis | None:
     """The summed axis along which pairs of terms lie beside each other in the rows, where the
     machine adds such pairs.
     """
-    last = hero.summed[-1]
+    last = hero.summed[-1] if hero.summed else ONCE
     beside = hero.left.index.coefficient(last) == 1 and last.size % 2 == 0
     return last if beside and machine.adds_pairs and hero.dtype is bfloat16 else None
 

@@ -53,6 +53,7 @@ class Machine(NamedTuple):
         """Whether it adds the products of pairs of bfloat16 to float32 (AVX-512-BF16)."""
         return self.vector_bytes == 64 and "+avx512bf16" in self.features.split(",")
 
+    @property
     def own_cache(self) -> int:
         """Bytes of the largest cache that a core has for itself."""
         return max([level.size for level in self.caches if not level.shared], default=1 << 20)
