@@ -275,3 +275,19 @@ def test_float64_stays_float64():
         [x], [make("cast", make("cast", x, dtype=float32), dtype=float64)], [np.array([1 / 3])]
     )
     assert result[0][0] == np.float32(1 / 3)
+
+
+@pytest.mark.parametrize("count", [1, 2, 40])
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_powers_of_a_half(count, dtype):
+    """As C and IEEE 754 define them: of -inf inf, of -0 0, not what a square root gives."""
+    array = np.resize(np.array([-np.inf, -0.0, 4.0, -1.0], dtype), (count, 4))
+    (x,) = variables(array)
+    power = make("power", x, constant(0.5, x.dtype, x.shape))
+    for result in (
+        Compiled([x], [power])([array]).outputs[0],
+        interpreted([x], [array], [power]).outputs[0],
+    ):
+        expected = np.resize(np.array([np.inf, 0.0, 2.0, np.nan], dtype), (count, 4))
+        np.testing.assert_array_equal(result, expected)
+        assert not np.signbit(result[:, 1]).any()

@@ -46,7 +46,9 @@ def _floor_divide(x: np.ndarray, y: np.ndarray) -> np.ndarray:
 def _power(x: np.ndarray, y: np.ndarray) -> np.ndarray:
     """Integers to negative powers are 0: the truncated value for all bases but 1, -1 and 0."""
     if x.dtype.kind == "f":
-        return np.power(x, y)
+        # NumPy takes square roots where all exponents are one 0.5 in memory; they differ here.
+        roots = (y == 0.5) & ((x == 0) | np.isneginf(x))
+        return np.where(roots, np.abs(x), np.power(x, y))
     return np.where(y < 0, np.array(0, x.dtype), np.power(x, np.maximum(y, np.array(0, y.dtype))))
 
 
