@@ -152,6 +152,7 @@ class _Groups(_Alone):
             columns.panel = self.panel
 
             def whole(tile: Tile) -> None:
+                tile.fetch()
                 tile.clear()
                 tile.accumulate(block)
                 tile.epilogue()

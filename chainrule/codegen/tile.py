@@ -22,6 +22,9 @@ from chainrule.codegen.values import I64, Type, Value, constant
 from chainrule.ir.index import Axis
 from chainrule.ir.plan import Kernel, Operand, Place
 
+LINE = 64  # Bytes.
+WORTH_FETCHING = 256  # So many terms take as long as memory does to answer.
+
 Stands = dict[Axis, Value]
 
 
@@ -269,6 +272,27 @@ class Tile:
 
     def _put(self, row: int, vector: int, value: Value) -> None:
         self.f.store(value, self._place(row, vector), self.size * self.type.lanes)
+
+    def fetch(self) -> None:
+        """Ask for what the epilogue will read and write, so that it comes while the tile is
+        accumulated.
+        """
+        f, across, unit = self.f, self.tiles.across, self.unit
+        if self.tiles.terms.most < WORTH_FETCHING:
+            return
+        loads = [expr.data for expr in unit.kernel.loads() if not expr.args]
+        touched = dict.fromkeys((x.place, x.index) for x in (*loads, *unit.kernel.stores))
+        with f.loop(0, self.rows) as loop:
+            stands = dict(self.stands)
+            if self.tiles.down:
+                stands[self.tiles.down] = f.add(stands[self.tiles.down], loop.index)
+            point = Point(f, unit.pointers, stands, None, 1, None)
+            for place, index in touched:
+                if index.coefficient(across) == 1:
+                    start = point.index(index)
+                    address = f.gep(unit.pointers[place], start, storage_type(place.dtype))
+                    for line in range(0, self.tiles.width * place.dtype.itemsize, LINE):
+                        f.prefetch(f.gep(address, line, "i8"))
 
     def epilogue(self) -> None:
         """The kernel's stores, row after row, with the accumulated value in the place of "hero"."""
