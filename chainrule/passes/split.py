@@ -17,6 +17,7 @@ rules = Rules()
 
 LANES = 16  # So many neighbouring results are one unit of work.
 UNITS = 64  # So many units are enough for all threads.
+TILE = 128  # About so many results are one tile.
 LONG = 1 << 15  # A sum of no more elements is not worth a second kernel.
 PARTS = 1024  # At most.
 SHORT = 16  # So many terms a part at least.
@@ -51,8 +52,8 @@ def split_contraction(node: Node) -> Node | None:
     letter = next((a for a in both if a not in spec.output), None)
     if not spec.is_tiled or read <= CACHED_BYTES or letter is None or not _keeps_parts(node):
         return None
-    if spec.output[0] in both:
-        return None
+    if spec.output[0] in both or (spec.is_plain and node.size >= TILE * UNITS):
+        return None  # Without windows nothing is walked twice that panels do not hold.
     least = -(-read // CACHED_BYTES)
     parts = _divisor(spec.sizes[letter], 2 * least)
     if parts < 2 or 2 * parts * made > read:
