@@ -101,6 +101,13 @@ def class_weights(labels: Any, classes: int | None = None) -> np.ndarray:
     array([0.66666667, 2.        ])
     """
     labels = np.asarray(labels)
+    if labels.ndim != 1 or labels.dtype.kind not in "iub" or labels.min(initial=0) < 0:
+        raise ArgumentError(
+            "class_weights",
+            f"labels are {labels.dtype}{list(labels.shape)}",
+            "they are integers that count from 0, one a row",
+            "number them with np.unique(labels, return_inverse=True)[1]",
+        )
     counts = np.bincount(labels, minlength=classes or 0)
     if not counts.all() or len(counts) != (classes or len(counts)):
         raise ArgumentError(

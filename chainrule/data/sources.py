@@ -14,7 +14,7 @@ import polars as pl
 
 from chainrule.data.csv_index import CsvIndex
 from chainrule.data.read import listed
-from chainrule.errors import DataError
+from chainrule.errors import ArgumentError, DataError
 
 CHUNK = 65_536
 Paths = str | Path | Sequence[str | Path]
@@ -255,6 +255,13 @@ class IterableSource(Source):
     buffer = 1024
 
     def __init__(self, make: Callable[[], Iterable[Any]], name: str = "iterable") -> None:
+        if not callable(make):
+            raise ArgumentError(
+                "IterableSource",
+                f"it is given a {type(make).__name__}",
+                "each epoch walks through the rows anew",
+                "pass a function that returns an iterator, such as lambda: iter(rows)",
+            )
         self.make, self.name = make, name
 
     def where(self, chunk: int) -> str:

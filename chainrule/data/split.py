@@ -107,6 +107,13 @@ def folds(
     from sklearn import model_selection as sk
 
     strata, units = _known("folds", rows, labels, groups, ordered)
+    if count < 2:
+        raise ArgumentError(
+            "folds",
+            f"count={count}",
+            "what is tested in one fold is trained on in others",
+            "take 2 or more, or hold_out",
+        )
     random: dict[str, Any] = {"n_splits": count, "shuffle": True, "random_state": seed}
     if ordered:
         splitter: Any = sk.TimeSeriesSplit(count, gap=gap)

@@ -79,6 +79,11 @@ class Streaming(Stateful):
         self.metric, self.options = metric, options
         self.state = [Buffer(start) for start in self._start()]
 
+    @property
+    def __name__(self) -> str:
+        """The metric's, under which a training records its figures."""
+        return name_of(self.metric)
+
     def update(self, prediction: Operand, target: Operand, weights: Operand | None = None) -> None:
         """Take a batch in; `weights` are `sample_weights` of the metric."""
         target = _unpadded(target, weights)

@@ -9,7 +9,7 @@ from collections.abc import Callable
 from typing import Any
 
 from chainrule.dtypes import int64
-from chainrule.errors import ArgumentError
+from chainrule.errors import ArgumentError, ShapeError
 from chainrule.frontend.functions.creation import zeros
 from chainrule.frontend.functions.elementwise import minimum
 from chainrule.frontend.functions.logic import where
@@ -20,14 +20,31 @@ from chainrule.metrics.base import Kind, Metric, Statistics, empty, metric, weig
 
 
 def _nothing(
-    *, rows: int, prediction_shape: tuple[int, ...] = (), target_shape: tuple[int, ...] = ()
+    *,
+    rows: int | None = None,
+    prediction_shape: tuple[int, ...] = (),
+    target_shape: tuple[int, ...] = (),
 ) -> Statistics:
+    if rows is None:
+        raise ArgumentError(
+            "metrics",
+            "rows is not given",
+            "this metric keeps all rows until its value is computed",
+            "pass rows=, how many come at most, to streaming()",
+        )
     seen = zeros((), dtype=int64)
     return empty(rows, *prediction_shape), empty(rows, *target_shape), empty(rows), seen
 
 
 def _rows(prediction: Any, target: Any, weights: Any) -> Statistics:
     p, y = wide(prediction, "metrics"), wide(target, "metrics")
+    if p.shape[:1] != y.shape[:1]:
+        raise ShapeError(
+            "metrics",
+            f"the prediction has shape {list(p.shape)}, the target {list(y.shape)}",
+            "each row has both",
+            "pass as many of one as of the other",
+        )
     w = weights_of("metrics", weights, y.shape[:1])
     return p, y, w, sum(cast(w != 0, int64))
 

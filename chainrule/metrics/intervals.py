@@ -11,6 +11,8 @@ from chainrule.frontend.lift import lift
 from chainrule.frontend.tensor import concrete
 from chainrule.metrics.base import Metric
 
+METHODS = ("percentile", "BCa", "basic")
+
 
 class Interval(NamedTuple):
     """Ends of a confidence interval, and the value of all rows."""
@@ -30,6 +32,7 @@ def interval(
     seed: int = 0,
     method: str = "percentile",
     groups: Any = None,
+    sample_weights: Any = None,
     **options: Any,
 ) -> Interval:
     """Where a metric of other rows of the same source would lie: rows are drawn anew with
@@ -42,6 +45,9 @@ def interval(
     training rows. `options` are the metric's. NaN where a draw has no value, such as the AUC
     of one class.
 
+    Raises ArgumentError for other methods, a confidence outside (0, 1), no resamples, and metrics
+    that are no single number.
+
     >>> rng = np.random.default_rng(0)
     >>> target = rng.integers(0, 2, 200)
     >>> prediction = np.where(rng.uniform(size=200) < 0.9, target, 1 - target)
@@ -50,12 +56,27 @@ def interval(
     """
     from scipy import stats
 
+    _check_draws(method, confidence, resamples)
     p, y = (concrete(lift(x, "interval", wide=True)) for x in (prediction, target))
+    w = None if sample_weights is None else np.asarray(sample_weights)
+
+    def figure(rows: Any) -> np.ndarray:
+        weights = None if w is None else w[rows]
+        return np.asarray(metric(p[rows], y[rows], sample_weights=weights, **options))
+
+    whole = figure(slice(None))
+    if whole.size != 1:
+        raise ArgumentError(
+            "interval",
+            f"the metric has the shape {list(whole.shape)}",
+            "an interval is of one number",
+            'choose a metric that is one, or average="macro"',
+        )
     members = _members(len(y), groups)
 
     def value(drawn: np.ndarray) -> float:
         rows = np.concatenate([members[unit] for unit in drawn]) if groups is not None else drawn
-        return float(metric(p[rows], y[rows], **options))
+        return float(figure(rows))
 
     found = stats.bootstrap(
         (np.arange(len(members)),),
@@ -67,7 +88,17 @@ def interval(
         method=method,
         rng=np.random.default_rng(seed),
     ).confidence_interval
-    return Interval(float(found.low), float(found.high), value(np.arange(len(members))))
+    return Interval(float(found.low), float(found.high), float(whole))
+
+
+def _check_draws(method: str, confidence: float, resamples: int) -> None:
+    if method not in METHODS or not 0 < confidence < 1 or resamples < 1:
+        raise ArgumentError(
+            "interval",
+            f"method={method!r}, confidence={confidence}, resamples={resamples}",
+            "a share of the values of so many draws lies inside",
+            f"choose one of {', '.join(METHODS)}, 0 < confidence < 1 and resamples >= 1",
+        )
 
 
 def _members(rows: int, groups: Any) -> list[np.ndarray]:

@@ -160,4 +160,11 @@ def _binary(
             "one score a row is compared with labels 0 and 1",
             "take one class against the rest",
         )
+    if np.isnan(prediction).any():
+        raise ArgumentError(
+            where_used,
+            f"{np.isnan(prediction).sum()} scores are NaN",
+            "they have no place in an order",
+            "find where they are made with cr.config.debug_nans",
+        )
     return prediction, target.astype(np.int64)

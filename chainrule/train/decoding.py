@@ -73,7 +73,8 @@ def sample(
     >>> cr.train.sample(step, None, cr.asarray([0]), 3, top_p=0.5).tokens
     Tensor([[1, 2, 0]], dtype=int64)
     """
-    if not temperature > 0 or (top_k or 1) < 1 or not 0 < (1.0 if top_p is None else top_p) <= 1:
+    none_remain = (top_k is not None and top_k < 1) or (top_p is not None and not 0 < top_p <= 1)
+    if not temperature > 0 or none_remain:
         raise ArgumentError(
             "sample",
             f"temperature={temperature}, top_k={top_k}, top_p={top_p}",

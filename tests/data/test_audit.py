@@ -337,6 +337,7 @@ def test_rounding_explains_a_few_equal_rows():
     [
         (CLEAN, {"target": "z"}, "there is no column 'z'"),
         (CLEAN, {"parts": {"test": [400]}}, "rows that there are not"),
+        (CLEAN, {"shufle": False}, "no plan shufle"),
     ],
 )
 def test_what_is_not_there_cannot_be_audited(data, options, said):

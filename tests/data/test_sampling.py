@@ -108,6 +108,9 @@ def test_seeds_decide():
         (lambda: data.over_sampled([0, 1])(CASES[0], 3), "made for 2 rows"),
         (lambda: data.class_weights(np.asarray([0, 2])), "infinite"),
         (lambda: data.class_weights(np.asarray([0, 1]), classes=3), "infinite"),
+        (lambda: data.class_weights(["cat", "dog"]), "count from 0"),
+        (lambda: data.class_weights([-1, 1]), "count from 0"),
+        (lambda: data.folds(6, 1), "take 2 or more"),
     ],
 )
 def test_arguments(call, message):

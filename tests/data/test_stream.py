@@ -140,6 +140,11 @@ def test_an_error_in_an_iterable_names_its_row():
         list(StreamLoader(IterableSource(lambda: [np.ones(2), np.ones(3)])))
 
 
+def test_an_iterable_can_be_walked_through_anew():
+    with pytest.raises(ArgumentError, match="a list_iterator"):
+        IterableSource(iter([1.0]))
+
+
 def test_rows_that_a_source_loses_are_missed():
     class Short(Numbers):
         def read(self, chunk):

@@ -69,3 +69,30 @@ def test_groups_are_checked():
     for groups in (np.zeros(60), np.arange(5)):
         with pytest.raises(ArgumentError, match="groups"):
             metrics.interval(metrics.mse, PREDICTION, TARGET, groups=groups)
+
+
+def test_weights_are_drawn_with_their_rows():
+    """A row that weighs twice is two rows that are drawn together."""
+    weights = np.arange(60) % 2 + 1
+    twice = np.repeat(np.arange(60), weights)
+    weighted = metrics.interval(
+        metrics.mse, PREDICTION, TARGET, resamples=100, sample_weights=weights
+    )
+    repeated = metrics.interval(
+        metrics.mse, PREDICTION[twice], TARGET[twice], resamples=100, groups=twice
+    )
+    assert_allclose(weighted, repeated)
+
+
+@pytest.mark.parametrize(
+    ("metric", "options", "message"),
+    [
+        (metrics.mse, {"method": "bayes"}, "method='bayes'"),
+        (metrics.mse, {"confidence": 95}, "confidence=95"),
+        (metrics.mse, {"resamples": 0}, "resamples=0"),
+        (metrics.confusion_matrix, {}, "one number"),
+    ],
+)
+def test_arguments(metric, options, message):
+    with pytest.raises(ArgumentError, match=message):
+        metrics.interval(metric, np.asarray([0, 1]), np.asarray([0, 1]), **options)

@@ -187,6 +187,8 @@ def test_too_many_rows_are_told_of():
             lambda: metrics.roc_auc(*PROBABILITIES, sample_weights=SCORES[0], multi_class="ovo"),
             "weighted pairs",
         ),
+        (lambda: metrics.roc_auc.streaming(), "pass rows="),
+        (lambda: metrics.roc_auc(np.full(2, np.nan), np.asarray([0, 1])), "2 scores are NaN"),
     ],
 )
 def test_arguments(call, message):
@@ -199,6 +201,8 @@ def test_arguments(call, message):
     [
         lambda: metrics.accuracy(LOGITS[0], LABELS[1][:5]),
         lambda: metrics.brier(LOGITS[0], LABELS[1][:5]),
+        lambda: metrics.roc_auc(SCORES[0], SCORES[1][:5]),
+        lambda: metrics.median_absolute_error(NUMBERS[0][:5], NUMBERS[1]),
         lambda: metrics.accuracy(*LABELS, sample_weights=np.ones(5)),
         lambda: metrics.r2(np.zeros((2, 2, 2)), np.zeros((2, 2, 2))),
         lambda: metrics.mse(NUMBERS[0][:, None], NUMBERS[1]),
@@ -212,3 +216,7 @@ def test_shapes(call):
 def test_labels_out_of_range():
     with pytest.raises(IndexError, match="classes are numbered"):
         metrics.f1(np.asarray([0, 3]), np.asarray([0, 1]), classes=3)
+
+
+def test_a_state_has_the_name_of_its_metric():
+    assert metrics.recall.streaming(classes=2).__name__ == "recall"

@@ -153,7 +153,7 @@ def test_targets_follow_inputs():
     np.testing.assert_array_equal(targets.numpy(), tokens[:, 1:])
 
 
-@pytest.mark.parametrize("options", [{"temperature": 0.0}, {"top_k": -1}, {"top_p": 0.0}])
+@pytest.mark.parametrize("options", [{"temperature": 0.0}, {"top_k": 0}, {"top_p": 0.0}])
 def test_impossible_draws_are_errors(options):
     with pytest.raises(ArgumentError, match="at least one token must remain"):
         sample(step, BEFORE, START, 2, **options)

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import fields
 from typing import Any
 
 from chainrule.data.auditing import columns, labels, split, table
 from chainrule.data.auditing.finding import ERROR, Audit
 from chainrule.data.auditing.subject import Plan, subject
+from chainrule.errors import ArgumentError
 
 CHECKS = (*columns.CHECKS, *table.CHECKS, *labels.CHECKS, *split.CHECKS)
 
@@ -46,6 +48,14 @@ def audit(
     >>> audit(frame, "y").checks
     ['constant']
     """
+    known = [field.name for field in fields(Plan)]
+    if unknown := plan.keys() - set(known):
+        raise ArgumentError(
+            "audit",
+            f"there is no plan {', '.join(sorted(unknown))}",
+            f"there are {', '.join(known)}",
+            "check the spelling",
+        )
     found = subject(data, target, parts, Plan(**plan))
     findings = [finding for check in CHECKS for finding in check(found)]
     return Audit(found.name, tuple(sorted(findings, key=lambda one: one.severity != ERROR)))
