@@ -12,4 +12,5 @@ from chainrule.train.predict import Predictor
 from chainrule.train.progress import Progress
 from chainrule.train.recipe import Recipe
 from chainrule.train.run import Run
+from chainrule.train.search import Search, find_learning_rate, grid_search, overfit_one_batch
 from chainrule.train.trainer import Trainer

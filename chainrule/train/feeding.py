@@ -12,7 +12,7 @@ import numpy as np
 
 from chainrule import tree
 from chainrule.data.loader import ArrayLoader, Loader, check_rows, rows_of
-from chainrule.data.split import bins
+from chainrule.data.split import bins, hold_out
 from chainrule.errors import ArgumentError
 
 
@@ -96,27 +96,15 @@ def held_out(data: Any, share: float, seed: int) -> tuple[tuple, tuple]:
             "pass 0 < validation_split < 1 with (x, y), or validation_data",
         )
     check_rows("fit", data)
-    held = _stratified(np.asarray(data[1]), share, np.random.default_rng([seed, 0]))
-    if not 0 < held.sum() < len(held):
-        raise ArgumentError(
-            "fit",
-            f"validation_split={share} of {rows_of(data)} rows leaves a part empty",
-            "both parts need rows",
-            "pass more rows, or another share",
-        )
+    y = np.asarray(data[1])
+    parts = hold_out(rows_of(data), (1 - share, share), labels=labels_of(y), seed=seed)
     arrays = tree.map(np.asarray, data)
-    return tree.map(lambda a: a[~held], arrays), tree.map(lambda a: a[held], arrays)
+    training, held = [tree.map(lambda a, rows=rows: a[rows], arrays) for rows in parts]
+    return training, held
 
 
-def _stratified(y: np.ndarray, share: float, generator: np.random.Generator) -> np.ndarray:
-    """Which rows are held out: the first of each group in random order, as the share asks."""
-    groups = np.zeros(len(y), np.int64)
-    if y.ndim == 1:
-        groups = y if y.dtype.kind in "iub" else bins(y)
-    order = generator.permutation(len(y))
-    order = order[np.argsort(groups[order], kind="stable")]
-    # Rows of a group lie together now; every 1 / share-th of all is held out.
-    held = np.zeros(len(y), bool)
-    ends = np.floor((np.arange(len(y)) + 1) * share + 0.5)
-    held[order] = np.diff(ends, prepend=np.floor(0.5)) > 0
-    return held
+def labels_of(y: np.ndarray) -> np.ndarray | None:
+    """What parts of the data have alike: labels, or tenths of one target; None for several."""
+    if y.ndim != 1:
+        return None
+    return y if y.dtype.kind in "iub" else bins(y)

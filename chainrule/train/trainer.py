@@ -250,6 +250,10 @@ class Trainer:
         finally:
             config.debug_nans = before
 
+    def try_batch(self, batch: Any) -> cr.Tensor:
+        """One step on a batch of which no record is kept; its loss before."""
+        return self._training.batch(batch)
+
     # ---- The loop ----
 
     def _run(self) -> None:
