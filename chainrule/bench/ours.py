@@ -38,7 +38,7 @@ class Session:
         self.arguments: tuple = (self.model, optimizer, x, y)
         step: Callable = _step
         if workload.batch:
-            step = _epoch
+            step = epoch
             self.arguments += (workload.order(),)
         elif not workload.trains:
             step, self.arguments = _infer, (self.model, x)
@@ -105,9 +105,11 @@ def _step(model: nn.Module, optimizer: optim.Optimizer, x: cr.Tensor, y: cr.Tens
     return loss
 
 
-def _epoch(
+def epoch(
     model: nn.Module, optimizer: optim.Optimizer, x: cr.Tensor, y: cr.Tensor, order: cr.Tensor
 ) -> cr.Tensor:
+    """A step for each row of the order; the mean of their losses."""
+
     def turn(_: tuple, rows: cr.Tensor) -> tuple:
         return (), _step(model, optimizer, x[rows], y[rows])
 
@@ -115,7 +117,11 @@ def _epoch(
 
 
 def _loss(model: nn.Module, x: cr.Tensor, y: cr.Tensor) -> cr.Tensor:
-    prediction = model(x)
+    return loss_of(model(x), y)
+
+
+def loss_of(prediction: cr.Tensor, y: cr.Tensor) -> cr.Tensor:
+    """Of single logits beside truth values, of several beside labels."""
     if prediction.shape[-1] == 1:
         return nn.losses.binary_cross_entropy(prediction[:, 0], y)
     return nn.losses.cross_entropy(prediction, y)

@@ -16,6 +16,8 @@ from typer.core import TyperGroup
 import chainrule as cr
 from chainrule import bench, train
 from chainrule.bench.streaming import streaming
+from chainrule.bench.training import training
+from chainrule.bench.training import write as write_training
 from chainrule.checks import chosen, verdicts
 from chainrule.cli import options
 from chainrule.cli.bench_screen import BenchScreen
@@ -188,7 +190,8 @@ def measure(
 
     Workloads are those of a group (small, large, inference) or single ones: lenet, gpt. With the
     name `machine` it measures the peak arithmetic and the bandwidths of this machine instead, with
-    `streaming` how training from a Parquet file of --gigabytes keeps its memory, and its pace.
+    `streaming` how training from a Parquet file of --gigabytes keeps its memory, and its pace, with
+    `trainer` what the trainer adds to a loop by hand.
     """
     screen = BenchScreen()
     screen.where()
@@ -200,6 +203,12 @@ def measure(
         return
     if names == ["streaming"]:
         _measure_streaming(screen, gigabytes, json)
+        return
+    if names == ["trainer"]:
+        rows = training(rounds)
+        screen.trained(rows)
+        if json is not None:
+            write_training(rows, json)
         return
     workloads, contenders = (
         bench.chosen(names or ["small"], precision),

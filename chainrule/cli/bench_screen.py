@@ -6,6 +6,7 @@ from collections.abc import Iterable, Sequence
 
 from chainrule.bench import Entry, Limit, Plan, Report, Result, geometric_mean, machine, spread
 from chainrule.bench.streaming import Streamed
+from chainrule.bench.training import Trained
 from chainrule.cli.screen import ProgressScreen
 from chainrule.inspection.explain import short_text, time_text
 
@@ -63,6 +64,15 @@ class BenchScreen(ProgressScreen):
         """What the machine can do at most."""
         rows = [_limit(limit) for limit in found]
         self.table(("", "threads", "best", "median", "quartiles", ""), rows)
+
+    def trained(self, found: Iterable[Trained]) -> None:
+        """What a step takes by hand and with the trainer."""
+        cells = [
+            (row.title, f"{row.by_hand * 1e6:.2f} us", f"{row.trainer * 1e6:.2f} us",
+             f"{row.overhead:+.1%}")
+            for row in found
+        ]  # fmt: skip
+        self.table(("", "by hand", "trainer", "more"), cells)
 
     def streamed(self, found: Streamed) -> None:
         """What an epoch over a file took."""
