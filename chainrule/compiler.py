@@ -16,7 +16,6 @@ from pathlib import Path
 import numpy as np
 
 from chainrule.codegen import llvm
-from chainrule.codegen.elementwise import compute_type
 from chainrule.codegen.measure import mark_ir, peak_flops, peak_ir
 from chainrule.codegen.program import emit_kernel, emit_program
 from chainrule.codegen.threads import barrier_ir, pool_ir
@@ -195,13 +194,13 @@ def measuring(
 
 def arithmetic(marks: np.ndarray, dtype: DType, serial: bool) -> tuple[Executable, int]:
     """A program of multiply-adds on such floats, and how many operations each thread does."""
-    size, scalar = llvm.host().vector_bytes, compute_type(dtype)
+    held = dtype.arithmetic
     slots = [
         Slot("constant", marks.shape, marks.dtype),
-        Slot("output", (len(marks) * size // dtype.itemsize,), dtype.numpy),
+        Slot("output", (len(marks) * llvm.host().vector_bytes // held.itemsize,), held.numpy),
     ]
-    code = llvm.compile_ir(peak_ir(size, scalar) + mark_ir(llvm.host()))
-    return _loaded(code, slots, [marks], 0, serial), peak_flops(size, scalar)
+    code = llvm.compile_ir(peak_ir(llvm.host(), dtype) + mark_ir(llvm.host()))
+    return _loaded(code, slots, [marks], 0, serial), peak_flops(llvm.host(), dtype)
 
 
 def signature(kernel: Kernel) -> str:

@@ -93,7 +93,7 @@ def described(workload: Workload) -> dict[str, Any]:
         "bytes": sum(times * bytes_moved(kernel) for kernel, times in kernels),
         "least_bytes": least_bytes(block),
         "least_seconds": least_time(block),
-        "peak_flops": peak(cr.float32, engine.threads).best,
+        "peak_flops": peak(cr.bfloat16 if workload.mixed else cr.float32, engine.threads).best,
         "planned_bytes": memory.peak_bytes,
         "threads": 1 if block.serial else engine.threads,
     }

@@ -160,6 +160,11 @@ class Function:
         operands = (v if isinstance(v, Value) else constant(type, v) for v in (a, b, c))
         return self.intrinsic("fma", type, *operands)
 
+    def add_pairs(self, a: Value, b: Value, c: Value) -> Value:
+        """a + b[even] * c[even] + b[odd] * c[odd] of twice as many bfloat16 (AVX-512-BF16)."""
+        bits = a.type.lanes * 32
+        return self.call(f"llvm.x86.avx512bf16.dpbf16ps.{bits}", a.type, a, b, c)
+
     # Calls
 
     def intrinsic(self, name: str, result: Type, *arguments: Value) -> Value:

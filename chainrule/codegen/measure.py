@@ -4,7 +4,9 @@
 """
 
 from chainrule.codegen.builder import Function, Module
-from chainrule.codegen.values import BITS, I64, PTR, Type, Value, constant
+from chainrule.codegen.elementwise import compute_type
+from chainrule.codegen.values import I64, PTR, Type, Value, constant
+from chainrule.dtypes import DType, bfloat16
 from chainrule.ir.machine import Machine
 
 CHAINS = 12  # Independent sums: enough to hide the latency, and all in registers.
@@ -45,13 +47,14 @@ def mark_ir(machine: Machine) -> str:
     return _MARK.replace("CLOCK", "6" if machine.system == "darwin" else "1")
 
 
-def peak_ir(vector_bytes: int, scalar: str) -> str:
-    """A program in which each thread does `peak_flops` operations in registers, between two marks.
+def peak_ir(machine: Machine, dtype: DType) -> str:
+    """A program in which each thread does `peak_flops` operations in registers, between two marks:
+    multiply-adds, or sums of pairs where products of such floats are made of these.
 
     Its slots are the rows of marks, 8 entries each, and a vector of results for each thread.
     """
-    lanes = vector_bytes * 8 // BITS[scalar]
-    type = Type(scalar, lanes)
+    type = _vector(machine, dtype)
+    pairs = constant(Type("bfloat", 2 * type.lanes), 0.5) if _pairs(machine, dtype) else None
     names = [(I64, "thread"), (I64, "threads"), (PTR, "slots"), (PTR, "barrier")]
     f = Function("program", [(kind, name, "") for kind, name in names])
     thread, _, slots, _ = f.parameters
@@ -59,18 +62,30 @@ def peak_ir(vector_bytes: int, scalar: str) -> str:
     row = f.gep(marks, f.mul(thread, 8), "i64")
     f.call_void("mark", row, constant(I64, 1))
     with f.loop(0, TURNS, 1, [constant(type, number) for number in range(CHAINS)]) as loop:
-        loop.carry(*[f.fma(chain, 0.5, 0.25) for chain in loop.carried])
+        if pairs is None:
+            loop.carry(*[f.fma(chain, 0.5, 0.25) for chain in loop.carried])
+        else:
+            loop.carry(*[f.add_pairs(chain, pairs, pairs) for chain in loop.carried])
     f.call_void("mark", row, constant(I64, 3))
     total: Value = loop.carried[0]
     for chain in loop.carried[1:]:
         total = f.fadd(total, chain)
-    f.store(total, f.gep(out, f.mul(thread, lanes), scalar), 4)
+    f.store(total, f.gep(out, f.mul(thread, type.lanes), type.scalar), 4)
     f.ret()
-    module = Module(vector_bytes * 8)
+    module = Module(machine.vector_bytes * 8)
     module.add(f)
     return str(module)
 
 
-def peak_flops(vector_bytes: int, scalar: str) -> int:
+def peak_flops(machine: Machine, dtype: DType) -> int:
     """Operations that each thread of that program does."""
-    return 2 * TURNS * CHAINS * (vector_bytes * 8 // BITS[scalar])
+    together = 2 if _pairs(machine, dtype) else 1
+    return 2 * together * TURNS * CHAINS * _vector(machine, dtype).lanes
+
+
+def _vector(machine: Machine, dtype: DType) -> Type:
+    return Type(compute_type(dtype), machine.vector_bytes // dtype.arithmetic.itemsize)
+
+
+def _pairs(machine: Machine, dtype: DType) -> bool:
+    return dtype is bfloat16 and machine.adds_pairs

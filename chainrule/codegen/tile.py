@@ -228,10 +228,8 @@ class Tile:
         """before + element * column; of pairs, both products."""
         f = self.f
         if self.tiles.terms.paired is not None:
-            bits = self.type.lanes * 32
             pairs = Type("bfloat", 2 * self.type.lanes)
-            factors = f.bitcast(element, pairs), f.bitcast(column, pairs)
-            return f.call(f"llvm.x86.avx512bf16.dpbf16ps.{bits}", self.type, before, *factors)
+            return f.add_pairs(before, f.bitcast(element, pairs), f.bitcast(column, pairs))
         if self.type.is_float:
             return f.fma(element, column, before)
         return f.add(before, f.mul(element, column))

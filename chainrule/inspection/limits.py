@@ -14,7 +14,7 @@ from typing import NamedTuple
 import numpy as np
 
 from chainrule.compiler import arithmetic, engine, machine, measuring, remembered
-from chainrule.dtypes import DType, float32, float64, int64
+from chainrule.dtypes import DType, bfloat16, float32, float64, int64
 from chainrule.inspection.marks import State, marked, measured, table
 from chainrule.inspection.traffic import Traffic, traffic
 from chainrule.ir import index as ix
@@ -39,7 +39,7 @@ RUNS = 20
 PATIENCE = 0.05  # Seconds at least for a measurement: other processes leave a gap now and then.
 STREAMS = 8  # Parts of an array that are walked through side by side.
 MOVED = 1 << 23  # Bytes that a run moves at least, so that starting it does not count.
-DTYPES = (float32, float64)
+DTYPES = (bfloat16, float32, float64)
 MOVES = ("read", "write", "copy")
 
 

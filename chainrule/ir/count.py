@@ -68,7 +68,9 @@ def flops(kernel: Kernel) -> int:
 
 
 def flops_by_type(kernel: Kernel) -> Counter[DType]:
-    """The same for each type of float. What is equal at all points is computed once."""
+    """The same for each type of float that arithmetic or a product's instructions take. What is
+    equal at all points is computed once.
+    """
     if kernel.special is not None:
         return _special_flops(kernel)
     points = _points(kernel.axes)
@@ -78,10 +80,10 @@ def flops_by_type(kernel: Kernel) -> Counter[DType]:
     for expr in kernel.expressions():
         kind = expr.dtype if expr.dtype.is_float or not expr.args else expr.args[0].dtype
         if expr.op not in _FREE and kind.is_float:
-            found[kind] += points if inner[id(expr)] else rows if expr in varying else 1
+            found[kind.arithmetic] += points if inner[id(expr)] else rows if expr in varying else 1
     for statement in kernel.statements:
         if isinstance(statement, Reduce) and statement.value.dtype.is_float:
-            found[statement.value.dtype] += points
+            found[statement.value.dtype.arithmetic] += points
     if kernel.hero is not None and kernel.hero.dtype.is_float:
         found[kernel.hero.dtype] += 2 * points * _points(kernel.hero.summed)
     return found
