@@ -13,7 +13,7 @@ help:
 	@echo "make test   run the tests"
 	@echo "make lint   check the style (ruff)"
 	@echo "make type   check the types (mypy)"
-	@echo "make peers  run the tests that compare with PyTorch, JAX and optax"
+	@echo "make peers  run the tests that compare with PyTorch, JAX and other libraries"
 	@echo "make clean  remove .venv and the caches"
 
 demo: $(VENV)/installed-all

@@ -1,6 +1,5 @@
 """The imperative front end: gradients equal `cr.grad`, and the famous mistakes can be shown."""
 
-import doctest
 import threading
 
 import numpy as np
@@ -22,11 +21,6 @@ def in_float64(monkeypatch):
 
 def close(found, expected):
     np.testing.assert_allclose(np.asarray(found), np.asarray(expected), rtol=1e-12, atol=1e-14)
-
-
-def test_examples(monkeypatch):
-    monkeypatch.setattr(cr.config, "float64", False)
-    assert doctest.testmod(tape, extraglobs={"cr": cr}).failed == 0
 
 
 # ---- requires_grad ----

@@ -20,10 +20,6 @@ def _size(random: np.random.Generator, low: int, high: int) -> int:
     return int(random.integers(low, high + 1))
 
 
-def _flag(random: np.random.Generator) -> bool:
-    return bool(random.integers(2))
-
-
 # ---- Functions ----
 
 
@@ -43,7 +39,7 @@ def _operands(random: np.random.Generator, longest: int = 7, least: int = 2) -> 
 
 def _mask(random: np.random.Generator, q: np.ndarray, k: np.ndarray) -> np.ndarray:
     """Truth values for some of the axes of the scores; a query may see nothing."""
-    shape = [n if _flag(random) else 1 for n in q.shape[:-1]]
+    shape = [n if draw.flag(random) else 1 for n in q.shape[:-1]]
     return random.random((*shape, k.shape[-2])) < 0.7
 
 
@@ -51,9 +47,9 @@ def _masked(random: np.random.Generator) -> tuple:
     """q, k, v, a mask of truth values or of numbers, whether it is causal, and a scale."""
     q, k, v = _operands(random)
     mask = _mask(random, q, k)
-    if _flag(random):
+    if draw.flag(random):
         mask = np.where(mask, draw.floats(random, mask.shape), 0.0)
-    return q, k, v, mask, _flag(random), float(random.uniform(0.2, 1.5))
+    return q, k, v, mask, draw.flag(random), float(random.uniform(0.2, 1.5))
 
 
 def _plain(q: Any, k: Any, v: Any, mask: Any, causal: bool, scale: float) -> Any:
@@ -72,7 +68,7 @@ def _without_values(random: np.random.Generator) -> tuple:
 def _windowed(random: np.random.Generator) -> tuple:
     """q, k, v, a mask, whether it is causal, the window, the offset and the size of tiles."""
     q, k, v = _operands(random, 12, 4)
-    options = _flag(random), _size(random, 3, 9), _size(random, 0, 3), _size(random, 2, 5)
+    options = draw.flag(random), _size(random, 3, 9), _size(random, 0, 3), _size(random, 2, 5)
     return q, k, v, _mask(random, q, k), *options
 
 
@@ -150,15 +146,17 @@ def _learned(random: np.random.Generator) -> tuple:
 
 
 def _feed_forward(random: np.random.Generator) -> tuple:
-    features, gated = _size(random, 2, 5), _flag(random)
-    layer = nn.FeedForward(features, _size(random, 1, 6), cr.gelu, gated=gated, bias=_flag(random))
+    features, gated = _size(random, 2, 5), draw.flag(random)
+    layer = nn.FeedForward(
+        features, _size(random, 1, 6), cr.gelu, gated=gated, bias=draw.flag(random)
+    )
     return layer, _sequences(random, features)[0]
 
 
 def _self_attention(random: np.random.Generator) -> tuple:
-    heads, causal = _size(random, 1, 3), _flag(random)
+    heads, causal = _size(random, 1, 3), draw.flag(random)
     features = heads * 2 * _size(random, 1, 2)
-    layer = nn.MultiHeadAttention(features, heads, bias=_flag(random))
+    layer = nn.MultiHeadAttention(features, heads, bias=draw.flag(random))
     return _moving(layer), *_sequences(random, features), heads, causal
 
 
@@ -193,12 +191,12 @@ def _layer(kind: Callable) -> Callable[[np.random.Generator], tuple]:
     """A layer or model with its sequences, which of their places are real, and options."""
 
     def arguments(random: np.random.Generator) -> tuple:
-        heads, first = _size(random, 1, 2), _flag(random)
+        heads, first = _size(random, 1, 2), draw.flag(random)
         features = heads * 4
         layer = kind(features, heads, feedforward_dim=5, activation=cr.gelu, norm_first=first)
         x, real = _sequences(random, features)
         memory = draw.floats(random, (x.shape[0], _size(random, 1, 4), features))
-        return _moving(layer), x, memory, real, heads, first, _flag(random)
+        return _moving(layer), x, memory, real, heads, first, draw.flag(random)
 
     return arguments
 

@@ -124,7 +124,7 @@ def _pooled(random: np.random.Generator) -> tuple:
     kernel, strides = _numbers(random, rank, 1, 4), _numbers(random, rank, 1, 4)
     pads = tuple(int(random.integers(0, size // 2 + 1)) for size in kernel)
     x = _apart(random, _images(random, rank, 4, 7))
-    return x, kernel, strides, pads, bool(random.integers(2))
+    return x, kernel, strides, pads, draw.flag(random)
 
 
 def _max_pooled(random: np.random.Generator) -> tuple:
@@ -138,7 +138,7 @@ def _max_pool(x: Any, kernel: Any, stride: Any, pads: Any, ceil: bool, dilation:
 
 
 def _avg_pooled(random: np.random.Generator) -> tuple:
-    return *_pooled(random), bool(random.integers(2))
+    return *_pooled(random), draw.flag(random)
 
 
 def _avg_pool(x: Any, kernel: Any, stride: Any, pads: Any, ceil: bool, count: bool) -> Any:
@@ -155,7 +155,7 @@ def _resized(random: np.random.Generator) -> tuple:
 
 def _upsampled(random: np.random.Generator) -> tuple:
     mode = ("nearest", "linear")[int(random.integers(2))]
-    return *_resized(random), mode, bool(random.integers(2))
+    return *_resized(random), mode, draw.flag(random)
 
 
 def _upsample(x: Any, size: Any, mode: str, align: bool) -> Any:

@@ -37,6 +37,10 @@ def between(
     return random.uniform(low, high, shape)
 
 
+def flag(random: np.random.Generator) -> bool:
+    return bool(random.integers(2))
+
+
 def labels(random: np.random.Generator, shape: tuple[int, ...], classes: int) -> np.ndarray:
     """Integer labels of 0 to classes - 1."""
     return random.integers(0, classes, shape)

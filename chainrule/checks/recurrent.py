@@ -20,10 +20,6 @@ def _size(random: np.random.Generator, low: int = 1, high: int = 5) -> int:
     return int(random.integers(low, high))
 
 
-def _flag(random: np.random.Generator) -> bool:
-    return bool(random.integers(2))
-
-
 # ---- Cells ----
 
 
@@ -32,12 +28,12 @@ def _with_memory(layer: nn.Module, x: Any, h: Any, c: Any, *lengths: Any) -> Any
 
 
 def _rnn_cell(random: np.random.Generator) -> tuple:
-    cell = nn.RNNCell(_size(random), _size(random, *HIDDEN), _flag(random))
+    cell = nn.RNNCell(_size(random), _size(random, *HIDDEN), draw.flag(random))
     return cell, *_step(random, cell)
 
 
 def _lstm_cell(random: np.random.Generator) -> tuple:
-    hidden, bias, peephole = _size(random, *HIDDEN), _flag(random), _flag(random)
+    hidden, bias, peephole = _size(random, *HIDDEN), draw.flag(random), draw.flag(random)
     projected = _size(random, 0, hidden)
     cell = nn.LSTMCell(_size(random), hidden, bias, proj_size=projected, peephole=peephole)
     x, h = _step(random, cell)
@@ -45,7 +41,7 @@ def _lstm_cell(random: np.random.Generator) -> tuple:
 
 
 def _gru_cell(random: np.random.Generator) -> tuple:
-    cell = nn.GRUCell(_size(random), _size(random, *HIDDEN), reset_after=_flag(random))
+    cell = nn.GRUCell(_size(random), _size(random, *HIDDEN), reset_after=draw.flag(random))
     return cell, *_step(random, cell)
 
 
@@ -66,8 +62,8 @@ def _layer(build: Callable) -> Callable[[np.random.Generator], tuple]:
 
     def arguments(random: np.random.Generator) -> tuple:
         features, hidden = int(random.choice((5, 7))), _size(random, *HIDDEN)
-        options = {"num_layers": _size(random, 1, 3), "bidirectional": _flag(random)}
-        layer = build(random, features, hidden, bias=_flag(random), **options)
+        options = {"num_layers": _size(random, 1, 3), "bidirectional": draw.flag(random)}
+        layer = build(random, features, hidden, bias=draw.flag(random), **options)
         batch, time, cells = _size(random), _size(random, 1, 6), layer.cells
         starts = [
             draw.floats(random, (len(cells), batch, size))
@@ -98,7 +94,7 @@ def _attend(embedding: nn.Embedding, ids: Any) -> Any:
 
 
 def _language(random: np.random.Generator) -> tuple:
-    model = nn.RecurrentLanguageModel(5, 3, nn.GRU(3, 3), tied=_flag(random))
+    model = nn.RecurrentLanguageModel(5, 3, nn.GRU(3, 3), tied=draw.flag(random))
     return model, draw.labels(random, (2, _size(random)), 5)
 
 
@@ -129,7 +125,7 @@ def _additive(random: np.random.Generator) -> tuple:
 
 
 def _multiplicative(random: np.random.Generator) -> tuple:
-    keys, general = _size(random), _flag(random)
+    keys, general = _size(random), draw.flag(random)
     queries = _size(random) if general else keys
     attention = nn.MultiplicativeAttention(queries, keys, "general" if general else "scaled")
     return attention, *_places(random, queries, keys)

@@ -44,7 +44,7 @@ class _TypeText(dict):
 
 
 TYPE_TEXT = _TypeText()
-I1, I8, I32, I64 = Type("i1"), Type("i8"), Type("i32"), Type("i64")
+I1, I32, I64 = Type("i1"), Type("i32"), Type("i64")
 PTR, FLOAT, DOUBLE = Type("ptr"), Type("float"), Type("double")
 
 

@@ -56,11 +56,6 @@ class Stages:
             else:
                 self.stage[id(expr)] = max((self.stage[id(arg)] for arg in expr.args), default=0)
 
-    def of_store(self, store: Store, kernel: Kernel) -> tuple[bool, int]:
-        """(whether a store stands in the inner loops, its stage)."""
-        inner = bool(store.index.axes() & kernel.inner)
-        return inner, self.stage[id(store.value)]
-
 
 def rewrite(
     statements: Iterable[Store | Reduce],

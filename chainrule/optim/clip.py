@@ -6,10 +6,10 @@ from functools import reduce
 from typing import Any
 
 from chainrule import tree
-from chainrule.errors import ArgumentError
 from chainrule.frontend.functions.elementwise import add, clip, minimum, sqrt
 from chainrule.frontend.functions.reductions import sum
 from chainrule.frontend.tensor import Tensor
+from chainrule.optim.arguments import positive
 
 
 def global_norm(grads: Any) -> Tensor:
@@ -31,7 +31,7 @@ def clip_by_global_norm(grads: Any, max_norm: float) -> tuple[Any, Tensor]:
     >>> norm, grads["w"]
     (Tensor(50., dtype=float32), Tensor([3., 4.], dtype=float32))
     """
-    _check_positive("clip_by_global_norm", "max_norm", max_norm, "no gradient could be as short")
+    positive("clip_by_global_norm", "max_norm", max_norm, "no gradient could be as short")
     norm = global_norm(grads)
     scale = minimum(max_norm / (norm + 1e-6), 1)
     return tree.map(lambda g: g * scale.astype(g.dtype), grads), norm
@@ -45,10 +45,5 @@ def clip_by_value(grads: Any, most: float) -> Any:
     >>> cr.optim.clip_by_value({"w": cr.asarray([30.0, -0.5])}, 5.0)
     {'w': Tensor([ 5. , -0.5], dtype=float32)}
     """
-    _check_positive("clip_by_value", "most", most, "nothing would be left")
+    positive("clip_by_value", "most", most, "nothing would be left")
     return tree.map(lambda g: clip(g, -most, most), grads)
-
-
-def _check_positive(where: str, name: str, value: float, why: str) -> None:
-    if not value > 0:
-        raise ArgumentError(where, f"{name} is {value}", why, f"choose {name} > 0")

@@ -4,12 +4,12 @@ and sparse, or of bounded norm.
 
 from __future__ import annotations
 
-from chainrule.errors import ArgumentError
 from chainrule.frontend.functions.elementwise import clip, maximum
 from chainrule.frontend.functions.norms import vector_norm
 from chainrule.frontend.lift import cast
 from chainrule.frontend.stateful import Selection, chooses
 from chainrule.frontend.tensor import Tensor
+from chainrule.optim.arguments import at_least, positive
 from chainrule.optim.base import Optimizer
 from chainrule.optim.wrapper import Wrapper
 
@@ -69,10 +69,7 @@ class ProximalL1(Projected):
         self, inner: Optimizer, strength: float, accelerate: bool = False, where: Selection = None
     ) -> None:
         super().__init__(inner, where)
-        if not strength >= 0:
-            raise ArgumentError(
-                "ProximalL1", f"strength is {strength}", "it pulls to 0", "choose strength >= 0"
-            )
+        at_least("ProximalL1", "strength", strength, 0, "it pulls to 0")
         self.strength = strength
         self.last = self.copies() if accelerate else {}
 
@@ -103,10 +100,7 @@ class MaxNorm(Projected):
 
     def __init__(self, inner: Optimizer, most: float = 3.0, where: Selection = None) -> None:
         super().__init__(inner, where)
-        if not most > 0:
-            raise ArgumentError(
-                "MaxNorm", f"most is {most}", "only 0 is as short", "choose most > 0"
-            )
+        positive("MaxNorm", "most", most, "only 0 is as short")
         self.most = most
 
     def projected(self, path: str, x: Tensor, rate: Tensor) -> Tensor:

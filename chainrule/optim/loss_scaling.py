@@ -101,7 +101,11 @@ class LossScaling(Wrapper):
 
 
 class GradientShares(NamedTuple):
-    """Which share of all elements of the gradients is 0, and which infinite or NaN."""
+    """Which share of all elements of the gradients is 0, and which infinite or NaN.
+
+    >>> cr.optim.gradient_shares([cr.asarray([0.0, 1.0])]).zero
+    Tensor(0.5, dtype=float32)
+    """
 
     zero: Tensor
     not_finite: Tensor

@@ -8,13 +8,13 @@ from collections.abc import Callable
 from functools import reduce
 from typing import Any
 
-from chainrule.errors import ArgumentError
 from chainrule.frontend.functions.creation import ones_like
 from chainrule.frontend.functions.elementwise import abs, add, sqrt, square
 from chainrule.frontend.functions.logic import where
 from chainrule.frontend.functions.reductions import sum
 from chainrule.frontend.lift import cast, lift
 from chainrule.frontend.tensor import Tensor
+from chainrule.optim.arguments import positive
 from chainrule.optim.base import Optimizer
 from chainrule.optim.beside import by_path
 from chainrule.optim.trials import holding
@@ -39,10 +39,7 @@ class SAM(Wrapper):
 
     def __init__(self, inner: Optimizer, rho: float = 0.05, adaptive: bool = False) -> None:
         super().__init__(inner)
-        if not rho > 0:
-            raise ArgumentError(
-                "SAM", f"rho is {rho}", "it is how far the loss is explored", "choose rho > 0"
-            )
+        positive("SAM", "rho", rho, "it is how far the loss is explored")
         self.rho, self.adaptive, self.looks_around = rho, adaptive, True
 
     def update(self, evaluate: Callable[[], tuple[Any, Any]]) -> Any:

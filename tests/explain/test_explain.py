@@ -1,7 +1,5 @@
 """`step.explain`: the report word for word, what it measures, and that it changes nothing."""
 
-import doctest
-import importlib
 from types import SimpleNamespace
 
 import numpy as np
@@ -98,11 +96,3 @@ def test_barriers_of_loops_and_branches():
     report = Explanation("f", block, 2, 0.0, 0.0, 0.0, [])
     # Each turn of a shared loop ends with a meeting.
     assert report.barriers == 1 + 10 * 2 + 0 + 1 + 2
-
-
-def test_examples_run():
-    module = importlib.import_module("chainrule.jit")
-    runner = doctest.DocTestRunner()
-    for example in doctest.DocTestFinder().find(module):
-        runner.run(example)
-    assert runner.tries and not runner.failures

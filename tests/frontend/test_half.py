@@ -55,6 +55,7 @@ def test_numpy_has_no_bfloat16():
     assert cr.asarray([0.1], dtype=cr.float16).numpy().dtype == np.float16
 
 
+@pytest.mark.peers  # JAX brings it.
 def test_arrays_of_ml_dtypes():
     ml_dtypes = pytest.importorskip("ml_dtypes")
     array = np.array([0.1, -3.0, np.inf], ml_dtypes.bfloat16)

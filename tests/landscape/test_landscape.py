@@ -1,13 +1,10 @@
 """Convexity, critical points and the surfaces that are known."""
 
-import doctest
-
 import numpy as np
 import pytest
 from components.harness import precision
 
 import chainrule as cr
-from chainrule import landscape
 from chainrule.errors import ArgumentError
 from chainrule.landscape import SURFACES, check_convexity, classify_point
 
@@ -20,14 +17,6 @@ LOW, HIGH = np.full(3, -2.0), np.full(3, 2.0)
 def wide():
     with precision("float64"):
         yield
-
-
-def test_examples_run():
-    with precision("float32"):
-        found = doctest.testmod(
-            landscape, extraglobs={"cr": cr, "np": np}, optionflags=doctest.NORMALIZE_WHITESPACE
-        )
-    assert found.attempted and not found.failed
 
 
 # ---- Convexity ----

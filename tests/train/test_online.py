@@ -1,13 +1,11 @@
 """Learning one row at a time, against the loop over batches of one."""
 
-import doctest
-
 import numpy as np
 import pytest
 
 import chainrule as cr
 from chainrule import nn, optim
-from chainrule.train import Online, online
+from chainrule.train import Online
 
 GENERATOR = np.random.default_rng(0)
 X = GENERATOR.normal(size=(200, 4)).astype(np.float32)
@@ -60,7 +58,3 @@ def test_rows_may_have_weights():
     Online(model, optim.SGD(model, learning_rate=0.1), loss).learn(X[0], Y[0], 0.0)
     for name, array in model.state_dict().items():
         np.testing.assert_array_equal(array, before[name])
-
-
-def test_the_example_runs():
-    assert doctest.testmod(online, extraglobs={"cr": cr, "np": np}).failed == 0

@@ -1,13 +1,10 @@
 """What gradients cost and keep: counts against formulas, checkpoints against the compiled peak."""
 
-import doctest
-
 import numpy as np
 import pytest
 
 import chainrule as cr
 from chainrule import nn
-from chainrule.inspection import gradients
 
 DEPTH, WIDTH, BATCH = 16, 32, 256
 ARRAY = 4 * BATCH * WIDTH  # Bytes of one layer's output.
@@ -165,7 +162,3 @@ def test_state_and_random_numbers_stay_as_they_were():
     cr.saved_for_backward(loss, model, array(3, 4))
     assert counter.item() == 0
     np.testing.assert_array_equal(cr.random.get_state().numpy(), before)
-
-
-def test_examples():
-    assert doctest.testmod(gradients, extraglobs={"cr": cr}).failed == 0

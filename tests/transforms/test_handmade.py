@@ -1,7 +1,5 @@
 """Backpropagation derived by hand agrees with the engine, in both conventions."""
 
-import doctest
-
 import numpy as np
 import pytest
 
@@ -76,7 +74,3 @@ def test_large_logits_do_not_overflow():
     found = handmade.rows(x * 1e4, np.eye(SIZES[-1])[labels], weights, biases, "relu")
     assert np.isfinite(found.loss)
     assert all(np.isfinite(g).all() for g in found.weights)
-
-
-def test_examples():
-    assert doctest.testmod(handmade, extraglobs={"cr": cr, "np": np}).failed == 0

@@ -1,14 +1,11 @@
 """Numerical differentiation: accuracy by step and dtype; what check_grad tells of its limits."""
 
-import doctest
-
 import numpy as np
 import pytest
 
 import chainrule as cr
 from chainrule import nn
 from chainrule.errors import ArgumentError, GradientError, TraceError
-from chainrule.transforms import numerical
 
 X = np.random.default_rng(0).uniform(0.5, 2, 20)
 EXACT = np.exp(X) * (np.sin(X) + np.cos(X))
@@ -157,7 +154,3 @@ def test_what_is_not_finite_is_wrong(value):
     assert cr.check_grad(bad, X, tolerance=np.inf).verdict == "wrong"
     with pytest.raises(GradientError):
         cr.check_grad(bad, X)
-
-
-def test_examples():
-    assert doctest.testmod(numerical, extraglobs={"cr": cr}).failed == 0

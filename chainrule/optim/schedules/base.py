@@ -13,6 +13,7 @@ from chainrule.errors import ArgumentError
 from chainrule.frontend.functions.creation import arange, asarray
 from chainrule.frontend.stateful import Stateful
 from chainrule.frontend.tensor import Tensor
+from chainrule.optim.arguments import at_least
 from chainrule.optim.schedules import picture
 
 Rate = Callable[[Any], Any]
@@ -145,15 +146,3 @@ def as_schedule(where: str, given: Any) -> Rate:
         "",
         "pass schedules, functions of the step, or rates",
     )
-
-
-def at_least(where: str, name: str, value: float, least: float, why: str) -> None:
-    """Raise ArgumentError below the least value."""
-    if not value >= least:
-        raise ArgumentError(where, f"{name} is {value}", why, f"choose {name} >= {least}")
-
-
-def positive(where: str, name: str, value: float, why: str) -> None:
-    """Raise ArgumentError for 0 and less."""
-    if not value > 0:
-        raise ArgumentError(where, f"{name} is {value}", why, f"choose {name} > 0")

@@ -12,7 +12,8 @@ from chainrule.frontend.functions.elementary import log
 from chainrule.frontend.functions.elementwise import clip, floor, minimum
 from chainrule.frontend.functions.logic import where
 from chainrule.frontend.tensor import Tensor
-from chainrule.optim.schedules.base import Schedule, at_least, positive
+from chainrule.optim.arguments import at_least, positive
+from chainrule.optim.schedules.base import Schedule
 from chainrule.optim.schedules.decay import fall, half_cosine
 
 ANNEAL: dict[str, Callable[[Tensor], Tensor]] = {

@@ -10,7 +10,8 @@ from chainrule.frontend.functions.elementary import cos, exp
 from chainrule.frontend.functions.elementwise import floor, minimum, sqrt
 from chainrule.frontend.lift import cast
 from chainrule.frontend.tensor import Tensor
-from chainrule.optim.schedules.base import Schedule, at_least, positive
+from chainrule.optim.arguments import at_least, positive
+from chainrule.optim.schedules.base import Schedule
 
 SMALLER = "it multiplies the rate"
 ENDS = "it is where the rate ends"

@@ -12,7 +12,8 @@ from chainrule.frontend.functions.elementwise import maximum
 from chainrule.frontend.functions.logic import where
 from chainrule.frontend.stateful import Buffer, Stateful
 from chainrule.frontend.tensor import Tensor
-from chainrule.optim.schedules.base import Schedule, as_schedule, at_least
+from chainrule.optim.arguments import at_least
+from chainrule.optim.schedules.base import Schedule, as_schedule
 
 
 class Plateau(Stateful, Schedule):

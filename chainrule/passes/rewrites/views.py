@@ -21,7 +21,7 @@ def no_elements(node: Node) -> Node | None:
     return constant(0, node.dtype, node.shape) if 0 in node.shape else None
 
 
-@rules("reshape", "broadcast")
+@rules("reshape", "broadcast", "pad")
 def same_shape(node: Node) -> Node | None:
     return node.inputs[0] if node.inputs[0].shape == node.shape else None
 
@@ -184,11 +184,6 @@ def slice_of_concat(node: Node) -> Node | None:
 
 
 # ---- Pads, flips, concatenations ----
-
-
-@rules("pad")
-def pad_nothing(node: Node) -> Node | None:
-    return node.inputs[0] if node.inputs[0].shape == node.shape else None
 
 
 @rules("pad")

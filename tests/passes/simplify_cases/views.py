@@ -18,10 +18,11 @@ def _():
     return [make("exp", x), reshape(x, (3, 0)), cut(var(4), (2, 2))]
 
 
-@case("same_shape", left="a, a")
+@case("same_shape", left="a, a, a")
 def _():
     x = var(2, 3)
-    return [make("reshape", x, shape=(2, 3)), make("broadcast", x, shape=(2, 3))]
+    alike = [make(name, x, shape=(2, 3)) for name in ("reshape", "broadcast")]
+    return [*alike, pad(x, (0, 0), (0, 0))]
 
 
 @case("reshape_of_reshape", left="reshape(a), a")
@@ -111,11 +112,6 @@ def _():
     x, y, z = var(3, 2), var(4, 2), var(2, 2)
     whole = make("concat", x, y, z, axis=0)
     return [cut(whole, (3, 7), (0, 2)), cut(whole, (4, 7, 2), (0, 1)), cut(whole, (2, 5), (0, 2))]
-
-
-@case("pad_nothing", left="a")
-def _():
-    return [pad(var(3, 2), (0, 0), (0, 0))]
 
 
 @case("pad_with_same", left="pad(a), 0.0, 2.0")
