@@ -51,6 +51,8 @@ def deviation(name, arrays, attributes, result):
         return np.abs(widened(result)) if name in ROUNDED else None
     if name in FUNCTIONS:
         return FUNCTION_ULPS * np.abs(result)
+    if name in ("sum", "prod") and arrays[0].size == result.size:
+        return None  # A single term is the sum.
     if name == "sum":
         return _of_terms(np.sum(np.abs(arrays[0]), attributes["axes"]), arrays[0].size, result.size)
     if name == "prod":
@@ -127,7 +129,8 @@ class _Faulty:
             size, noise = np.abs(result), _unit(self.random, result)
         else:
             return stored(result, dtype), spoiled
-        return stored(np.where(size > 0, result + noise, result), dtype), True
+        off = (size > 0) & np.isfinite(result)
+        return stored(np.where(off, result + noise, result), dtype), True
 
 
 def _unit(random, result):

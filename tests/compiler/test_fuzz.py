@@ -6,11 +6,12 @@ import numpy as np
 import pytest
 from compiler import fuzz
 from compiler.making import Case
-from compiler.noise import Spread
-from compiler.programs import Compiled, interpreted, parallel, same_bits
+from compiler.noise import RUNS, Spread, errors
+from compiler.programs import Compiled, interpreted, parallel, same_bits, variables
 
 from chainrule.codegen import llvm
 from chainrule.codegen.program import emit_program
+from chainrule.ir.node import make
 
 GROUPS = range(0, 160, 10)  # Seeds of the graphs that stand alone, ten a test.
 JOINED = range(1000, 1045, 15)
@@ -25,7 +26,9 @@ def problems(case, shared, seed=None):
     spread = Spread(lambda: flat(interpreted(*case)))
     with parallel(seed) if shared else contextlib.nullcontext():
         compiled = Compiled(case.parameters, case.outputs, case.updates)
-    results = [flat(compiled(case.arrays, threads)) for threads in ((1, 2, 4) if shared else (1,))]
+    results = [
+        flat(compiled(case.arrays, threads)) for threads in ((1, 2, 3, 4) if shared else (1,))
+    ]
     found = [line for result in results for line in spread.problems(result)]
     if not all(same_bits(results[0], other) for other in results[1:]):
         found.append("the bits depend on the number of threads")
@@ -82,3 +85,15 @@ def test_the_oracle_sees_errors():
             wrong = [np.array(array) for array in spread.wanted]
             wrong[number] = (wrong[number] * 1.001 + 0.001).astype(wanted.dtype)
             assert spread.problems(wrong) or not np.isfinite(wanted).any()
+
+
+def test_errors_leave_infinities_and_single_terms_alone():
+    """Infinity is not off by a unit, which would be NaN; nor is the sum of one term."""
+    x = np.array([[np.inf], [1.1]], np.float32)
+    (node,) = variables(x)
+    sums = [make("sum", node, axes=axes) for axes in [(0,), (1,)]]
+    for seed in range(RUNS):
+        with errors(seed):
+            whole, single = interpreted([node], [x], sums).outputs
+        assert whole == np.inf
+        np.testing.assert_array_equal(single, x[:, 0])
