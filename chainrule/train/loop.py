@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 
 import chainrule as cr
-from chainrule import optim, tree
+from chainrule import tree
 from chainrule.data.loader import ArrayLoader, Loader, rows_of
 from chainrule.train.steps import Evaluation, over_batch, over_rows
 
@@ -28,8 +28,6 @@ class Loop:
 
     def __init__(self, part: Evaluation) -> None:
         self.part = part
-        # Loss scaling in a compiled loop sends the compiler's simplification round in circles.
-        self.by_batch = isinstance(getattr(part, "optimizer", None), optim.LossScaling)
         self.pace = 1  # Batches in the next call; the first one tells how long a batch takes.
         self._over_rows = cr.jit(over_rows)
         self._over_batch: dict[int, Callable] = defaultdict(lambda: cr.jit(over_batch))
@@ -38,7 +36,7 @@ class Loop:
         """What to call for each stretch of what is left of an epoch; `single` batches, or many. A
         call returns the loss of its last batch, and the loader is behind it then.
         """
-        if self.by_batch or not isinstance(loader, ArrayLoader):
+        if not isinstance(loader, ArrayLoader):
             for batch in loader:
                 yield partial(self.batch, batch)
             return

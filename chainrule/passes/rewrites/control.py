@@ -96,12 +96,11 @@ def _unchanged(node: Node) -> list[int]:
 def unchanged_is_constant(node: Node) -> Node | None:
     """The body reads an unchanged carried value as a constant; the carried one is then unused."""
     first, graphs = node.attributes["constants"], _graphs(node)
-    uses = Counter(x for g in graphs.values() for n in topological(g.outputs) for x in n.inputs)
-    uses.update(x for graph in graphs.values() for x in graph.outputs)
+    uses = [(graph, _uses(graph)) for graph in graphs.values()]
     moved = [
         i
         for i in _unchanged(node)
-        if sum(uses[graph.parameters[first + i]] for graph in graphs.values()) > 1
+        if sum(used[graph.parameters[first + i]] for graph, used in uses) > 1
     ]
     if not moved:
         return None
@@ -116,6 +115,13 @@ def unchanged_is_constant(node: Node) -> Node | None:
         attributes[name] = Graph(parameters, outputs)
     values = [node.inputs[first + i] for i in moved]
     return make(node.op.name, *node.inputs[:first], *values, *node.inputs[first:], **attributes)
+
+
+def _uses(graph: Graph) -> Counter[Node]:
+    """How often each node is read: a loop's test and body may have variables in common."""
+    uses = Counter(x for node in topological(graph.outputs) for x in node.inputs)
+    uses.update(graph.outputs)
+    return uses
 
 
 @rules("scan")
