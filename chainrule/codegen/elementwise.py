@@ -232,9 +232,11 @@ def _shift(left: bool) -> Emit:
 
 
 def convert(f: Function, x: Value, source: DType, target: DType) -> Value:
-    """A cast: floats become integers by truncation, clamped to the range, NaN to 0."""
+    """A cast: floats become integers by truncation, clamped to the range, NaN to 0. To 16-bit
+    floats it rounds, even from the same dtype, of which arithmetic has made more digits.
+    """
     if source is target:
-        return x
+        return rounded(f, x, target)
     scalar = compute_type(target)
     if target is bool_:
         return f.fcmp("une", x, 0.0) if source.is_float else f.icmp("ne", x, 0)

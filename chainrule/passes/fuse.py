@@ -9,6 +9,7 @@ and stores that nobody else reads disappear.
 from __future__ import annotations
 
 import math
+from collections import Counter
 from collections.abc import Iterable
 
 from chainrule.ir import index as ix
@@ -38,6 +39,9 @@ def fuse(block: Block) -> Block:
             # Equal expressions of the kernels that came together become one.
             item.statements = rewrite(item.statements)
     _drop_dead_stores(block)
+    for item in block.items:
+        if isinstance(item, Kernel):
+            _read_as_stored(item)
     return block
 
 
@@ -168,6 +172,25 @@ def _forwarded(expr: Expr, stored: dict[Place, Store]) -> Expr | None:
     if expr.op == "load" and expr.data.place in stored:
         return stored[expr.data.place].value
     return None
+
+
+def _read_as_stored(kernel: Kernel) -> None:
+    """A 16-bit float that is stored gets rounded for its readers in registers too: the readers of
+    the memory, here and elsewhere, must not see another value.
+    """
+    uses = Counter(id(arg) for expr in kernel.expressions() for arg in expr.args)
+    uses.update(id(statement.value) for statement in kernel.statements)
+    exact = ("load", "cast", "constant")
+    values = [store.value for store in kernel.stores if store.place.dtype.is_narrow]
+    stored = {id(x) for x in values if x.op not in exact and uses[id(x)] > 1}
+    if not stored:
+        return
+    new: dict[int, Expr] = {}
+    for expr in kernel.expressions():
+        args = tuple([new[id(arg)] for arg in expr.args])
+        same = Expr(expr.op, args, expr.dtype, expr.data) if args else expr
+        new[id(expr)] = Expr("cast", (same,), expr.dtype) if id(expr) in stored else same
+    kernel.statements = [s._replace(value=new[id(s.value)]) for s in kernel.statements]
 
 
 def costs(kernel: Kernel) -> dict[int, float]:

@@ -78,9 +78,6 @@ def choose(order: list[Node], outputs: list[Node], inputs: Container[Node]) -> s
 def _thinned(order: list[Node], chosen: set[Node], needed: set[Node]) -> set[Node]:
     """Without what little work on one stored array gives again, now that others are stored: to
     read that array costs no more than to read the result.
-
-    Of 16-bit floats only those that are stored get rounded: what is made of others is kept, or its
-    readers would see more than one value.
     """
     chosen = set(chosen)
     cost: dict[Node, float] = defaultdict(int)
@@ -89,8 +86,6 @@ def _thinned(order: list[Node], chosen: set[Node], needed: set[Node]) -> set[Nod
         cost[node] = _element_cost(node, cost, chosen)
         read = [arrays.get(child, {child}) for child in node.inputs]
         arrays[node] = set() if _repeats(node) else set().union(*read)
-        if node.dtype is not None and node.dtype.is_narrow and _computes(node):
-            arrays[node] |= {node, *node.inputs}
         if cost[node] <= AGAIN and len(arrays[node]) <= 1:
             chosen -= {node} - needed
         if node in chosen:

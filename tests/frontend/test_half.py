@@ -82,6 +82,20 @@ def test_a_maximum_is_found_again(dtype):
     np.testing.assert_array_equal(np.asarray(slope), np.asarray(wanted))
 
 
+@HALVES
+def test_what_is_stored_is_read_as_stored(dtype):
+    """By the kernel that makes it as by all others: or no element were the largest."""
+
+    def places(x):
+        y = cr.tanh(x)
+        wide = (y * y * y).astype(cr.float32)
+        return y, y.astype(cr.float32) * 3, cr.any(wide == cr.max(wide))
+
+    y, thrice, found = cr.jit(places)(cr.asarray(np.linspace(-2, 2, 999), dtype=dtype))
+    np.testing.assert_array_equal(thrice, np.asarray(y, np.float32) * 3)
+    assert found
+
+
 def test_casts_are_roundings_in_kernels_too():
     x = cr.asarray(np.random.default_rng(0).normal(size=1000), dtype=cr.float32)
     rest = cr.jit(lambda x: x - x.astype(cr.bfloat16).astype(cr.float32))
