@@ -102,20 +102,23 @@ class _Faulty:
             if self.wrong:
                 self.wrong.update((id(array), array) for array in result)
             return result
-        spoiled = any(
-            id(x) in self.wrong or id(getattr(x, "base", x)) in self.wrong for x in arrays
-        )
+        wrong = [
+            x for x in arrays if id(x) in self.wrong or id(getattr(x, "base", x)) in self.wrong
+        ]
+        spoiled = bool(wrong)
         if of(result.dtype).is_float:
             with np.errstate(all="ignore"):
-                result, spoiled = self.noisy(op.name, arrays, attributes, result, spoiled)
+                size = deviation(op.name, arrays, attributes, result)
+                if op.name in ("add", "subtract", "cast"):
+                    size = _with_unrounded(size, wrong, of(result.dtype))
+                result, spoiled = self.noisy(op.name, size, result, spoiled)
         if spoiled:
             self.wrong[id(result)] = result
         return result
 
-    def noisy(self, name, arrays, attributes, result, spoiled):
+    def noisy(self, name, size, result, spoiled):
         """(the result with errors, whether it or an operand has any)."""
-        dtype, size = of(result.dtype), deviation(name, arrays, attributes, result)
-        result = widened(result)
+        dtype, result = of(result.dtype), widened(result)
         if name in ZEROS:
             signs = _signs(self.seed, self.random, result)
             result = np.where(result == 0, np.copysign(result, signs), result)
@@ -131,6 +134,17 @@ class _Faulty:
             return stored(result, dtype), spoiled
         off = (size > 0) & np.isfinite(result)
         return stored(np.where(off, result + noise, result), dtype), True
+
+
+def _with_unrounded(size, wrong, dtype):
+    """Computed operands of 16 bits may come with the digits of float32 here, and without them where
+    they were stored or cast before: then a difference is not zero.
+    """
+    for x in wrong:
+        if of(x.dtype).is_narrow:
+            units = np.abs(widened(x)) * (finfo(of(x.dtype)).eps / finfo(dtype).eps)
+            size = units if size is None else size + units
+    return size
 
 
 def _unit(random, result):
