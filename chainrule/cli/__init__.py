@@ -15,7 +15,6 @@ PACKAGES = {
     "matplotlib": "matplotlib",
     "polars": "polars",
     "rich": "rich",
-    "safetensors": "safetensors",
     "sklearn": "scikit-learn",
     "typer": "typer",
 }
