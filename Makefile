@@ -20,7 +20,7 @@ demo: $(VENV)/installed-all
 	$(BIN)/chainrule fit digits
 
 test: $(VENV)/installed-test
-	$(BIN)/python -m pytest -q -m "not peers"
+	$(BIN)/python -m pytest -q -n auto -m "not peers"
 
 lint: $(VENV)/installed-test
 	$(BIN)/python -m ruff check .
@@ -29,7 +29,7 @@ type: $(VENV)/installed-test
 	$(BIN)/python -m mypy
 
 peers: $(VENV)/installed-peers
-	$(BIN)/python -m pytest -q -m peers
+	$(BIN)/python -m pytest -q -n auto -m peers
 
 clean:
 	rm -rf $(VENV) .hypothesis .mypy_cache .pytest_cache .ruff_cache *.egg-info build
