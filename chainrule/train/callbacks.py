@@ -135,6 +135,15 @@ class OnPlateau(Callback):
     def __init__(self, plateau: optim.schedules.Plateau, monitor: str = "validation_loss") -> None:
         self.plateau, self.monitor = plateau, monitor
 
+    def fit_start(self, trainer: Trainer) -> None:
+        if not callable(vars(trainer.optimizer.hyperparameters)["learning_rate"]):
+            raise ArgumentError(
+                "OnPlateau",
+                "the optimizer's learning rate is a number",
+                "the plateau would lower nothing",
+                "make the optimizer with the plateau as its learning rate",
+            )
+
     def epoch_end(self, trainer: Trainer) -> None:
         self.plateau.update(trainer.figure("OnPlateau", self.monitor))
 
@@ -151,6 +160,16 @@ class Averaging(Callback):
 
     def __init__(self, average: optim.averaging.Average) -> None:
         self.average, self.observer = average, _Observed(average)
+
+    def fit_start(self, trainer: Trainer) -> None:
+        held = set(map(id, trainer.model.parameters().values()))
+        if not all(id(x) in held for x in self.average.parameters.values()):
+            raise ArgumentError(
+                "Averaging",
+                "the average is of another model",
+                "what is trained would not be averaged",
+                "make it of the trainer's model",
+            )
 
     def evaluation(self) -> AbstractContextManager[None]:
         return self.average.evaluation()

@@ -14,9 +14,10 @@ import numpy as np
 
 import chainrule as cr
 from chainrule import tree
-from chainrule.data.loader import rows_of
+from chainrule.data.loader import Loader, rows_of
 from chainrule.data.split import folds
-from chainrule.errors import ArgumentError
+from chainrule.errors import ArgumentError, TrainingError
+from chainrule.train.arguments import check_positive
 from chainrule.train.feeding import labels_of, loader_of
 from chainrule.train.trainer import Trainer
 
@@ -44,8 +45,8 @@ def find_learning_rate(
     (Smith 2017), or until the smoothed loss is 4 times its least; then all state is as before.
 
     Losses are smoothed with 0.98, corrected for the start, as in fastai; the suggestion is where
-    they fall most by the logarithm of the rate, after the first tenth, which is noise. Raises
-    ArgumentError unless 0 < low < high.
+    they fall most over a tenth of the rates, behind the first tenth, which is noise. Raises
+    ArgumentError unless 0 < low < high, TrainingError for a first loss that is not finite.
 
     >>> x = np.linspace(-1, 1, 64, dtype=np.float32)[:, None]
     >>> model = cr.nn.Linear(1, 1)
@@ -62,8 +63,9 @@ def find_learning_rate(
             "choose 0 < low < high and at least 3 steps",
         )
     rates, losses, mean = np.geomspace(low, high, steps).tolist(), [], 0.0
-    with _put_back(trainer):
-        batches = _endless(data, batch_size, trainer.seed)
+    loader = loader_of(data, batch_size=batch_size, shuffle=True, seed=trainer.seed)
+    with _put_back(trainer, loader):
+        batches = _endless(loader)
         for number, rate in enumerate(rates, 1):
             trainer.optimizer.learning_rate = rate
             loss = float(trainer.try_batch(next(batches)))
@@ -72,9 +74,17 @@ def find_learning_rate(
             if not math.isfinite(loss) or losses[-1] > HOPELESS * min(losses):
                 break
     seen = [loss for loss in losses if math.isfinite(loss)]
-    first = steps // 10
-    falls = np.diff(seen[first:])
-    steepest = first + int(np.argmin(falls)) if len(falls) else 0
+    if not seen:
+        raise TrainingError(
+            "find_learning_rate",
+            f"the loss is {losses[0]} before the first step",
+            "no rate can mend that",
+            "look for values of the data that are not finite",
+        )
+    # Over a span of some batches, whose losses differ more than a step changes them.
+    first, span = steps // 10, max(1, steps // 10)
+    falls = np.subtract(seen[first + span :], seen[first:-span])
+    steepest = first + int(np.argmin(falls)) + span // 2 if len(falls) else 0
     return RateTest(rates[: len(losses)], losses, rates[steepest])
 
 
@@ -92,17 +102,21 @@ def overfit_one_batch(
     >>> cr.train.overfit_one_batch(trainer, (x, 2 * x))[-1] < 1e-4
     True
     """
-    with _put_back(trainer):
-        batch = next(_endless(data, batch_size, trainer.seed))
+    check_positive("overfit_one_batch", steps=steps)
+    loader = loader_of(data, batch_size=batch_size, shuffle=True, seed=trainer.seed)
+    with _put_back(trainer, loader):
+        batch = next(_endless(loader))
         return [float(trainer.try_batch(batch)) for _ in range(steps)]
 
 
 @contextmanager
-def _put_back(trainer: Trainer) -> Iterator[None]:
-    """Afterwards model, optimizer, its schedule and the random stream are what they were."""
+def _put_back(trainer: Trainer, loader: Loader) -> Iterator[None]:
+    """Afterwards model, optimizer, its schedule, the random stream and the place in the data are
+    what they were.
+    """
     numbers = trainer.optimizer.hyperparameters
     rate = vars(numbers)["learning_rate"]
-    state, stream = trainer.step.state_dict(), cr.random.get_state()
+    state, stream, place = trainer.step.state_dict(), cr.random.get_state(), loader.state_dict()
     try:
         yield
     finally:
@@ -110,10 +124,10 @@ def _put_back(trainer: Trainer) -> Iterator[None]:
             numbers.learning_rate = rate
         trainer.step.load_state_dict(state)
         cr.random.set_state(stream)
+        loader.load_state_dict(place)
 
 
-def _endless(data: Any, batch_size: int, seed: int) -> Iterator[Any]:
-    loader = loader_of(data, batch_size=batch_size, shuffle=True, seed=seed)
+def _endless(loader: Loader) -> Iterator[Any]:
     while True:
         yield from loader
 

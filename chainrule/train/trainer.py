@@ -22,6 +22,15 @@ from chainrule import nn, optim, tree
 from chainrule.config import config
 from chainrule.data.loader import ArrayLoader, Loader
 from chainrule.errors import ArgumentError, TrainingError
+from chainrule.train.arguments import (
+    check_labels,
+    check_optimizer,
+    check_parts,
+    check_positive,
+    check_weights,
+    precision_of,
+    streaming,
+)
 from chainrule.train.callbacks import Callback, EarlyStopping, overrides
 from chainrule.train.checkpoint import Checkpoints
 from chainrule.train.feeding import held_out, loader_of
@@ -77,11 +86,19 @@ class Trainer:
         precision: str = "float32",
         seed: int = 0,
     ) -> None:
-        _check_optimizer(model, optimizer)
+        callbacks = list(callbacks)
+        check_parts(model, loss, optimizer, callbacks)
+        check_optimizer(model, optimizer)
+        check_positive(
+            "Trainer",
+            clip_norm=clip_norm,
+            clip_value=clip_value,
+            micro_batch_size=micro_batch_size,
+        )
         self.model, self.optimizer, self.seed = model, optimizer, seed
         # Last: it keeps the weights that others may have averaged.
         self.callbacks = sorted(callbacks, key=lambda c: isinstance(c, EarlyStopping))
-        states = _streaming(metrics)
+        states = streaming(metrics)
         evaluation = Evaluation(model, loss, states)
         observers = tuple(c.observer for c in self.callbacks if c.observer is not None)
         self.step = Step(
@@ -93,7 +110,7 @@ class Trainer:
             clip_norm=clip_norm,
             clip_value=clip_value,
             micro_batch_size=micro_batch_size,
-            precision=_precision(precision, optimizer),
+            precision=precision_of(precision, optimizer),
         )
         self._training = Loop(self.step)
         self._evaluating = Loop(evaluation)
@@ -138,6 +155,9 @@ class Trainer:
         Ctrl-C ends training at the next pause, a quarter of a second at most; what is done counts.
         Raises TrainingError for a loss that is not finite, ArgumentError for data that do not fit.
         """
+        check_positive("fit", epochs=epochs)
+        if sample_weight is not None:
+            check_weights(sample_weight)
         if validation_split is not None:
             if sample_weight is not None:
                 data, sample_weight = (*data, np.asarray(sample_weight, np.float32)), None
@@ -151,6 +171,8 @@ class Trainer:
         )
         validation = None if validation_data is None else self._evaluated(validation_data)
         self._weigh(class_weight, training)
+        if isinstance(training, ArrayLoader):
+            check_labels(self.step, training)
         if training is not data:
             training.epoch = self.epochs
         if fast_dev_run:
@@ -183,6 +205,13 @@ class Trainer:
         mean and std and, with `classes`, entropy and mutual information: see `nn.mc_dropout`
         (B-062).
         """
+        if classes and samples is None:
+            raise ArgumentError(
+                "predict",
+                "classes=True without samples",
+                "it says how draws are told",
+                "pass samples=, or apply cr.softmax to the logits",
+            )
         with self.evaluation():
             if samples is None:
                 return self._predict(x)
@@ -319,6 +348,13 @@ class Trainer:
             getattr(callback, event)(self, *facts)
 
     def _weigh(self, class_weight: Any, training: Loader) -> None:
+        if class_weight is not None and self.step.asks_model:
+            raise ArgumentError(
+                "fit",
+                "class_weight with a loss of the model",
+                "such a loss weighs its rows itself",
+                "weigh them within the loss, or pass a loss of (prediction, target)",
+            )
         labels = training.data[1] if isinstance(training, ArrayLoader) else None
         weights = class_weights(class_weight, labels)
         if weights != self.step.class_weights:
@@ -371,57 +407,6 @@ def _remembering(callbacks: list[Callback]) -> dict[str, Callback]:
     """The callbacks with a state of their own, by name."""
     held = [callback for callback in callbacks if overrides(callback, "state_dict")]
     return {f"{type(callback).__name__} {n}": callback for n, callback in enumerate(held, 1)}
-
-
-def _streaming(metrics: Any) -> dict[str, Any]:
-    """Metrics by name, each as a state that batches update."""
-    if not isinstance(metrics, Mapping):
-        metrics = {_name(metric): metric for metric in metrics}
-    for name, metric in metrics.items():
-        if not hasattr(metric, "streaming") and not hasattr(metric, "update"):
-            raise ArgumentError(
-                "Trainer",
-                f"the metric {name!r} is a {type(metric).__name__}",
-                "the mean over batches of most figures is not the figure of all rows",
-                "pass one of cr.metrics, or decorate yours with cr.metrics.averaged",
-            )
-    return {n: m.streaming() if hasattr(m, "streaming") else m for n, m in metrics.items()}
-
-
-def _precision(wish: str, optimizer: optim.Optimizer) -> str:
-    """The type that modules compute in."""
-    scaled = isinstance(optimizer, optim.LossScaling)
-    if wish not in ("float32", "mixed", "bfloat16", "float16") or scaled != (wish == "float16"):
-        raise ArgumentError(
-            "Trainer",
-            f"precision={wish!r} with the optimizer {type(optimizer).__name__}",
-            "gradients of float16 must be scaled, others need not",
-            'choose "float32", "mixed", or "float16" with cr.optim.LossScaling(optimizer)',
-        )
-    return "bfloat16" if wish == "mixed" else wish
-
-
-def _name(metric: Any) -> str:
-    return getattr(metric, "__name__", type(metric).__name__.lower())
-
-
-def _check_optimizer(model: nn.Module, optimizer: optim.Optimizer) -> None:
-    held = set(map(id, model.parameters().values()))
-    foreign = [path for path, x in optimizer.parameters.items() if id(x) not in held]
-    if foreign:
-        raise ArgumentError(
-            "Trainer",
-            f"the optimizer trains {foreign[0]} of another model",
-            "its steps would not change this one",
-            "make it with the parameters of this model",
-        )
-    if isinstance(optimizer, optim.LBFGS):
-        raise ArgumentError(
-            "Trainer",
-            "LBFGS chooses its steps by values, and needs the same data each time",
-            "a compiled epoch of batches offers neither",
-            "write optimizer.minimize(loss, model, x, y)",
-        )
 
 
 def _first(loader: Loader) -> Loader:
