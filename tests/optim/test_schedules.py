@@ -220,7 +220,9 @@ def position():
     return {"x": nn.Parameter(cr.asarray(0.0, dtype="float64"))}
 
 
-@pytest.mark.parametrize("schedule", [OneCycle(0.5, 50), Warmup(lambda t: 0.1, 3)], ids=["one cycle", "warmup"])
+@pytest.mark.parametrize(
+    "schedule", [OneCycle(0.5, 50), Warmup(lambda t: 0.1, 3)], ids=["one cycle", "warmup"]
+)
 def test_compiled_epoch(schedule):
     """20 updates in one program: the parameter has moved by the sum of the rates."""
     held = position()
