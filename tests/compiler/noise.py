@@ -54,22 +54,29 @@ def deviation(name, arrays, attributes, result):
     if name in ("sum", "prod") and arrays[0].size == result.size:
         return None  # A single term is the sum.
     if name == "sum":
-        return _of_terms(np.sum(np.abs(arrays[0]), attributes["axes"]), arrays[0].size, result.size)
+        return _of_terms(
+            np.sum(_finite(arrays[0]), attributes["axes"]), arrays[0].size, result.size
+        )
     if name == "prod":
         return np.abs(result) * (arrays[0].size / max(result.size, 1))
     if name == "contract":
         spec = attributes["spec"]
         terms = math.prod(spec.sizes) / max(result.size, 1)
-        return _of_terms(contract_numpy(np.abs(arrays[0]), np.abs(arrays[1]), spec), terms, 1)
+        return _of_terms(contract_numpy(_finite(arrays[0]), _finite(arrays[1]), spec), terms, 1)
     if name == "cumulative" and attributes["kind"] == "prod":
         return np.abs(result) * result.shape[-1]
     if name == "cumulative" and attributes["kind"] == "sum":
-        return _of_terms(np.cumsum(np.abs(arrays[0]), -1), result.shape[-1], 1)
+        return _of_terms(np.cumsum(_finite(arrays[0]), -1), result.shape[-1], 1)
     if name == "scatter_add":
         return _of_terms(
-            interpret.OPS[name].numpy(np.abs(arrays[0]), arrays[1], np.abs(arrays[2])), 2, 1
+            interpret.OPS[name].numpy(_finite(arrays[0]), arrays[1], _finite(arrays[2])), 2, 1
         )
     return None
+
+
+def _finite(x):
+    """Magnitudes of the finite terms: where these alone overflow, the order decides the sum."""
+    return np.where(np.isfinite(x), np.abs(x), np.zeros((), x.dtype))
 
 
 def _of_terms(magnitude, terms, results):
@@ -133,6 +140,8 @@ class _Faulty:
         else:
             return stored(result, dtype), spoiled
         off = (size > 0) & np.isfinite(result)
+        if self.seed % 2:
+            off |= np.isinf(size) & np.isinf(result)  # An infinity may meet another one.
         return stored(np.where(off, result + noise, result), dtype), True
 
 
