@@ -43,7 +43,7 @@ def _line(row: Row) -> str:
 
 
 class TensorBoard(Callback):
-    """The numbers of each epoch as event files in `folder`, for `tensorboard --logdir` (E-109).
+    """The numbers of each epoch as event files in `folder`, for `tensorboard --logdir`.
 
     Tags are the names in the row, steps its epochs. A resumed run hides what came after its
     checkpoint. Needs the package tensorboardX: `pip install 'chainrule[tensorboard]'`; raises
