@@ -7,7 +7,7 @@ from collections.abc import Iterable, Sequence
 from chainrule.bench import Entry, Limit, Plan, Report, Result, geometric_mean, machine, spread
 from chainrule.bench.streaming import Streamed
 from chainrule.bench.training import Trained
-from chainrule.cli.screen import ProgressScreen
+from chainrule.cli.screens.base import ProgressScreen
 from chainrule.inspection.explain import short_text, time_text
 
 DISTURBED = 0.1  # From such a share of the processors on, used by others, a notice is given.

@@ -1,0 +1,43 @@
+"""`chainrule fit`: trains on a table, and writes a run folder."""
+
+from __future__ import annotations
+
+from chainrule import train
+from chainrule.cli import options
+from chainrule.cli.screens.fit import FitScreen
+from chainrule.train.files import check_free
+
+
+def fit(
+    data: options.Data = "digits",
+    target: options.TargetColumn = None,
+    output: options.RunOutput = None,
+    task: options.TaskName = None,
+    drop: options.Drop = None,
+    seed: options.Seed = 0,
+    epochs: options.Epochs = None,
+    batch_size: options.BatchSize = None,
+    learning_rate: options.LearningRate = None,
+) -> None:
+    """Train a network on a table, and write a run folder.
+
+    It is compared with two baselines on rows that nothing was fitted or chosen on. Ctrl-C ends
+    training early: the best network so far is kept, reported and written.
+    """
+    if output is not None:
+        check_free(output)
+    screen = FitScreen()
+    with screen:
+        run = train.fit(
+            data,
+            target,
+            task=task and task.value,
+            drop=drop or (),
+            seed=seed,
+            watcher=screen,
+            epochs=epochs,
+            batch_size=batch_size,
+            learning_rate=learning_rate,
+        )
+    folder = train.save(run, output)
+    screen.written(run, folder)

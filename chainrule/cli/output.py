@@ -1,0 +1,46 @@
+"""Tables that commands write: receives a frame and a path; writes it whole or not at all."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import polars as pl
+
+from chainrule.errors import DataError
+
+WRITERS = {".csv": "write_csv", ".parquet": "write_parquet"}
+
+
+def write(result: pl.DataFrame, output: Path) -> None:
+    """Write beside the final place, then rename: an interruption leaves no half file."""
+    unfinished = output.with_name(f".{output.name}.{os.getpid()}")
+    try:
+        getattr(result, WRITERS[output.suffix.lower()])(unfinished)
+        unfinished.replace(output)
+    finally:
+        unfinished.unlink(missing_ok=True)
+
+
+def check_output(output: Path, force: bool) -> None:
+    if output.suffix.lower() not in WRITERS:
+        raise DataError(
+            "predict",
+            f"cannot write '{output}'",
+            "predictions are written as CSV or Parquet",
+            "choose a name that ends in .csv or .parquet",
+        )
+    if not output.parent.is_dir():
+        raise DataError(
+            "predict",
+            f"there is no folder '{output.parent}'",
+            "the output would lie there",
+            "make it first",
+        )
+    if output.exists() and not force:
+        raise DataError(
+            "predict",
+            f"the file '{output}' already exists",
+            "it would be lost",
+            "choose another name, or pass --force",
+        )

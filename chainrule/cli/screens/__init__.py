@@ -1,0 +1,1 @@
+"""What people see: a screen for each command. Receive facts; print them."""

@@ -1,0 +1,94 @@
+"""What all screens share: receives lines, facts and tables; prints them, with colour and a progress
+bar where a person looks on, as plain text where that is no terminal.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from types import TracebackType
+from typing import Self
+
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
+from chainrule.data import Audit
+from chainrule.data.auditing.finding import ERROR, WARNING
+
+NAME = 16  # The width of the column of names.
+SEVERITIES = {ERROR: "red", WARNING: "yellow"}
+
+
+class Screen:
+    """Lines and tables on standard output; plain text where that is no terminal."""
+
+    def __init__(self) -> None:
+        self.console = Console(highlight=False, soft_wrap=True)
+
+    def line(self, text: str = "", style: str | None = None) -> None:
+        self.console.print(text, style=style, markup=False)
+
+    def heading(self, text: str) -> None:
+        self.line()
+        self.line(text, style="bold")
+
+    def fact(self, name: str, text: str) -> None:
+        """A name in a column of its own, and what there is to say about it."""
+        self.line(f"  {name:<{NAME}}{text}")
+
+    def table(self, header: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
+        """The first column to the left, figures to the right; the first row stands out."""
+        widths = [max(map(len, column)) for column in zip(header, *rows, strict=True)]
+        for number, (name, *cells) in enumerate([header, *rows]):
+            aligned = "".join(
+                f"  {cell:>{width}}" for cell, width in zip(cells, widths[1:], strict=True)
+            )
+            self.line(f"  {name:<{widths[0]}}{aligned}", style="bold" if number == 1 else None)
+
+    def audited(self, found: Audit) -> None:
+        """What the audit found, errors in red."""
+        for severity, text in found.lines():
+            self.line(text, style=SEVERITIES.get(severity))
+
+
+class ProgressScreen(Screen):
+    """A screen with a progress bar on a terminal. As a context it closes the bar in any case."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.progress: Progress | None = None
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close_progress()
+
+    def open_progress(self, total: int, description: str) -> None:
+        if self.console.is_terminal:
+            columns = (
+                BarColumn(),
+                MofNCompleteColumn(),
+                TimeRemainingColumn(),
+                TextColumn("{task.description}"),
+            )
+            self.progress = Progress(*columns, console=self.console, transient=True)
+            self.progress.start()
+            self.bar = self.progress.add_task(description, total=total)
+
+    def advance(self, description: str) -> None:
+        if self.progress is not None:
+            self.progress.update(self.bar, advance=1, description=description)
+
+    def close_progress(self) -> None:
+        if self.progress is not None:
+            self.progress.stop()
+            self.progress = None
+
+
+def figure(value: float) -> str:
+    """Four digits after the point, or four in all for numbers of 10 and more."""
+    size = abs(value)
+    digits = 4 if size < 10 else 2 if size < 100 else 1 if size < 1000 else 0
+    return f"{round(value, digits) + 0.0:,.{digits}f}"  # + 0.0: no minus sign before zero.
