@@ -31,7 +31,7 @@ def _weighted(logits: cr.Tensor, target: cr.Tensor, weight: cr.Tensor) -> cr.Ten
 
 
 def _masked(logits: cr.Tensor, tokens: cr.Tensor, mask: cr.Tensor) -> cr.Tensor:
-    return losses.sequence_nll(logits, tokens, sample_weights=mask)
+    return losses.sequence_nll(logits, tokens, sample_weight=mask)
 
 
 def _denoised(clean: cr.Tensor, steps: cr.Tensor, noise: cr.Tensor, signal: cr.Tensor) -> cr.Tensor:

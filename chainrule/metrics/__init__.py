@@ -1,6 +1,6 @@
 """Metrics: receive (prediction, target), as losses do and unlike scikit-learn; hand on figures.
 
-Each is a function of all rows, `accuracy(prediction, target, sample_weights=)`, and a state that
+Each is a function of all rows, `accuracy(prediction, target, sample_weight=)`, and a state that
 batches update, `accuracy.streaming()`. Values equal scikit-learn's.
 """
 

@@ -52,7 +52,7 @@ class Metric(Protocol):
         prediction: Any,
         target: Any,
         *,
-        sample_weights: Any = None,
+        sample_weight: Any = None,
         **options: Any,
     ) -> Any: ...
 
@@ -85,7 +85,7 @@ class Streaming(Stateful):
         return name_of(self.metric)
 
     def update(self, prediction: Operand, target: Operand, weights: Operand | None = None) -> None:
-        """Take a batch in; `weights` are `sample_weights` of the metric."""
+        """Take a batch in; `weights` are `sample_weight` of the metric."""
         target = _unpadded(target, weights)
         of = self.metric.kind.of
         found = of(prediction, target, weights, **_known(of, self.options))
@@ -119,15 +119,15 @@ def metric(kind: Kind, like: Callable[..., Any]) -> Callable[[Callable[..., Any]
     def decorated(formula: Callable[..., Any]) -> Metric:
         @functools.wraps(like)
         def whole(
-            prediction: Any, target: Any, *, sample_weights: Any = None, **options: Any
+            prediction: Any, target: Any, *, sample_weight: Any = None, **options: Any
         ) -> Any:
             _check_options(like, options, kind.of, formula)
             if not np.size(target):
                 raise ArgumentError(
                     name_of(like), "there are no rows", "a metric is of one at least", "pass some"
                 )
-            target = _unpadded(target, sample_weights)
-            found = kind.of(prediction, target, sample_weights, **_known(kind.of, options))
+            target = _unpadded(target, sample_weight)
+            found = kind.of(prediction, target, sample_weight, **_known(kind.of, options))
             return formula(*found, **_known(formula, options))
 
         found: Any = whole
@@ -182,7 +182,7 @@ def weights_of(where_used: str, given: Any, shape: tuple[int, ...]) -> Tensor:
     if weights.shape != shape[: weights.ndim]:
         raise ShapeError(
             where_used,
-            f"sample_weights has shape {list(weights.shape)}, the rows {list(shape)}",
+            f"sample_weight has shape {list(weights.shape)}, the rows {list(shape)}",
             "each row has its own weight",
             "pass one number for each",
         )
@@ -235,9 +235,9 @@ def _check_options(
 
 
 def _signature(*functions: Callable[..., Any]) -> inspect.Signature:
-    """(prediction, target, *, sample_weights=None, ...) and the options of functions."""
+    """(prediction, target, *, sample_weight=None, ...) and the options of functions."""
 
-    def whole(prediction: Any, target: Any, *, sample_weights: Any = None) -> None: ...
+    def whole(prediction: Any, target: Any, *, sample_weight: Any = None) -> None: ...
 
     own = inspect.signature(whole)
     options = {name: p for function in functions for name, p in _keywords(function).items()}

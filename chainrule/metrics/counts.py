@@ -2,7 +2,7 @@
 class was taken for each, the confusion matrix.
 
 Each function is written as a formula of that matrix, `counts[target, prediction]`, weighted, and is
-called with (prediction, target, sample_weights=, classes=, threshold=). Predictions are labels, or
+called with (prediction, target, sample_weight=, classes=, threshold=). Predictions are labels, or
 scores with one axis more, of which the greatest counts, or scores of class 1 beside a `threshold`
 (0 for logits, 0.5 for probabilities). Labels count from 0 to `classes` - 1, by default as far as
 they or the scores go; compiled functions must be told unless there are scores. What has no rows to

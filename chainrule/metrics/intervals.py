@@ -32,7 +32,7 @@ def interval(
     seed: int = 0,
     method: str = "percentile",
     groups: Any = None,
-    sample_weights: Any = None,
+    sample_weight: Any = None,
     **options: Any,
 ) -> Interval:
     """Where a metric of other rows of the same source would lie: rows are drawn anew with
@@ -58,11 +58,11 @@ def interval(
 
     _check_draws(method, confidence, resamples)
     p, y = (concrete(lift(x, "interval", wide=True)) for x in (prediction, target))
-    w = None if sample_weights is None else np.asarray(sample_weights)
+    w = None if sample_weight is None else np.asarray(sample_weight)
 
     def figure(rows: Any) -> np.ndarray:
         weights = None if w is None else w[rows]
-        return np.asarray(metric(p[rows], y[rows], sample_weights=weights, **options))
+        return np.asarray(metric(p[rows], y[rows], sample_weight=weights, **options))
 
     whole = figure(slice(None))
     if whole.size != 1:

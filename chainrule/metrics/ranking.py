@@ -93,7 +93,7 @@ def roc_auc(
     if multi_class == "ovo" and (weights != 1).any():
         raise ArgumentError(
             "roc_auc",
-            "sample_weights with multi_class='ovo'",
+            "sample_weight with multi_class='ovo'",
             "what weighted pairs of classes would mean is not defined, here as in scikit-learn",
             "leave the weights away, or pass multi_class='ovr'",
         )

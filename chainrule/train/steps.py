@@ -71,7 +71,7 @@ class Evaluation(Stateful):
         prediction, weights = self.model(batch[0]), self.weights(batch)
         if weights is None:
             return self.loss(prediction, batch[1]), prediction
-        return self.loss(prediction, batch[1], sample_weights=weights), prediction
+        return self.loss(prediction, batch[1], sample_weight=weights), prediction
 
     def weights(self, batch: Batch) -> Any:
         """What the loss weighs the rows of a batch with, if with anything."""

@@ -25,7 +25,7 @@ def check(draw, confidence, right):
         (metrics.calibration_error, share @ gap),
         (metrics.maximum_calibration_error, gap.max()),
     ):
-        found = metric(draw.prediction, draw.target, sample_weights=draw.weights)
+        found = metric(draw.prediction, draw.target, sample_weight=draw.weights)
         assert_allclose(found, expected, rtol=1e-9, atol=1e-9)
 
 
@@ -46,7 +46,7 @@ def test_perplexity():
         p = np.exp(logits) / np.exp(logits).sum(1, keepdims=True)
         own = p[np.arange(len(p)), draw.target]
         expected = np.exp(np.average(-np.log(own), weights=draw.weights))
-        found = metrics.perplexity(logits, draw.target, sample_weights=draw.weights)
+        found = metrics.perplexity(logits, draw.target, sample_weight=draw.weights)
         assert_allclose(found, expected, rtol=1e-9)
 
 
@@ -55,6 +55,6 @@ def test_perplexity_leaves_padding_out():
     logits = np.random.default_rng(0).normal(size=(2, 3, 4))
     real = mask == 1
     expected = metrics.perplexity(logits[real], tokens[real])
-    assert float(metrics.perplexity(logits, tokens, sample_weights=mask)) == pytest.approx(
+    assert float(metrics.perplexity(logits, tokens, sample_weight=mask)) == pytest.approx(
         float(expected)
     )

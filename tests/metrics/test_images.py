@@ -21,7 +21,7 @@ NOISY = np.clip(IMAGES + RNG.normal(size=IMAGES.shape) * 0.1, 0, 1)
 def test_psnr():
     each = [10 * np.log10(1 / np.mean((a - b) ** 2)) for a, b in zip(IMAGES, NOISY)]
     weights = np.asarray([1.0, 2.0, 0.0])
-    found = metrics.psnr(NOISY, IMAGES, data_range=1.0, sample_weights=weights)
+    found = metrics.psnr(NOISY, IMAGES, data_range=1.0, sample_weight=weights)
     assert_allclose(found, np.average(each, weights=weights), rtol=1e-12)
 
 

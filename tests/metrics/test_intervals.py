@@ -76,7 +76,7 @@ def test_weights_are_drawn_with_their_rows():
     weights = np.arange(60) % 2 + 1
     twice = np.repeat(np.arange(60), weights)
     weighted = metrics.interval(
-        metrics.mse, PREDICTION, TARGET, resamples=100, sample_weights=weights
+        metrics.mse, PREDICTION, TARGET, resamples=100, sample_weight=weights
     )
     repeated = metrics.interval(
         metrics.mse, PREDICTION[twice], TARGET[twice], resamples=100, groups=twice

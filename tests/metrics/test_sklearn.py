@@ -30,7 +30,7 @@ def theirs(function, draw, **options):
 
 def check(cases, ours, reference, **options):
     for draw in cases:
-        found = ours(draw.prediction, draw.target, sample_weights=draw.weights, **options)
+        found = ours(draw.prediction, draw.target, sample_weight=draw.weights, **options)
         np.testing.assert_allclose(
             np.asarray(found), reference(draw), rtol=1e-9, atol=1e-9, err_msg=repr(draw)
         )
@@ -225,7 +225,7 @@ def test_average_precision():
 )
 def test_curves(ours, reference):
     for draw in draws.scores():
-        found = ours(draw.prediction, draw.target, sample_weights=draw.weights)
+        found = ours(draw.prediction, draw.target, sample_weight=draw.weights)
         for part, expected in zip(found, theirs(reference, draw), strict=True):
             np.testing.assert_allclose(part, expected, rtol=1e-9, atol=1e-9)
 

@@ -66,7 +66,7 @@ def case(request):
     """(state, predictions, targets, weights, value of all rows)."""
     metric, (prediction, target), options, more = CASES[request.param]
     weights = np.random.default_rng(5).uniform(0.5, 2, ROWS)
-    whole = metric(prediction, target, sample_weights=weights, **options)
+    whole = metric(prediction, target, sample_weight=weights, **options)
     return metric.streaming(**options, **more), prediction, target, weights, whole
 
 
@@ -154,8 +154,8 @@ def test_weights_of_rows_reach_every_place():
     w = RNG.uniform(size=6)
     each = np.broadcast_to(w[:, None], (6, 5))
     expected = np.average(p == y, weights=each)
-    assert_allclose(metrics.accuracy(p, y, sample_weights=w), expected)
-    assert_allclose(metrics.accuracy(p, y, sample_weights=each), expected)
+    assert_allclose(metrics.accuracy(p, y, sample_weight=w), expected)
+    assert_allclose(metrics.accuracy(p, y, sample_weight=each), expected)
 
 
 @pytest.mark.covers("A-236")
@@ -184,7 +184,7 @@ def test_too_many_rows_are_told_of():
         (lambda: metrics.roc_auc(*LOGITS), "apply cr.softmax"),
         (lambda: metrics.roc_auc(*LABELS), "labels 0 and 1"),
         (
-            lambda: metrics.roc_auc(*PROBABILITIES, sample_weights=SCORES[0], multi_class="ovo"),
+            lambda: metrics.roc_auc(*PROBABILITIES, sample_weight=SCORES[0], multi_class="ovo"),
             "weighted pairs",
         ),
         (lambda: metrics.roc_auc.streaming(), "pass rows="),
@@ -203,7 +203,7 @@ def test_arguments(call, message):
         lambda: metrics.brier(LOGITS[0], LABELS[1][:5]),
         lambda: metrics.roc_auc(SCORES[0], SCORES[1][:5]),
         lambda: metrics.median_absolute_error(NUMBERS[0][:5], NUMBERS[1]),
-        lambda: metrics.accuracy(*LABELS, sample_weights=np.ones(5)),
+        lambda: metrics.accuracy(*LABELS, sample_weight=np.ones(5)),
         lambda: metrics.r2(np.zeros((2, 2, 2)), np.zeros((2, 2, 2))),
         lambda: metrics.mse(NUMBERS[0][:, None], NUMBERS[1]),
     ],

@@ -75,26 +75,26 @@ def test_weights(name):
     loss = given(name)
     each = loss(reduction="none").numpy()
     weights = R.uniform(0.5, 2.0, each.shape)
-    check(loss(sample_weights=weights, reduction="none"), weights * each)
-    check(loss(sample_weights=weights, reduction="sum"), (weights * each).sum())
-    check(loss(sample_weights=weights, reduction="mean"), np.average(each, weights=weights))
+    check(loss(sample_weight=weights, reduction="none"), weights * each)
+    check(loss(sample_weight=weights, reduction="sum"), (weights * each).sum())
+    check(loss(sample_weight=weights, reduction="mean"), np.average(each, weights=weights))
     kept = np.arange(each.size).reshape(each.shape) % 2 == 0
-    check(loss(sample_weights=kept, reduction="mean"), each[kept].mean())
+    check(loss(sample_weight=kept, reduction="mean"), each[kept].mean())
 
 
 @every
 def test_options_are_checked(name):
     with pytest.raises(ValueError, match='reduction=\'avg\'; only "mean", "sum" and "none" exist'):
         given(name)(reduction="avg")
-    with pytest.raises(ValueError, match=r"sample_weights has shape \[7, 7, 7\], the losses \["):
-        given(name)(sample_weights=np.ones((7, 7, 7)))
+    with pytest.raises(ValueError, match=r"sample_weight has shape \[7, 7, 7\], the losses \["):
+        given(name)(sample_weight=np.ones((7, 7, 7)))
 
 
 @pytest.mark.parametrize("reduction", ["mean", "sum", "none"])
 def test_padding_may_hold_anything(reduction):
     x, y, mask = np.asarray([1.0, np.inf, 2.0]), np.zeros(3), np.asarray([True, False, True])
     expected = {"mean": 2.5, "sum": 5.0, "none": [1.0, 0.0, 4.0]}
-    check(losses.mse(x, y, sample_weights=mask, reduction=reduction), expected[reduction])
+    check(losses.mse(x, y, sample_weight=mask, reduction=reduction), expected[reduction])
 
 
 @pytest.mark.covers("B-014")
@@ -119,19 +119,19 @@ def test_vector_losses_take_a_cotangent():
 @pytest.mark.parametrize("target", [LABELS, LABELS.astype(np.uint8), P, np.eye(4)[LABELS]])
 @pytest.mark.parametrize("smoothing", [0.0, 0.1])
 @pytest.mark.parametrize("class_weights", [None, CLASS_WEIGHTS])
-@pytest.mark.parametrize("sample_weights", [None, WEIGHTS])
-def test_cross_entropy(target, smoothing, class_weights, sample_weights):
+@pytest.mark.parametrize("sample_weight", [None, WEIGHTS])
+def test_cross_entropy(target, smoothing, class_weights, sample_weight):
     labels = target.ndim == 1
     p = np.eye(4)[target] if labels else target
     c = np.ones(4) if class_weights is None else class_weights
-    s = np.ones(6) if sample_weights is None else sample_weights
+    s = np.ones(6) if sample_weight is None else sample_weight
     smoothed = (1 - smoothing) * p + smoothing / 4
     each = s * np.sum(-special.log_softmax(Z, -1) * c * smoothed, -1)
     counted = s * c[target] if labels else s
     options = {
         "label_smoothing": smoothing,
         "class_weights": class_weights,
-        "sample_weights": sample_weights,
+        "sample_weight": sample_weight,
     }
     check(losses.cross_entropy(Z, target, reduction="none", **options), each)
     check(losses.cross_entropy(Z, target, reduction="sum", **options), each.sum())
@@ -144,7 +144,7 @@ def test_cross_entropy_ignores():
     check(losses.cross_entropy(Z, LABELS, ignore_index=1, reduction="none"), each)
     outside = np.where(kept, LABELS, -100)
     check(losses.cross_entropy(Z, outside, ignore_index=-100), each.sum() / 4)
-    weighted = losses.cross_entropy(Z, outside, ignore_index=-100, sample_weights=WEIGHTS)
+    weighted = losses.cross_entropy(Z, outside, ignore_index=-100, sample_weight=WEIGHTS)
     check(weighted, (each * WEIGHTS).sum() / (kept * WEIGHTS).sum())
 
 
@@ -153,7 +153,7 @@ def test_single_example():
 
 
 def test_nll_and_focal_weigh_classes_as_cross_entropy_does():
-    options = {"class_weights": CLASS_WEIGHTS, "sample_weights": WEIGHTS}
+    options = {"class_weights": CLASS_WEIGHTS, "sample_weight": WEIGHTS}
     expected = losses.cross_entropy(Z, LABELS, **options).numpy()
     check(losses.nll(special.log_softmax(Z, -1), LABELS, **options), expected)
     check(losses.focal(Z, LABELS, gamma=0.0, **options), expected)

@@ -141,7 +141,7 @@ def test_mape_at_zero_targets():
     each = losses.mape(np.asarray([1.0, 1.0]), target, reduction="none")
     close(each, [1e9, 50.0])
     close(losses.mape(np.ones(2), target, epsilon=1.0, reduction="none"), [100, 50])
-    close(losses.mape(np.ones(2), target, sample_weights=target != 0), 50)
+    close(losses.mape(np.ones(2), target, sample_weight=target != 0), 50)
 
 
 def best_constant(loss, target):
@@ -209,11 +209,11 @@ def test_sequence_nll_ignores_padding():
         -sum(log_p[row, t, tokens[row, t]] for t in range(length))
         for row, length in enumerate([5, 2, 3])
     ]
-    found = losses.sequence_nll(logits, tokens, sample_weights=mask, reduction="none")
+    found = losses.sequence_nll(logits, tokens, sample_weight=mask, reduction="none")
     close(found, expected)
     changed = np.where(mask, tokens, 0)
-    close(losses.sequence_nll(logits, changed, sample_weights=mask), np.mean(expected))
-    per_token = losses.cross_entropy(logits, tokens, sample_weights=mask)
+    close(losses.sequence_nll(logits, changed, sample_weight=mask), np.mean(expected))
+    per_token = losses.cross_entropy(logits, tokens, sample_weight=mask)
     close(per_token, sum(expected) / 10)
 
 

@@ -60,7 +60,7 @@ def by_hand(batch_size, epochs=1, weights=None, change=lambda gradients: gradien
             given = None if weights is None else weights[rows]
 
             def loss(model, rows=rows, given=given):
-                return CROSS_ENTROPY(model(X[rows]), Y[rows], sample_weights=given)
+                return CROSS_ENTROPY(model(X[rows]), Y[rows], sample_weight=given)
 
             value, gradients = cr.value_and_grad(loss)(model)
             optimizer.update(change(gradients))
@@ -130,7 +130,7 @@ def test_other_losses_are_errors():
 
 
 @pytest.mark.parametrize("given", ["sample_weight", "third array"])
-def test_sample_weights_are_those_of_the_loss(given):
+def test_sample_weight_are_those_of_the_loss(given):
     ours = trainer()
     if given == "sample_weight":
         history = ours.fit((X, Y), batch_size=16, sample_weight=WEIGHTS)
@@ -142,7 +142,7 @@ def test_sample_weights_are_those_of_the_loss(given):
 
 
 @pytest.mark.parametrize("wish", [{1: 3.0}, [1.0, 3.0], "balanced"])
-def test_class_weights_are_sample_weights_by_label(wish):
+def test_class_weights_are_sample_weight_by_label(wish):
     table = np.asarray([1.0, 3.0], np.float32)
     if wish == "balanced":
         utils = pytest.importorskip("sklearn.utils")

@@ -1,6 +1,6 @@
 """Losses: receive (prediction, target), hand on one number, or with `reduction="none"` many.
 
-"mean" is sum(weight * loss) / sum(weight) over `sample_weights` of the shape of the losses; padding
+"mean" is sum(weight * loss) / sum(weight) over `sample_weight` of the shape of the losses; padding
 has the weight 0, so a mask will do. "sum" and "none" weigh as well. Nothing broadcasts: prediction
 and target have one shape. A derivative needs one number: pass `reduction="none"` to `cr.vjp` with a
 cotangent, ones for the gradient of the sum, 1 / n for that of the mean. (B-014)

@@ -37,7 +37,7 @@ def cross_entropy(
     target: Operand,
     *,
     class_weights: Operand | None = None,
-    sample_weights: Operand | None = None,
+    sample_weight: Operand | None = None,
     label_smoothing: float = 0.0,
     ignore_index: int | None = None,
     reduction: str = "mean",
@@ -61,12 +61,12 @@ def cross_entropy(
     if ignore_index is not None and y.dtype.is_integer:
         kept = y != ignore_index
         y, kept = where(kept, y, 0), cast(kept, z.dtype)
-        sample_weights = kept if sample_weights is None else kept * sample_weights
+        sample_weight = kept if sample_weight is None else kept * sample_weight
     terms, label_weights = _terms("cross_entropy", log_softmax(z), y, class_weights)
     loss = _of_target("cross_entropy", terms, y)
     if label_smoothing:
         loss = (1 - label_smoothing) * loss + label_smoothing / z.shape[-1] * sum(terms, axis=-1)
-    return reduced("cross_entropy", loss, sample_weights, reduction, label_weights)
+    return reduced("cross_entropy", loss, sample_weight, reduction, label_weights)
 
 
 def nll(
@@ -74,7 +74,7 @@ def nll(
     target: Operand,
     *,
     class_weights: Operand | None = None,
-    sample_weights: Operand | None = None,
+    sample_weight: Operand | None = None,
     reduction: str = "mean",
 ) -> Tensor:
     """-log_probabilities[label]: the cross-entropy of what `log_softmax` has made.
@@ -87,7 +87,7 @@ def nll(
     """
     log_p, y = labelled("nll", log_probabilities, target)
     terms, label_weights = _terms("nll", log_p, y, class_weights)
-    return reduced("nll", _of_target("nll", terms, y), sample_weights, reduction, label_weights)
+    return reduced("nll", _of_target("nll", terms, y), sample_weight, reduction, label_weights)
 
 
 def _terms(loss: str, log_p: Tensor, y: Tensor, class_weights: Any) -> tuple[Tensor, Tensor | None]:
@@ -121,7 +121,7 @@ def binary_cross_entropy(
     target: Operand,
     *,
     positive_weight: Operand = 1.0,
-    sample_weights: Operand | None = None,
+    sample_weight: Operand | None = None,
     label_smoothing: float = 0.0,
     reduction: str = "mean",
 ) -> Tensor:
@@ -144,7 +144,7 @@ def binary_cross_entropy(
     # small = log(1 + exp(-|z|)): exact in both tails, and smooth at 0.
     large = where(positive, (1 - y) * z, -w * (y * z))
     small = softplus(where(positive, -z, z)) * (1 + (w - 1) * y)
-    return reduced("binary_cross_entropy", large + small, sample_weights, reduction)
+    return reduced("binary_cross_entropy", large + small, sample_weight, reduction)
 
 
 def _positive_weight(given: Operand, z: Tensor) -> Tensor:
@@ -165,7 +165,7 @@ def focal(
     *,
     gamma: float = 2.0,
     class_weights: Operand | None = None,
-    sample_weights: Operand | None = None,
+    sample_weight: Operand | None = None,
     reduction: str = "mean",
 ) -> Tensor:
     """-(1 - p)**gamma * log p for p = softmax(logits)[label] (Lin et al. 2017, gamma = 2).
@@ -182,7 +182,7 @@ def focal(
     terms, label_weights = _terms("focal", log_p, y, class_weights)
     focus = _focus("focal", _of_target("focal", -log_p, y), gamma)
     losses = _of_target("focal", terms, y) * focus
-    return reduced("focal", losses, sample_weights, reduction, label_weights)
+    return reduced("focal", losses, sample_weight, reduction, label_weights)
 
 
 def binary_focal(
@@ -191,7 +191,7 @@ def binary_focal(
     *,
     gamma: float = 2.0,
     alpha: float | None = 0.25,
-    sample_weights: Operand | None = None,
+    sample_weight: Operand | None = None,
     reduction: str = "mean",
 ) -> Tensor:
     """-alpha_t (1 - p)**gamma log p, where p is sigmoid(z) for target 1, sigmoid(-z) for target 0.
@@ -208,7 +208,7 @@ def binary_focal(
     losses = surprise * _focus("binary_focal", surprise, gamma)
     if alpha is not None:
         losses = losses * (alpha * y + (1 - alpha) * (1 - y))
-    return reduced("binary_focal", losses, sample_weights, reduction)
+    return reduced("binary_focal", losses, sample_weight, reduction)
 
 
 def _focus(loss: str, surprise: Tensor, gamma: float) -> Tensor:
@@ -224,7 +224,7 @@ def hinge(
     *,
     margin: float = 1.0,
     squared: bool = False,
-    sample_weights: Operand | None = None,
+    sample_weight: Operand | None = None,
     reduction: str = "mean",
 ) -> Tensor:
     """max(0, margin - target * score), or its square, for targets -1 and 1.
@@ -242,7 +242,7 @@ def hinge(
         "they are the wanted signs of the scores",
         "write 2 * target - 1 for targets 0 and 1",
     )
-    return reduced("hinge", _hinged(margin - y * s, squared), sample_weights, reduction)
+    return reduced("hinge", _hinged(margin - y * s, squared), sample_weight, reduction)
 
 
 def multiclass_hinge(
@@ -251,7 +251,7 @@ def multiclass_hinge(
     *,
     margin: float = 1.0,
     squared: bool = False,
-    sample_weights: Operand | None = None,
+    sample_weight: Operand | None = None,
     reduction: str = "mean",
 ) -> Tensor:
     """The mean over classes of max(0, margin - score[label] + score[class]), or of its squares.
@@ -267,7 +267,7 @@ def multiclass_hinge(
     own = _of_target("multiclass_hinge", s, y)[..., None]
     others = y[..., None] != iota(s.shape[-1])
     lacking = where(others, _hinged(margin - own + s, squared), 0)
-    return reduced("multiclass_hinge", mean(lacking, axis=-1), sample_weights, reduction)
+    return reduced("multiclass_hinge", mean(lacking, axis=-1), sample_weight, reduction)
 
 
 def _hinged(lacking: Tensor, squared: bool) -> Tensor:
@@ -299,7 +299,7 @@ def dice(
     target: Operand,
     *,
     smooth: float = 1.0,
-    sample_weights: Operand | None = None,
+    sample_weight: Operand | None = None,
     reduction: str = "mean",
 ) -> Tensor:
     """1 - (2 sum(p * y) + smooth) / (sum(p) + sum(y) + smooth) for p = sigmoid(logits): overlap.
@@ -321,4 +321,4 @@ def dice(
     p, places = sigmoid(z), tuple(range(1, z.ndim))
     both, either = sum(p * y, axis=places), sum(p + y, axis=places)
     losses = 1 - (2 * both + smooth) / (either + smooth)
-    return reduced("dice", losses, sample_weights, reduction)
+    return reduced("dice", losses, sample_weight, reduction)

@@ -18,20 +18,18 @@ from chainrule.frontend.tensor import Tensor
 from chainrule.nn.losses.reduction import matched, reduced, require
 
 
-def entropy(
-    p: Operand, *, sample_weights: Operand | None = None, reduction: str = "mean"
-) -> Tensor:
+def entropy(p: Operand, *, sample_weight: Operand | None = None, reduction: str = "mean") -> Tensor:
     """-sum(p log p) along the last axis: 0 for a certain outcome, log k for k equal ones. (A-049)
 
     >>> cr.nn.losses.entropy(cr.asarray([[0.5, 0.5], [0.1, 0.9]]), reduction="none")
     Tensor([0.6931472, 0.325083 ], dtype=float32)
     """
     (p,) = _probabilities("entropy", p=p)
-    return reduced("entropy", -_expected(p, log(_held(p, p))), sample_weights, reduction)
+    return reduced("entropy", -_expected(p, log(_held(p, p))), sample_weight, reduction)
 
 
 def distribution_cross_entropy(
-    p: Operand, q: Operand, *, sample_weights: Operand | None = None, reduction: str = "mean"
+    p: Operand, q: Operand, *, sample_weight: Operand | None = None, reduction: str = "mean"
 ) -> Tensor:
     """-sum(p log q) along the last axis: entropy(p) + kl_divergence(p, q). (A-049)
 
@@ -40,11 +38,11 @@ def distribution_cross_entropy(
     """
     p, q = _probabilities("distribution_cross_entropy", p=p, q=q)
     nats = -_expected(p, log(_held(p, q)))
-    return reduced("distribution_cross_entropy", nats, sample_weights, reduction)
+    return reduced("distribution_cross_entropy", nats, sample_weight, reduction)
 
 
 def kl_divergence(
-    p: Operand, q: Operand, *, sample_weights: Operand | None = None, reduction: str = "mean"
+    p: Operand, q: Operand, *, sample_weight: Operand | None = None, reduction: str = "mean"
 ) -> Tensor:
     """KL(p || q) = sum(p log(p / q)) along the last axis: 0 if equal, infinite where q = 0 < p.
 
@@ -56,11 +54,11 @@ def kl_divergence(
     (Tensor(0.14384106, dtype=float32), Tensor(0.13081202, dtype=float32))
     """
     p, q = _probabilities("kl_divergence", p=p, q=q)
-    return reduced("kl_divergence", _divergence(p, q), sample_weights, reduction)
+    return reduced("kl_divergence", _divergence(p, q), sample_weight, reduction)
 
 
 def js_divergence(
-    p: Operand, q: Operand, *, sample_weights: Operand | None = None, reduction: str = "mean"
+    p: Operand, q: Operand, *, sample_weight: Operand | None = None, reduction: str = "mean"
 ) -> Tensor:
     """(KL(p || m) + KL(q || m)) / 2 for m = (p + q) / 2: symmetric, from 0 to log 2. (A-048)
 
@@ -70,11 +68,11 @@ def js_divergence(
     p, q = _probabilities("js_divergence", p=p, q=q)
     m = 0.5 * (p + q)
     nats = 0.5 * (_divergence(p, m) + _divergence(q, m))
-    return reduced("js_divergence", nats, sample_weights, reduction)
+    return reduced("js_divergence", nats, sample_weight, reduction)
 
 
 def mutual_information(
-    joint: Operand, *, sample_weights: Operand | None = None, reduction: str = "mean"
+    joint: Operand, *, sample_weight: Operand | None = None, reduction: str = "mean"
 ) -> Tensor:
     """KL(joint || product of its marginals), for tables p(x, y) on the last two axes (A-049).
 
@@ -92,7 +90,7 @@ def mutual_information(
     independent = sum(p, axis=-1, keepdims=True) * sum(p, axis=-2, keepdims=True)
     flat = (*p.shape[:-2], p.shape[-2] * p.shape[-1])
     nats = _divergence(reshape_to(p, flat), reshape_to(independent, flat))
-    return reduced("mutual_information", nats, sample_weights, reduction)
+    return reduced("mutual_information", nats, sample_weight, reduction)
 
 
 def _probabilities(loss: str, **given: Any) -> list[Tensor]:

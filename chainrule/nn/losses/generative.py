@@ -53,7 +53,7 @@ def gan_discriminator(
     fake: Operand,
     *,
     kind: str = "non-saturating",
-    sample_weights: Operand | None = None,
+    sample_weight: Operand | None = None,
     reduction: str = "mean",
 ) -> Tensor:
     """What the discriminator minimizes, from its scores (logits) of as many real and fake ones.
@@ -68,14 +68,14 @@ def gan_discriminator(
     game = _game("gan_discriminator", kind)
     x, y = matched("gan_discriminator", real=real, fake=fake)
     losses = game.real(x) + game.fake(y)
-    return reduced("gan_discriminator", losses, sample_weights, reduction)
+    return reduced("gan_discriminator", losses, sample_weight, reduction)
 
 
 def gan_generator(
     fake: Operand,
     *,
     kind: str = "non-saturating",
-    sample_weights: Operand | None = None,
+    sample_weight: Operand | None = None,
     reduction: str = "mean",
 ) -> Tensor:
     """What the generator minimizes, from the discriminator's scores of its fakes.
@@ -88,7 +88,7 @@ def gan_generator(
     Tensor(0.5, dtype=float32)
     """
     losses = _game("gan_generator", kind).generator(floating(fake, "gan_generator"))
-    return reduced("gan_generator", losses, sample_weights, reduction)
+    return reduced("gan_generator", losses, sample_weight, reduction)
 
 
 def _game(loss: str, kind: str) -> _Game:
@@ -110,7 +110,7 @@ def vae(
     *,
     beta: float = 1.0,
     loss: Callable[..., Tensor] = binary_cross_entropy,
-    sample_weights: Operand | None = None,
+    sample_weight: Operand | None = None,
     reduction: str = "mean",
 ) -> Tensor:
     """-ELBO = sum(loss(reconstruction, target)) + beta * gaussian_kl(mean, log_variance).
@@ -136,14 +136,14 @@ def vae(
             "give both the same first axes",
         )
     error = sum(each, axis=tuple(range(batch, each.ndim)))
-    return reduced("vae", error + beta * divergence, sample_weights, reduction)
+    return reduced("vae", error + beta * divergence, sample_weight, reduction)
 
 
 def gaussian_kl(
     mean: Operand,
     log_variance: Operand,
     *,
-    sample_weights: Operand | None = None,
+    sample_weight: Operand | None = None,
     reduction: str = "mean",
 ) -> Tensor:
     """KL(N(mean, variance) || N(0, 1)) = sum(mean**2 + variance - log_variance - 1) / 2.
@@ -155,7 +155,7 @@ def gaussian_kl(
     """
     m, s = matched("gaussian_kl", mean=mean, log_variance=log_variance)
     losses = 0.5 * sum(square(m) + exp(s) - s - 1, axis=-1)
-    return reduced("gaussian_kl", losses, sample_weights, reduction)
+    return reduced("gaussian_kl", losses, sample_weight, reduction)
 
 
 # ---- Diffusion ----
@@ -168,7 +168,7 @@ def ddpm(
     noise: Operand,
     signal: Operand,
     *,
-    sample_weights: Operand | None = None,
+    sample_weight: Operand | None = None,
     reduction: str = "mean",
 ) -> Tensor:
     """(denoise(diffused, steps) - noise)**2, the simple loss of Ho et al. 2020, eq. 14 (A-056).
@@ -181,7 +181,7 @@ def ddpm(
     """
     x, noise = matched("ddpm", clean=clean, noise=noise)
     predicted = denoise(diffuse(x, steps, noise, signal), lift(steps, "ddpm"))
-    return mse(predicted, noise, sample_weights=sample_weights, reduction=reduction)
+    return mse(predicted, noise, sample_weight=sample_weight, reduction=reduction)
 
 
 def diffuse(clean: Operand, steps: Operand, noise: Operand, signal: Operand) -> Tensor:

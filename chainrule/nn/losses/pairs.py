@@ -29,7 +29,7 @@ def contrastive(
     same: Operand,
     *,
     margin: float = 1.0,
-    sample_weights: Operand | None = None,
+    sample_weight: Operand | None = None,
     reduction: str = "mean",
 ) -> Tensor:
     """same * D**2 + (1 - same) * max(0, margin - D)**2 for the Euclidean distance D.
@@ -45,7 +45,7 @@ def contrastive(
     x, y = matched("contrastive", first=first, second=second)
     distance, alike = matched("contrastive", distance=euclidean(x, y), target=same)
     losses = alike * sum(square(x - y), axis=-1) + (1 - alike) * square(relu(margin - distance))
-    return reduced("contrastive", losses, sample_weights, reduction)
+    return reduced("contrastive", losses, sample_weight, reduction)
 
 
 def triplet(
@@ -54,7 +54,7 @@ def triplet(
     negative: Operand,
     *,
     margin: float = 1.0,
-    sample_weights: Operand | None = None,
+    sample_weight: Operand | None = None,
     reduction: str = "mean",
 ) -> Tensor:
     """max(0, D(anchor, positive) - D(anchor, negative) + margin) for the Euclidean distance D.
@@ -68,7 +68,7 @@ def triplet(
     """
     a, p, n = matched("triplet", anchor=anchor, positive=positive, negative=negative)
     losses = relu(euclidean(a, p) - euclidean(a, n) + margin)
-    return reduced("triplet", losses, sample_weights, reduction)
+    return reduced("triplet", losses, sample_weight, reduction)
 
 
 def cosine_embedding(
@@ -77,7 +77,7 @@ def cosine_embedding(
     target: Operand,
     *,
     margin: float = 0.0,
-    sample_weights: Operand | None = None,
+    sample_weight: Operand | None = None,
     reduction: str = "mean",
 ) -> Tensor:
     """1 - cos for target 1, max(0, cos - margin) for target -1, by the cosine of the pair.
@@ -91,7 +91,7 @@ def cosine_embedding(
     x, y = matched("cosine_embedding", first=first, second=second)
     distance, sign = matched("cosine_embedding", distance=cosine(x, y), target=target)
     losses = where(sign > 0, distance, relu(1 - distance - margin))
-    return reduced("cosine_embedding", losses, sample_weights, reduction)
+    return reduced("cosine_embedding", losses, sample_weight, reduction)
 
 
 def info_nce(
@@ -99,7 +99,7 @@ def info_nce(
     keys: Operand,
     *,
     temperature: float = 0.1,
-    sample_weights: Operand | None = None,
+    sample_weight: Operand | None = None,
     reduction: str = "mean",
 ) -> Tensor:
     """-log(exp(cos(q_i, k_i) / T) / sum_j exp(cos(q_i, k_j) / T)): each query finds its own key.
@@ -114,7 +114,7 @@ def info_nce(
     q, k = _views("info_nce", temperature, queries=queries, keys=keys)
     similarity = matmul(q, matrix_transpose(k)) / temperature
     losses = cross_entropy(similarity, iota(q.shape[0]), reduction="none")
-    return reduced("info_nce", losses, sample_weights, reduction)
+    return reduced("info_nce", losses, sample_weight, reduction)
 
 
 def nt_xent(
@@ -122,7 +122,7 @@ def nt_xent(
     second: Operand,
     *,
     temperature: float = 0.1,
-    sample_weights: Operand | None = None,
+    sample_weight: Operand | None = None,
     reduction: str = "mean",
 ) -> Tensor:
     """-log(exp(cos(z_i, z_i+) / T) / sum_{j != i} exp(cos(z_i, z_j) / T)) over 2n views.
@@ -140,7 +140,7 @@ def nt_xent(
     similarity = matmul(z, matrix_transpose(z)) / temperature
     of_others = where(eye(2 * count, dtype=bool_), -math.inf, similarity)
     losses = cross_entropy(of_others, (iota(2 * count) + count) % (2 * count), reduction="none")
-    return reduced("nt_xent", 0.5 * (losses[:count] + losses[count:]), sample_weights, reduction)
+    return reduced("nt_xent", 0.5 * (losses[:count] + losses[count:]), sample_weight, reduction)
 
 
 def _views(loss: str, temperature: float, **given: Operand) -> list[Tensor]:

@@ -102,7 +102,7 @@ def labelled(loss: str, logits: Any, target: Any) -> tuple[Tensor, Tensor]:
 def reduced(
     loss: str,
     losses: Tensor,
-    sample_weights: Any,
+    sample_weight: Any,
     reduction: str,
     label_weights: Tensor | None = None,
 ) -> Tensor:
@@ -110,8 +110,8 @@ def reduced(
     if reduction not in ("mean", "sum", "none"):
         raise ArgumentError(loss, f"reduction={reduction!r}", 'only "mean", "sum" and "none" exist')
     total = label_weights
-    if sample_weights is not None:
-        weights = _weights(loss, sample_weights, losses)
+    if sample_weight is not None:
+        weights = _weights(loss, sample_weight, losses)
         # Padding may hold anything, even what makes the loss infinite.
         losses = where(weights == 0, 0, losses * weights)
         total = weights if total is None else total * weights
@@ -127,7 +127,7 @@ def _weights(loss: str, given: Any, like: Tensor) -> Tensor:
     if weights.shape != like.shape:
         raise ShapeError(
             loss,
-            f"sample_weights has shape {list(weights.shape)}, the losses {list(like.shape)}",
+            f"sample_weight has shape {list(weights.shape)}, the losses {list(like.shape)}",
             "each example has its own weight",
             "pass one number for each",
         )

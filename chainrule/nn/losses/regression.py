@@ -18,7 +18,7 @@ def mse(
     prediction: Operand,
     target: Operand,
     *,
-    sample_weights: Operand | None = None,
+    sample_weight: Operand | None = None,
     reduction: str = "mean",
 ) -> Tensor:
     """(prediction - target)**2. (A-040)
@@ -27,14 +27,14 @@ def mse(
     Tensor(2., dtype=float32)
     """
     x, y = matched("mse", prediction=prediction, target=target)
-    return reduced("mse", square(x - y), sample_weights, reduction)
+    return reduced("mse", square(x - y), sample_weight, reduction)
 
 
 def half_squares(
     prediction: Operand,
     target: Operand,
     *,
-    sample_weights: Operand | None = None,
+    sample_weight: Operand | None = None,
     reduction: str = "sum",
 ) -> Tensor:
     """(prediction - target)**2 / 2, by default summed: its gradient is prediction - target. (A-041)
@@ -43,14 +43,14 @@ def half_squares(
     Tensor(2., dtype=float32)
     """
     x, y = matched("half_squares", prediction=prediction, target=target)
-    return reduced("half_squares", 0.5 * square(x - y), sample_weights, reduction)
+    return reduced("half_squares", 0.5 * square(x - y), sample_weight, reduction)
 
 
 def mae(
     prediction: Operand,
     target: Operand,
     *,
-    sample_weights: Operand | None = None,
+    sample_weight: Operand | None = None,
     reduction: str = "mean",
 ) -> Tensor:
     """|prediction - target|; its derivative is the error's sign, and 0 at 0. (A-042)
@@ -59,7 +59,7 @@ def mae(
     Tensor(1., dtype=float32)
     """
     x, y = matched("mae", prediction=prediction, target=target)
-    return reduced("mae", abs(x - y), sample_weights, reduction)
+    return reduced("mae", abs(x - y), sample_weight, reduction)
 
 
 def huber(
@@ -67,7 +67,7 @@ def huber(
     target: Operand,
     *,
     delta: float = 1.0,
-    sample_weights: Operand | None = None,
+    sample_weight: Operand | None = None,
     reduction: str = "mean",
 ) -> Tensor:
     """error**2 / 2 up to |error| = delta, and delta * (|error| - delta / 2) beyond (Huber 1964).
@@ -79,7 +79,7 @@ def huber(
     Tensor([0.125, 2.5  ], dtype=float32)
     """
     losses = _huber("huber", prediction, target, "delta", delta)
-    return reduced("huber", losses, sample_weights, reduction)
+    return reduced("huber", losses, sample_weight, reduction)
 
 
 def smooth_l1(
@@ -87,7 +87,7 @@ def smooth_l1(
     target: Operand,
     *,
     beta: float = 1.0,
-    sample_weights: Operand | None = None,
+    sample_weight: Operand | None = None,
     reduction: str = "mean",
 ) -> Tensor:
     """error**2 / (2 beta) up to |error| = beta, and |error| - beta / 2 beyond (Girshick 2015).
@@ -98,7 +98,7 @@ def smooth_l1(
     Tensor([0.125, 2.5  ], dtype=float32)
     """
     losses = _huber("smooth_l1", prediction, target, "beta", beta) / beta
-    return reduced("smooth_l1", losses, sample_weights, reduction)
+    return reduced("smooth_l1", losses, sample_weight, reduction)
 
 
 def _huber(loss: str, prediction: Operand, target: Operand, name: str, end: float) -> Tensor:
@@ -118,7 +118,7 @@ def log_cosh(
     prediction: Operand,
     target: Operand,
     *,
-    sample_weights: Operand | None = None,
+    sample_weight: Operand | None = None,
     reduction: str = "mean",
 ) -> Tensor:
     """log(cosh(error)): error**2 / 2 when small, |error| - log 2 when large, smooth between.
@@ -133,7 +133,7 @@ def log_cosh(
     near = size < 1
     small = -0.5 * log1p(-square(tanh(where(near, error, 0))))
     large = size + log1p(exp(-2 * size)) - math.log(2)
-    return reduced("log_cosh", where(near, small, large), sample_weights, reduction)
+    return reduced("log_cosh", where(near, small, large), sample_weight, reduction)
 
 
 def mape(
@@ -141,7 +141,7 @@ def mape(
     target: Operand,
     *,
     epsilon: float = 1e-7,
-    sample_weights: Operand | None = None,
+    sample_weight: Operand | None = None,
     reduction: str = "mean",
 ) -> Tensor:
     """100 * |(target - prediction) / target|, in percent.
@@ -155,7 +155,7 @@ def mape(
     """
     x, y = matched("mape", prediction=prediction, target=target)
     losses = 100 * abs(y - x) / maximum(abs(y), epsilon)
-    return reduced("mape", losses, sample_weights, reduction)
+    return reduced("mape", losses, sample_weight, reduction)
 
 
 def pinball(
@@ -163,7 +163,7 @@ def pinball(
     target: Operand,
     *,
     quantile: float = 0.5,
-    sample_weights: Operand | None = None,
+    sample_weight: Operand | None = None,
     reduction: str = "mean",
 ) -> Tensor:
     """quantile * error or (quantile - 1) * error, the greater, for error = target - prediction.
@@ -184,14 +184,14 @@ def pinball(
     x, y = matched("pinball", prediction=prediction, target=target)
     error = y - x
     losses = where(error > 0, quantile, quantile - 1) * error
-    return reduced("pinball", losses, sample_weights, reduction)
+    return reduced("pinball", losses, sample_weight, reduction)
 
 
 def poisson_nll(
     log_rate: Operand,
     target: Operand,
     *,
-    sample_weights: Operand | None = None,
+    sample_weight: Operand | None = None,
     reduction: str = "mean",
 ) -> Tensor:
     """exp(log_rate) - target * log_rate: -log P(count) without log(count!), as in PyTorch.
@@ -200,7 +200,7 @@ def poisson_nll(
     Tensor([1.       , 1.3890557], dtype=float32)
     """
     x, y = matched("poisson_nll", log_rate=log_rate, target=target)
-    return reduced("poisson_nll", exp(x) - y * x, sample_weights, reduction)
+    return reduced("poisson_nll", exp(x) - y * x, sample_weight, reduction)
 
 
 def gaussian_nll(
@@ -208,7 +208,7 @@ def gaussian_nll(
     target: Operand,
     log_variance: Operand,
     *,
-    sample_weights: Operand | None = None,
+    sample_weight: Operand | None = None,
     reduction: str = "mean",
 ) -> Tensor:
     """(log_variance + (mean - target)**2 / variance) / 2: -log N(target) without log(2 pi) / 2.
@@ -220,4 +220,4 @@ def gaussian_nll(
     """
     x, y, s = matched("gaussian_nll", mean=mean, target=target, log_variance=log_variance)
     losses = 0.5 * (s + exp(-s) * square(x - y))
-    return reduced("gaussian_nll", losses, sample_weights, reduction)
+    return reduced("gaussian_nll", losses, sample_weight, reduction)

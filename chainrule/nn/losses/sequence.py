@@ -27,22 +27,22 @@ def sequence_nll(
     logits: Operand,
     tokens: Operand,
     *,
-    sample_weights: Operand | None = None,
+    sample_weight: Operand | None = None,
     reduction: str = "mean",
 ) -> Tensor:
     """-sum_t log softmax(logits_t)[token_t]: -log P(sequence), for tokens (..., steps).
 
-    `sample_weights`, of the shape of the tokens, is 0 at padding (a mask will do). The mean is over
+    `sample_weight`, of the shape of the tokens, is 0 at padding (a mask will do). The mean is over
     sequences; the mean over tokens, whose exponential is the perplexity, is `cross_entropy` with
     the same weights. (A-053)
 
     >>> tokens = cr.asarray([[1, 0, 2], [2, 0, 0]])
     >>> mask = cr.asarray([[1, 1, 1], [1, 0, 0]])
     >>> logits = cr.zeros((2, 3, 4))
-    >>> cr.nn.losses.sequence_nll(logits, tokens, sample_weights=mask, reduction="none")
+    >>> cr.nn.losses.sequence_nll(logits, tokens, sample_weight=mask, reduction="none")
     Tensor([4.158883 , 1.3862944], dtype=float32)
     """
-    each = cross_entropy(logits, tokens, sample_weights=sample_weights, reduction="none")
+    each = cross_entropy(logits, tokens, sample_weight=sample_weight, reduction="none")
     return reduced("sequence_nll", sum(each, axis=-1), None, reduction)
 
 
@@ -58,7 +58,7 @@ def ctc(
     *,
     blank: int = 0,
     zero_infinity: bool = False,
-    sample_weights: Operand | None = None,
+    sample_weight: Operand | None = None,
     reduction: str = "mean",
 ) -> Tensor:
     """-log of the probability of all paths that read `labels`, once repetitions and then blanks are
@@ -82,7 +82,7 @@ def ctc(
     log_p = logsumexp(where(ends, last, _IMPOSSIBLE), axis=-1)
     possible = log_p > 0.1 * _IMPOSSIBLE
     losses = where(possible, -log_p, 0 if zero_infinity else math.inf)
-    return reduced("ctc", losses, sample_weights, reduction)
+    return reduced("ctc", losses, sample_weight, reduction)
 
 
 def _sequences(logits: Any, labels: Any, steps: Any, count: Any) -> tuple[Tensor, ...]:

@@ -22,7 +22,7 @@ def distillation(
     *,
     temperature: float = 2.0,
     soft_share: float = 0.25,
-    sample_weights: Operand | None = None,
+    sample_weight: Operand | None = None,
     reduction: str = "mean",
 ) -> Tensor:
     """T**2 KL(softmax(teacher / T) || softmax(student / T)), mixed with the labels' cross-entropy.
@@ -56,7 +56,7 @@ def distillation(
     if labels is not None:
         hard = cross_entropy(z, labels, reduction="none")
         losses = soft_share * losses + (1 - soft_share) * hard
-    return reduced("distillation", losses, sample_weights, reduction)
+    return reduced("distillation", losses, sample_weight, reduction)
 
 
 def weighted_tasks(losses: Sequence[Operand] | Operand, weights: Operand) -> Tensor:
