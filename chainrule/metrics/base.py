@@ -86,9 +86,9 @@ class Streaming(Stateful):
 
     def update(self, prediction: Operand, target: Operand, weights: Operand | None = None) -> None:
         """Take a batch in; `weights` are `sample_weight` of the metric."""
-        target = _unpadded(target, weights)
+        target = unpadded(target, weights)
         of = self.metric.kind.of
-        found = of(prediction, target, weights, **_known(of, self.options))
+        found = of(prediction, target, weights, **known_options(of, self.options))
         self._assign(self.metric.kind.join(tuple(self.state), found))
 
     def merge(self, other: Streaming) -> None:
@@ -98,7 +98,7 @@ class Streaming(Stateful):
     def value(self) -> Any:
         """The metric of all rows so far."""
         formula = self.metric.formula
-        return formula(*self.state, **_known(formula, self.options))
+        return formula(*self.state, **known_options(formula, self.options))
 
     def reset(self) -> None:
         """Forget all rows."""
@@ -106,7 +106,7 @@ class Streaming(Stateful):
 
     def _start(self) -> Statistics:
         start = self.metric.kind.start
-        return start(**_known(start, self.options))
+        return start(**known_options(start, self.options))
 
     def _assign(self, statistics: Statistics) -> None:
         for box, statistic in zip(self.state, statistics, strict=True):
@@ -126,9 +126,9 @@ def metric(kind: Kind, like: Callable[..., Any]) -> Callable[[Callable[..., Any]
                 raise ArgumentError(
                     name_of(like), "there are no rows", "a metric is of one at least", "pass some"
                 )
-            target = _unpadded(target, sample_weight)
-            found = kind.of(prediction, target, sample_weight, **_known(kind.of, options))
-            return formula(*found, **_known(formula, options))
+            target = unpadded(target, sample_weight)
+            found = kind.of(prediction, target, sample_weight, **known_options(kind.of, options))
+            return formula(*found, **known_options(formula, options))
 
         found: Any = whole
         found.kind, found.formula = kind, formula
@@ -190,7 +190,7 @@ def weights_of(where_used: str, given: Any, shape: tuple[int, ...]) -> Tensor:
     return broadcast_to(reshape_to(weights, (*weights.shape, *rest)), shape)
 
 
-def _unpadded(target: Any, weights: Any) -> Tensor:
+def unpadded(target: Any, weights: Any) -> Tensor:
     """Targets with 0 where the weight is 0: padding may hold labels of no class."""
     y = lift(target, "metrics", wide=True)
     return y if weights is None else where(weights_of("metrics", weights, y.shape) == 0, 0, y)
@@ -211,20 +211,20 @@ def name_of(function: Callable[..., Any]) -> str:
 
 
 @functools.cache
-def _keywords(function: Callable[..., Any]) -> dict[str, inspect.Parameter]:
+def keywords(function: Callable[..., Any]) -> dict[str, inspect.Parameter]:
     parameters = inspect.signature(function).parameters
     return {n: p for n, p in parameters.items() if p.kind is inspect.Parameter.KEYWORD_ONLY}
 
 
-def _known(function: Callable[..., Any], options: dict[str, Any]) -> dict[str, Any]:
+def known_options(function: Callable[..., Any], options: dict[str, Any]) -> dict[str, Any]:
     """The options that a function takes."""
-    return {name: options[name] for name in _keywords(function) if name in options}
+    return {name: options[name] for name in keywords(function) if name in options}
 
 
 def _check_options(
     named: Callable[..., Any], options: dict[str, Any], *takers: Callable[..., Any]
 ) -> None:
-    known = [name for taker in takers for name in _keywords(taker)]
+    known = [name for taker in takers for name in keywords(taker)]
     if unknown := [name for name in options if name not in known]:
         raise ArgumentError(
             name_of(named),
@@ -240,5 +240,5 @@ def _signature(*functions: Callable[..., Any]) -> inspect.Signature:
     def whole(prediction: Any, target: Any, *, sample_weight: Any = None) -> None: ...
 
     own = inspect.signature(whole)
-    options = {name: p for function in functions for name, p in _keywords(function).items()}
+    options = {name: p for function in functions for name, p in keywords(function).items()}
     return own.replace(parameters=[*own.parameters.values(), *options.values()])

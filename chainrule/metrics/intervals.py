@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any, NamedTuple
 
 import numpy as np
 
+from chainrule.dtypes import float64
 from chainrule.errors import ArgumentError
+from chainrule.frontend.functions.creation import asarray
 from chainrule.frontend.lift import lift
 from chainrule.frontend.tensor import concrete
-from chainrule.metrics.base import Metric
+from chainrule.metrics.base import Metric, added, keywords, known_options, unpadded
+from chainrule.transforms.mapping import vmap
 
 METHODS = ("percentile", "BCa", "basic")
 
@@ -54,41 +58,135 @@ def interval(
     >>> cr.metrics.interval(cr.metrics.accuracy, prediction, target)
     Interval(low=0.82, high=0.915, value=0.87)
     """
+    _check_draws(method, confidence, resamples)
+    rows = _Rows(metric, prediction, target, sample_weight, options)
+    return _interval(
+        rows.figures, rows.whole(), _units(rows.count, groups), confidence, resamples, seed, method
+    )
+
+
+def difference(
+    metric: Metric,
+    prediction: Any,
+    other: Any,
+    target: Any,
+    *,
+    confidence: float = 0.95,
+    resamples: int = 1000,
+    seed: int = 0,
+    method: str = "percentile",
+    groups: Any = None,
+    sample_weight: Any = None,
+    **options: Any,
+) -> Interval:
+    """Where metric(prediction) - metric(other) would lie for other rows: an interval without 0 says
+    that one model is better than the other. Each draw is of the same rows for both, so what makes
+    rows hard falls out. Parameters and errors are those of `interval`.
+
+    >>> target = np.arange(50.0)
+    >>> low, high, value = cr.metrics.difference(cr.metrics.mae, target + 1, target + 3, target)
+    >>> value, low, high
+    (-2.0, -2.0, -2.0)
+    """
+    _check_draws(method, confidence, resamples)
+    ours, theirs = (
+        _Rows(metric, found, target, sample_weight, options) for found in (prediction, other)
+    )
+
+    def figures(counts: np.ndarray) -> np.ndarray:
+        return ours.figures(counts) - theirs.figures(counts)
+
+    whole, units = ours.whole() - theirs.whole(), _units(ours.count, groups)
+    return _interval(figures, whole, units, confidence, resamples, seed, method)
+
+
+def _interval(
+    figures: Callable[[np.ndarray], np.ndarray],
+    whole: float,
+    units: np.ndarray,
+    confidence: float,
+    resamples: int,
+    seed: int,
+    method: str,
+) -> Interval:
+    """The interval of a figure that is computed from how often each row is drawn."""
     from scipy import stats
 
-    _check_draws(method, confidence, resamples)
-    p, y = (concrete(lift(x, "interval", wide=True)) for x in (prediction, target))
-    w = None if sample_weight is None else np.asarray(sample_weight)
+    count = units.max() + 1
 
-    def figure(rows: Any) -> np.ndarray:
-        weights = None if w is None else w[rows]
-        return np.asarray(metric(p[rows], y[rows], sample_weight=weights, **options))
+    def of_draws(drawn: np.ndarray, axis: int = -1) -> np.ndarray:
+        rows = np.moveaxis(drawn, axis, -1)
+        counts = [np.bincount(draw, minlength=count) for draw in rows.reshape(-1, rows.shape[-1])]
+        return figures(np.stack(counts)[:, units]).reshape(rows.shape[:-1])
 
-    whole = figure(slice(None))
-    if whole.size != 1:
-        raise ArgumentError(
-            "interval",
-            f"the metric has the shape {list(whole.shape)}",
-            "an interval is of one number",
-            'choose a metric that is one, or average="macro"',
-        )
-    members = _members(len(y), groups)
-
-    def value(drawn: np.ndarray) -> float:
-        rows = np.concatenate([members[unit] for unit in drawn]) if groups is not None else drawn
-        return float(figure(rows))
-
+    if np.isnan(whole):
+        return Interval(whole, whole, whole)
     found = stats.bootstrap(
-        (np.arange(len(members)),),
-        value,
-        vectorized=False,
+        (np.arange(count),),
+        of_draws,
+        vectorized=True,
         n_resamples=resamples,
         batch=64,
         confidence_level=confidence,
         method=method,
         rng=np.random.default_rng(seed),
     ).confidence_interval
-    return Interval(float(found.low), float(found.high), float(whole))
+    return Interval(float(found.low), float(found.high), whole)
+
+
+class _Rows:
+    """A metric of draws of rows, told how often each row is drawn. Where statistics are sums over
+    rows, those of all draws are one product of matrices.
+    """
+
+    def __init__(
+        self, metric: Metric, prediction: Any, target: Any, weight: Any, options: dict[str, Any]
+    ) -> None:
+        self.metric, self.options = metric, options
+        p, y = (concrete(lift(x, "interval", wide=True)) for x in (prediction, target))
+        self.weight = None if weight is None else np.asarray(weight)
+        self.p, self.y, self.count = p, y, len(y)
+        self.sums = metric.kind.join is added and self.count and self._statistics()
+
+    def whole(self) -> float:
+        found = self.metric(self.p, self.y, sample_weight=self.weight, **self.options)
+        if np.size(found) != 1:
+            raise ArgumentError(
+                "interval",
+                f"the metric has the shape {list(np.shape(found))}",
+                "an interval is of one number",
+                'choose a metric that is one, or average="macro"',
+            )
+        return float(found)
+
+    def figures(self, counts: np.ndarray) -> np.ndarray:
+        """[draws] from [draws, rows]."""
+        if not self.sums:
+            return np.asarray([self._of(np.repeat(np.arange(self.count), c)) for c in counts])
+        sums = [np.tensordot(counts, one, 1) for one in self.sums]
+        formula = self.metric.formula
+        known = known_options(formula, self.options)
+        drawn = [asarray(one, dtype=float64) for one in sums]
+        return concrete(vmap(lambda *one: formula(*one, **known))(*drawn))
+
+    def _of(self, rows: np.ndarray) -> float:
+        weight = None if self.weight is None else self.weight[rows]
+        return float(self.metric(self.p[rows], self.y[rows], sample_weight=weight, **self.options))
+
+    def _statistics(self) -> list[np.ndarray]:
+        """What each row adds to each statistic, [rows, ...]."""
+        of = self.metric.kind.of
+        known = known_options(of, self.options)
+        if "classes" in keywords(of) and self.p.ndim == self.y.ndim:
+            known.setdefault("classes", int(max(self.y.max(), self.p.max(), 1)) + 1)
+        weight = np.ones(self.count) if self.weight is None else self.weight
+        target = concrete(unpadded(self.y, self.weight))
+
+        def of_row(p: Any, y: Any, w: Any) -> Any:
+            return of(p[None], y[None], w[None], **known)
+
+        rows = (asarray(x, dtype=x.dtype.name) for x in (self.p, target, weight.astype(float)))
+        return [concrete(one) for one in vmap(of_row)(*rows)]
 
 
 def _check_draws(method: str, confidence: float, resamples: int) -> None:
@@ -101,17 +199,16 @@ def _check_draws(method: str, confidence: float, resamples: int) -> None:
         )
 
 
-def _members(rows: int, groups: Any) -> list[np.ndarray]:
-    """The rows of each unit that is drawn."""
-    numbers = np.arange(rows) if groups is None else np.asarray(groups)
-    distinct = len(np.unique(numbers))
-    if len(numbers) != rows or distinct < 2:
+def _units(rows: int, groups: Any) -> np.ndarray:
+    """For each row the number of the unit that it is drawn with."""
+    if groups is None:
+        return np.arange(rows)
+    distinct, units = np.unique(np.asarray(groups), return_inverse=True)
+    if len(units) != rows or len(distinct) < 2:
         raise ArgumentError(
             "interval",
-            f"{len(numbers)} groups, {distinct} of them distinct, for {rows} rows",
+            f"{len(units)} groups, {len(distinct)} of them distinct, for {rows} rows",
             "each row is of a group, and at least two are drawn from",
             "pass the number of its group for each row",
         )
-    order = np.argsort(numbers, kind="stable")
-    ends = np.flatnonzero(numbers[order][1:] != numbers[order][:-1])
-    return np.split(order, ends + 1)
+    return units.reshape(-1)

@@ -43,6 +43,37 @@ def test_scipys_interval_of_paired_data(method):
     assert_allclose([low, high], expected, rtol=0.1)
 
 
+@pytest.mark.parametrize("metric", [metrics.kappa, metrics.balanced_accuracy, metrics.log_loss])
+def test_draws_in_one_product_are_those_of_each(metric):
+    """Against scipy's draws of rows, one metric call each."""
+    target = np.arange(40) % 3
+    scores = RNG.dirichlet(np.ones(3), 40)
+    found = scores if metric is metrics.log_loss else scores.argmax(1)
+
+    def figure(rows):
+        return float(metric(found[rows], target[rows]))
+
+    expected = stats.bootstrap(
+        (np.arange(40),), figure, vectorized=False, n_resamples=80, method="percentile", batch=64,
+        rng=np.random.default_rng(3),
+    ).confidence_interval  # fmt: skip
+    low, high, _ = metrics.interval(metric, found, target, resamples=80, seed=3)
+    assert_allclose([low, high], expected)
+
+
+def test_difference_is_of_the_same_rows():
+    """Rows that are hard for both models say nothing about which of them is better."""
+    noise = RNG.normal(size=60) * 10
+    ours, theirs = TARGET + noise + 0.1, TARGET + noise
+    low, high, value = metrics.difference(metrics.mae, ours, theirs, TARGET)
+    mean = np.abs(ours - TARGET) - np.abs(theirs - TARGET)
+    assert value == pytest.approx(mean.mean())
+    rows = np.random.default_rng(5).integers(0, 60, (5000, 60))
+    assert_allclose([low, high], np.quantile(mean[rows].mean(1), [0.025, 0.975]), atol=0.005)
+    alone = metrics.interval(metrics.mae, ours, TARGET)
+    assert high - low < 0.2 * (alone.high - alone.low)
+
+
 def test_options_and_seeds():
     target = RNG.integers(0, 3, 50)
     prediction = np.where(RNG.uniform(size=50) < 0.7, target, 0)
