@@ -25,6 +25,7 @@ LAYERS = (
     ("chainrule",),
     ("checks",),
     ("data",),
+    ("advisor",),
     ("train",),
     ("doctor", "models", "interop", "bench"),
     ("textbook",),

@@ -15,15 +15,15 @@ import polars as pl
 
 import chainrule as cr
 from chainrule import nn
+from chainrule.advisor import Recipe, choose
 from chainrule.data import Problem, prepare, read
-from chainrule.train.callbacks import Callback, EarlyStopping
+from chainrule.train.callbacks import Callback
 from chainrule.train.files import FORMAT
 from chainrule.train.history import History
 from chainrule.train.predict import Predictor
-from chainrule.train.recipe import Recipe, build, choose, make_loss, make_metrics, make_optimizer
+from chainrule.train.recipe import build, fit_options, make_metrics, make_trainer
 from chainrule.train.run import Run, predict_matrix
 from chainrule.train.scores import Scores, score
-from chainrule.train.trainer import Trainer
 
 PACKAGES = ("numpy", "llvmlite", "scikit-learn", "polars")
 
@@ -54,7 +54,7 @@ def fit(
 ) -> Run:
     """Train a network on a table: a CSV or Parquet file, a polars frame, or a shipped data set.
 
-    `wanted` are choices (`recipe.TUNABLE`) that win over the rules, such as epochs=20. The same
+    `wanted` are choices (`advisor.TUNABLE`) that win over the rules, such as epochs=20. The same
     seed gives the same run, for any number of threads. Raises DataError, ArgumentError and
     TrainingError.
     """
@@ -85,20 +85,20 @@ def _train(problem: Problem, recipe: Recipe, watcher: Watcher) -> tuple[nn.Modul
     training, validation = problem.parts["training"], problem.parts["validation"]
     model = build(recipe, training.x.shape[1], problem.target.outputs)
     watcher.chosen(recipe, model)
-    trainer = Trainer(
+    trainer = make_trainer(
+        recipe,
         model,
-        make_loss(recipe),
-        make_optimizer(recipe, model, len(training.x)),
-        make_metrics(problem),
-        [watcher, EarlyStopping(patience=recipe.patience)],
+        len(training.x),
+        [watcher],
+        target=problem.target,
+        metrics=make_metrics(problem.target),
         seed=problem.seed,
     )
     history = trainer.fit(
         (training.x, training.y),
         validation_data=(validation.x, validation.y),
-        epochs=recipe.epochs,
-        batch_size=recipe.batch_size,
         quiet=True,
+        **fit_options(recipe),
     )
     return model, history
 

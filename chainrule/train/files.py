@@ -11,10 +11,11 @@ import shutil
 from pathlib import Path
 from typing import Any
 
+from chainrule.advisor import Recipe
 from chainrule.data import Preprocessing, Target
 from chainrule.errors import DataError
 from chainrule.train.curve import draw
-from chainrule.train.recipe import Recipe, build
+from chainrule.train.recipe import build
 from chainrule.train.run import Run
 
 FORMAT = 1

@@ -337,7 +337,7 @@ def test_check_names_what_it_does_not_know():
         (
             {"a": X, "y": X},
             ["--epochs", "0"],
-            "[fit] epochs is 0; it must be positive; choose another --epochs",
+            "[fit] epochs is 0; it must be positive",
         ),
         (
             {"a": X, "y": X},

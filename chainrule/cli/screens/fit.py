@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from chainrule import nn
+from chainrule.advisor import described
 from chainrule.cli.screens.base import NAME, ProgressScreen, figure
 from chainrule.data import Preprocessing, Problem, audit
 from chainrule.data.columns import BOOLEAN, CATEGORY, DATE, NUMBER
@@ -15,7 +16,6 @@ from chainrule.data.fitted import Numeric
 from chainrule.data.read import listed
 from chainrule.train import History, Recipe, Run, Trainer, Watcher
 from chainrule.train.files import CURVE, MODEL, PREPROCESSING, RECORD
-from chainrule.train.recipe import described
 from chainrule.train.scores import Scores
 
 CHOICE = 38  # The width of the column of choices.

@@ -27,8 +27,8 @@ RECTIFIERS = {
     *SLOPES, "relu6", "elu", "celu", "gelu", "silu", "swish", "hardswish", "mish", "softplus",
 }  # fmt: skip
 SATURATING = {
-    "sigmoid", "hardsigmoid", "logsigmoid", "tanh", "hardtanh", "tanhshrink", "softsign", "softmax",
-    "logsoftmax", "sparsemax", "identity", "linear",
+    "sigmoid", "hardsigmoid", "logsigmoid", "tanh", "hardtanh", "tanhshrink", "hardshrink",
+    "softshrink", "softsign", "softmax", "logsoftmax", "sparsemax", "identity", "linear",
 }  # fmt: skip
 
 FAMILIES: tuple[tuple[set[str], dict[str, Callable[..., Init]]], ...] = (
