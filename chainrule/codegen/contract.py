@@ -7,9 +7,11 @@ columns of one tile lie beside each other while a group of tiles below each othe
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import nullcontext
 
 from chainrule.codegen.builder import Function
 from chainrule.codegen.emit import begin
+from chainrule.codegen.squares import squares
 from chainrule.codegen.tile import Columns, Emission, Stands, Tile, term_blocks
 from chainrule.codegen.tiling import Choice, Tiling, tiling
 from chainrule.codegen.values import I64, Value, constant
@@ -27,7 +29,7 @@ def emit_contraction(
     f, pointers, first, end = begin(kernel, name)
     tiles = tiling(kernel, machine, choice)
     emitter = (_Groups if tiles.group else _Alone)(kernel, tiles, f, pointers)
-    with f.loop(first, end) as loop:
+    with squares(f) if tiles.squares else nullcontext(), f.loop(first, end) as loop:
         emitter.unit(loop.index)
     f.ret()
     return f, tiles.units

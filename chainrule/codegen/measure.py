@@ -3,6 +3,7 @@
 `explain` puts marks into a program and compares what they find with what the machine can do.
 """
 
+from chainrule.codegen import squares
 from chainrule.codegen.builder import Function, Module
 from chainrule.codegen.elementwise import compute_type
 from chainrule.codegen.values import I64, PTR, Type, Value, constant
@@ -49,17 +50,28 @@ def mark_ir(machine: Machine) -> str:
 
 def peak_ir(machine: Machine, dtype: DType) -> str:
     """A program in which each thread does `peak_flops` operations in registers, between two marks:
-    multiply-adds, or sums of pairs where products of such floats are made of these.
+    multiply-adds, or sums of pairs or squares where products of such floats are made of these.
 
     Its slots are the rows of marks, 8 entries each, and a vector of results for each thread.
     """
-    type = _vector(machine, dtype)
-    pairs = constant(Type("bfloat", 2 * type.lanes), 0.5) if _pairs(machine, dtype) else None
     names = [(I64, "thread"), (I64, "threads"), (PTR, "slots"), (PTR, "barrier")]
     f = Function("program", [(kind, name, "") for kind, name in names])
     thread, _, slots, _ = f.parameters
     marks, out = (f.load(f.gep(slots, slot, "ptr"), PTR, 8) for slot in range(2))
     row = f.gep(marks, f.mul(thread, 8), "i64")
+    emit = _squares if _multiplies_squares(machine, dtype) else _chains
+    total = emit(f, machine, dtype, row)
+    f.store(total, f.gep(out, f.mul(thread, total.type.lanes), total.type.scalar), 4)
+    f.ret()
+    module = Module(machine.vector_bytes * 8)
+    module.add(f)
+    return str(module)
+
+
+def _chains(f: Function, machine: Machine, dtype: DType, row: Value) -> Value:
+    """The sum of chains of vectors."""
+    type = _vector(machine, dtype)
+    pairs = constant(Type("bfloat", 2 * type.lanes), 0.5) if _pairs(machine, dtype) else None
     f.call_void("mark", row, constant(I64, 1))
     with f.loop(0, TURNS, 1, [constant(type, number) for number in range(CHAINS)]) as loop:
         if pairs is None:
@@ -70,15 +82,29 @@ def peak_ir(machine: Machine, dtype: DType) -> str:
     total: Value = loop.carried[0]
     for chain in loop.carried[1:]:
         total = f.fadd(total, chain)
-    f.store(total, f.gep(out, f.mul(thread, type.lanes), type.scalar), 4)
-    f.ret()
-    module = Module(machine.vector_bytes * 8)
-    module.add(f)
-    return str(module)
+    return total
+
+
+def _squares(f: Function, machine: Machine, dtype: DType, row: Value) -> Value:
+    """The first row of squares, whose sums all registers but those of operands hold."""
+    type = _vector(machine, dtype)
+    memory = f.alloca(type, squares.SIDE)
+    with squares.squares(f):
+        for register in range(8):
+            squares.clear(f, register)
+        f.call_void("mark", row, constant(I64, 1))
+        with f.loop(0, TURNS):
+            for register in range(squares.ROWS):
+                squares.add_products(f, register, squares.ROWS, squares.COLUMNS)
+        f.call_void("mark", row, constant(I64, 3))
+        squares.store(f, 0, memory, squares.LINE)
+    return f.load(memory, type, squares.LINE)
 
 
 def peak_flops(machine: Machine, dtype: DType) -> int:
     """Operations that each thread of that program does."""
+    if _multiplies_squares(machine, dtype):
+        return 2 * TURNS * squares.ROWS * squares.SIDE**2 * 2 * squares.SIDE
     together = 2 if _pairs(machine, dtype) else 1
     return 2 * together * TURNS * CHAINS * _vector(machine, dtype).lanes
 
@@ -89,3 +115,7 @@ def _vector(machine: Machine, dtype: DType) -> Type:
 
 def _pairs(machine: Machine, dtype: DType) -> bool:
     return dtype is bfloat16 and machine.adds_pairs
+
+
+def _multiplies_squares(machine: Machine, dtype: DType) -> bool:
+    return dtype is bfloat16 and machine.multiplies_squares

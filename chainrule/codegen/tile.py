@@ -13,16 +13,17 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import NamedTuple
 
+from chainrule.codegen import squares
 from chainrule.codegen.builder import Function
 from chainrule.codegen.elementwise import compute_type, from_storage, storage_type
 from chainrule.codegen.emit import PIECE, nested
 from chainrule.codegen.point import Point, lanes_below
+from chainrule.codegen.squares import COLUMNS, LINE, ROWS, SIDE
 from chainrule.codegen.tiling import Terms, Tiling
 from chainrule.codegen.values import I64, Type, Value, constant
 from chainrule.ir.index import Axis
 from chainrule.ir.plan import Kernel, Operand, Place
 
-LINE = 64  # Bytes.
 WORTH_FETCHING = 256  # So many terms take as long as memory does to answer.
 
 Stands = dict[Axis, Value]
@@ -60,12 +61,32 @@ class TermBlock(NamedTuple):
         with _pieces(f, self.start, self.end, turns if turns < self.terms.step else 0) as piece:
             long = close if inside > PIECE else None
             with f.loop(*piece) as loop, nested(f, after, long) as inner:
-                number = f.sub(loop.index, self.start)
-                for axis in after:
-                    number = f.add(f.mul(number, axis.size), inner[axis])
-                yield self._stands(f, {self.terms.along: loop.index, **inner}), number
+                yield self._term(f, {self.terms.along: loop.index, **inner})
             if close is not None and inside <= PIECE:
                 close()
+
+    @contextmanager
+    def each_square(self, f: Function) -> Iterator[tuple[Stands, Value]]:
+        """The same for the first of every `SIDE` pairs of terms."""
+        *outer, pairs = [self.terms.along, *self.terms.after]
+        if not outer:
+            with f.loop(self.start, self.end, SIDE) as loop:
+                yield self._term(f, {pairs: loop.index})
+            return
+        along, *after = outer
+        with (
+            f.loop(self.start, self.end) as loop,
+            nested(f, after) as inner,
+            f.loop(0, pairs.size, SIDE) as pair,
+        ):
+            yield self._term(f, {along: loop.index, **inner, pairs: pair.index})
+
+    def _term(self, f: Function, inner: Stands) -> tuple[Stands, Value]:
+        """(where the summed axes stand, which term of the block it is)."""
+        number = f.sub(inner[self.terms.along], self.start)
+        for axis in self.terms.after:
+            number = f.add(f.mul(number, axis.size), inner[axis])
+        return self._stands(f, inner), number
 
     def _stands(self, f: Function, inner: Stands) -> Stands:
         """Where the summed axes stand."""
@@ -141,6 +162,12 @@ class Columns:
         place = self._in_panel(self.panel, term, vector)
         return self.f.load(place, self.type, self._alignment)
 
+    def load_squares(self, term: Value) -> None:
+        """The columns of `SIDE` pairs of terms of the panel."""
+        for vector in range(len(self.masks)):
+            place = self._in_panel(self.panel, term, vector)
+            squares.load(self.f, COLUMNS + vector, place, self.unit.tiles.width * self.unit.size)
+
     def _read(self, stands: Stands, vector: int) -> Value:
         return from_storage(self.f, self._bits(stands, vector), self.unit.hero.dtype)
 
@@ -181,17 +208,26 @@ class Tile:
         self.stands, self.rows, self.columns, self.memory = stands, rows, columns, memory
         self.type, self.size = unit.type, unit.size
         self.vectors = len(columns.masks)
+        self.squares = unit.tiles.squares and rows % SIDE == 0
 
     def clear(self) -> None:
         """Before the first of several pieces is added."""
-        if self.tiles.terms.is_short:
+        terms = self.tiles.terms
+        if terms.is_one if self.squares else terms.is_short:
             return
         for row in range(self.rows):
             for vector in range(self.vectors):
                 self._put(row, vector, constant(self.type, 0))
 
     def accumulate(self, block: TermBlock) -> None:
-        """Add a block's terms to the results, piece by piece, or store the only piece's sum."""
+        """Add a block's terms to the results, or store the sums of the only block."""
+        if self.squares:
+            self._accumulate_squares(block)
+        else:
+            self._accumulate_vectors(block)
+
+    def _accumulate_vectors(self, block: TermBlock) -> None:
+        """Vectors of sums in registers, stored piece by piece."""
         f, size, zero = self.f, self.size, constant(self.type, 0)
         sums = [[f.alloca(self.type) for _ in range(self.vectors)] for _ in range(self.rows)]
         for row in sums:
@@ -207,6 +243,30 @@ class Tile:
 
         with block.each(f, close) as (inner, term):
             self._add_products(sums, {**self.stands, **inner}, term)
+
+    def _accumulate_squares(self, block: TermBlock) -> None:
+        """Squares of sums in registers, stored after the last term."""
+        f, stride = self.f, self.vectors * LINE
+        heights = range(self.rows // SIDE)
+        sums = [
+            (h, v, h * self.vectors + v, self._place(h * SIDE, v))
+            for h in heights
+            for v in range(self.vectors)
+        ]
+        for _, _, register, place in sums:
+            if self.tiles.terms.is_one:
+                squares.clear(f, register)
+            else:
+                squares.load(f, register, place, stride)
+        with block.each_square(f) as (inner, term):
+            self.columns.load_squares(term)
+            for h in heights:
+                address, apart = self._rows_at({**self.stands, **inner}, h * SIDE)
+                squares.load(f, ROWS + h, address, apart)
+            for h, v, register, _ in sums:
+                squares.add_products(f, register, ROWS + h, COLUMNS + v)
+        for _, _, register, place in sums:
+            squares.store(f, register, place, stride)
 
     def _sum(self, row: int, vector: int, value: Value) -> Value:
         before = self._get(row, vector)
@@ -246,15 +306,25 @@ class Tile:
         return [from_storage(self.f, value, dtype) for value in bits]
 
     def _element(self, stands: Stands, moved: int) -> Value:
-        f, operand, dtype = self.f, self.unit.hero.left, self.unit.hero.dtype
-        point = Point(f, self.unit.pointers, stands, None, 1, None)
-        type = Type(storage_type(dtype))
-        address = f.gep(self.unit.pointers[operand.place], point.index(operand.index), type.scalar)
-        address = f.gep(address, moved, type.scalar)
+        f, dtype = self.f, self.unit.hero.dtype
+        type, address = Type(storage_type(dtype)), self._address(stands, moved)
         if self.tiles.terms.paired is not None:
             return f.splat(f.load(address, Type("i32"), dtype.itemsize), self.type.lanes)
         value = from_storage(f, f.load(address, type, dtype.itemsize), dtype)
         return f.splat(value, self.type.lanes)
+
+    def _address(self, stands: Stands, moved: int) -> Value:
+        """Of an element of the row operand, so many elements further on."""
+        f, operand = self.f, self.unit.hero.left
+        point = Point(f, self.unit.pointers, stands, None, 1, None)
+        scalar = storage_type(self.unit.hero.dtype)
+        address = f.gep(self.unit.pointers[operand.place], point.index(operand.index), scalar)
+        return f.gep(address, moved, scalar)
+
+    def _rows_at(self, stands: Stands, row: int) -> tuple[Value, int]:
+        """(the address of a row, by how many bytes rows lie apart)."""
+        apart = self.unit.hero.left.index.coefficient(self.tiles.down)
+        return self._address(stands, row * apart), apart * self.unit.hero.dtype.itemsize
 
     # ---- Results ----
 

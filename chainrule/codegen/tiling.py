@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 from chainrule.codegen.emit import PIECE
+from chainrule.codegen.squares import MOST_ROWS, MOST_VECTORS, SIDE
 from chainrule.dtypes import bfloat16
 from chainrule.ir.index import Axis
 from chainrule.ir.machine import Machine
@@ -94,6 +95,7 @@ class Tiling:
     vectors: int
     terms: Terms
     columns_first: bool = False  # Whether neighbouring units lie beside each other.
+    squares: bool = False  # Whether `SIDE` rows, columns and pairs of terms are multiplied at once.
     group: int = 0  # So many tiles below each other share panels of columns (0: there are none).
 
     @property
@@ -151,15 +153,20 @@ def tiling(kernel: Kernel, machine: Machine, choice: Choice | None = None) -> Ti
     apart = (hero.left.index.coefficient(down) or 0) * hero.dtype.itemsize if down else 0
     few = apart % PAGE == 0
     height, width = down.size if down else 1, -(-across.size // lanes)
-    rows, vectors = choice[:2] if choice else _tile(height, width, machine.registers, few)
+    squares = lanes == SIDE and _are_square(hero, down, paired, machine)
+    usual = _squares_of(height, width) if squares else _tile(height, width, machine.registers, few)
+    rows, vectors = choice[:2] if choice else usual
+    squares = squares and vectors <= MOST_VECTORS
     terms = math.prod(axis.size for axis in hero.summed)
     whole = blocks_of(hero.summed, terms, None)
-    tiles = Tiling(across, down, shared, free, lanes, rows, vectors, whole)
+    tiles = Tiling(across, down, shared, free, lanes, rows, vectors, whole, squares=squares)
     cache = machine.own_cache
     tiles.columns_first = terms * across.size * size <= WALKED * cache
     packs = choice.packs if choice else not tiles.columns_first and tiles.below >= WORTH_PACKING
     if paired or packs:
         most = int(PANEL * cache) // (tiles.width * size)
+        if squares:
+            most -= most % SIDE
         tiles.terms = blocks_of(hero.summed, most, paired)
         tiles.group = _group(tiles, size, int(PARTIAL * cache))
     return tiles
@@ -184,6 +191,21 @@ def _paired(hero: Hero, machine: Machine) -> Axis | None:
     last = hero.summed[-1] if hero.summed else ONCE
     beside = hero.left.index.coefficient(last) == 1 and last.size % 2 == 0
     return last if beside and machine.adds_pairs and hero.dtype is bfloat16 else None
+
+
+def _are_square(hero: Hero, down: Axis | None, paired: Axis | None, machine: Machine) -> bool:
+    """Whether rows lie at equal distances, and they and the terms fill whole squares."""
+    if not machine.multiplies_squares or down is None or paired is None:
+        return False
+    full = down.size >= SIDE and paired.size % (2 * SIDE) == 0
+    return full and hero.left.index.coefficient(down) is not None
+
+
+def _squares_of(height: int, width: int) -> tuple[int, int]:
+    """(rows, vectors) of a tile. A rest of more rows than fill vector registers would be slow."""
+    rest = height % MOST_ROWS
+    rows = MOST_ROWS if height >= MOST_ROWS and rest <= SIDE else SIDE
+    return rows, min(width, MOST_VECTORS)
 
 
 def _down(kernel: Kernel, hero: Hero) -> Axis | None:

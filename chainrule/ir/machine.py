@@ -54,6 +54,14 @@ class Machine(NamedTuple):
         return self.vector_bytes == 64 and "+avx512bf16" in self.features.split(",")
 
     @property
+    def multiplies_squares(self) -> bool:
+        """Whether it multiplies squares of bfloat16, 16 rows of 64 bytes, in one instruction
+        (AMX-BF16).
+        """
+        enabled = set(self.features.split(","))
+        return self.adds_pairs and {"+amx-tile", "+amx-bf16"} <= enabled
+
+    @property
     def own_cache(self) -> int:
         """Bytes of the largest cache that a core has for itself."""
         return max([level.size for level in self.caches if not level.shared], default=1 << 20)
