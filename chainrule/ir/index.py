@@ -71,7 +71,8 @@ class Index:
         total = dict(self.terms)
         for atom, coefficient in other.terms:
             total[atom] = total.get(atom, 0) + coefficient
-        return Index([t for t in total.items() if t[1]], self.constant + other.constant)
+        joined = _join(total)
+        return Index([t for t in total.items() if t[1]], self.constant + other.constant + joined)
 
     def __mul__(self, factor: int) -> Index:
         if factor == 1:
@@ -206,6 +207,20 @@ def _extent(atom: Axis | Quotient) -> int:
     if atom.rest:
         return atom.divisor
     return atom.index.bounds()[1] // atom.divisor + 1
+
+
+def _join(total: dict[Axis | Quotient, int]) -> int:
+    """x // n * n + x % n is x, whose terms take their place and whose constant is returned: what
+    one reshape took apart, another puts together.
+    """
+    for rest in [atom for atom in total if isinstance(atom, Quotient) and atom.rest]:
+        factor, whole = total[rest], rest._replace(rest=False)
+        if factor and total.get(whole) == factor * rest.divisor:
+            del total[rest], total[whole]
+            for atom, coefficient in rest.index.terms:
+                total[atom] = total.get(atom, 0) + coefficient * factor
+            return rest.index.constant * factor + _join(total)
+    return 0
 
 
 def _describe(atom: Axis | Quotient, coefficient: int) -> str:
