@@ -40,8 +40,8 @@ COMPILER = {"passes", "codegen", "runtime"}
 
 # Installed by extras, and slow to load: only these may be imported inside a function, only there.
 OPTIONAL = {
-    "PIL", "matplotlib", "polars", "rich", "safetensors", "scipy", "sklearn", "tensorboardX",
-    "threadpoolctl", "typer",
+    "PIL", "catboost", "lightgbm", "matplotlib", "optuna", "polars", "rich", "safetensors", "scipy",
+    "sklearn", "tensorboardX", "threadpoolctl", "typer", "xgboost",
 }  # fmt: skip
 MAY_DEFER = {"activations", "bench", "cli", "data", "metrics", "nn", "optim", "train"}
 

@@ -51,6 +51,47 @@ class Problem:
         return replace(self.table, frame=self.table.frame.select([*self.kinds, self.target.name]))
 
 
+@dataclass(frozen=True)
+class Gathered:
+    """A table whose target and columns are found and converted, before any split: `frame` are the
+    columns in use, `values` the target's, and every part has its share of each of `strata`, the
+    labels or bins of a regression.
+    """
+
+    table: Table
+    name: str
+    task: str
+    reason: str
+    classes: tuple
+    values: np.ndarray
+    strata: np.ndarray
+    frame: pl.DataFrame
+    kinds: Mapping[str, str]
+    left_out: Mapping[str, str]
+    notes: Sequence[str]
+
+    def problem(self, rows: Mapping[str, np.ndarray], seed: int = 0, **steps: Any) -> Problem:
+        """The parts of these rows. Target and preprocessing are fitted on "training" alone, by the
+        `steps` that `fit_preprocessing` knows.
+        """
+        values, taught = self.values, self.frame[rows["training"]]
+        found = targets.fit(
+            self.name, self.task, self.reason, self.classes, values[rows["training"]]
+        )
+        y = {part: found.encode(values[chosen]) for part, chosen in rows.items()}
+        preprocessing, x = fit_transform(taught, self.kinds, y["training"], **steps)
+        parts = {
+            part: Part(
+                x if part == "training" else preprocessing.transform(self.frame[chosen]),
+                y[part],
+                values[chosen],
+            )
+            for part, chosen in rows.items()
+        }
+        facts = (self.table, found, self.kinds, self.left_out, self.notes)
+        return Problem(*facts, preprocessing, parts, seed)
+
+
 def prepare(
     table: Table,
     target: str | None = None,
@@ -63,34 +104,37 @@ def prepare(
     """Find target, task and kinds of columns; split; fit the preprocessing on the training part, by
     the `steps` that `fit_preprocessing` knows. Raises DataError.
     """
+    asked = {one for key in steps.get("transformers", ()) for one in names_in(key)}
+    found = gather(table, target, task=task, drop=drop, asked=asked)
+    rows = split(found.strata, seed)
+    problem = found.problem(rows, seed, **steps)
+    copies = _copies_note(found.frame, rows)
+    return replace(problem, notes=(*problem.notes, copies)) if copies else problem
+
+
+def gather(
+    table: Table,
+    target: str | None = None,
+    *,
+    task: str | None = None,
+    drop: Sequence[str] = (),
+    asked: Collection[str] = (),
+) -> Gathered:
+    """Find target, task and kinds of columns; those `asked` for stay in use. Raises DataError."""
     name, why = targets.choose_name(table, target)
     _check_drop(table, drop, name)
     table, column, missing = targets.present_rows(table, name)
     values, kind = targets.values_of(table.name, column)
-    asked = {one for key in steps.get("transformers", ()) for one in names_in(key)}
     frame, kinds, left_out = _features(table, [*drop, name], asked)
     task, reason = targets.choose_task(table.name, name, values, kind, task)
     if task == CLASSIFICATION:
-        classes, groups = targets.check_classes(table.name, name, values), values
+        classes, strata = targets.check_classes(table.name, name, values), values
     else:
         targets.check_numbers(table.name, name, values)
-        classes, groups = (), bins(values)
-    rows = split(groups, seed)
-    found = targets.fit(name, task, reason, classes, values[rows["training"]])
-    y = {part: found.encode(values[chosen]) for part, chosen in rows.items()}
-    taught = frame[rows["training"]]
-    preprocessing, x = fit_transform(taught, kinds, y["training"], **steps)
-    parts = {
-        part: Part(
-            x if part == "training" else preprocessing.transform(frame[chosen]),
-            y[part],
-            values[chosen],
-        )
-        for part, chosen in rows.items()
-    }
-    notes = (_target_note(name, why), _missing_note(missing), _copies_note(frame, rows))
-    return Problem(
-        table, found, kinds, left_out, tuple(filter(None, notes)), preprocessing, parts, seed
+        classes, strata = (), bins(values)
+    notes = tuple(filter(None, (_target_note(name, why), _missing_note(missing))))
+    return Gathered(
+        table, name, task, reason, classes, values, strata, frame, kinds, left_out, notes
     )
 
 
