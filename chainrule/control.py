@@ -272,7 +272,7 @@ def _cond(predicate: Tensor, then: Body, otherwise: Body) -> Any:
             body.boxes[box].final if box in body.boxes else touched[box].outside for box in boxes
         ]
         graphs.append(([], resolve(body, [*body.outputs, *finals])))
-    captured, (first, second) = closed(graphs, since=then.since)
+    captured, (first, second) = closed(graphs, whole=(then, otherwise))
     results = list(apply("cond", predicate, *tensors(captured), then=first, otherwise=second))
     for box, value in zip(boxes, results[count:], strict=True):
         box.assign(value)

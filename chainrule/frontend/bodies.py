@@ -67,12 +67,15 @@ def resolve(
 
 
 def closed(
-    graphs: Sequence[tuple[Sequence[Node], Sequence[Node]]], since: int | None = None
+    graphs: Sequence[tuple[Sequence[Node], Sequence[Node]]], whole: Sequence[Body] = ()
 ) -> tuple[list[Node], list[Graph]]:
     """Graphs of (parameters, outputs) that all take the same values from outside first; and these
-    values.
+    values. Of `whole` bodies everything stays inside that they made, but for what their boxes held
+    before.
     """
-    parts = [close(outputs, parameters, since) for parameters, outputs in graphs]
+    since = min((body.since for body in whole), default=None)
+    before = {touched.outside for body in whole for touched in body.boxes.values()}
+    parts = [close(outputs, parameters, since, before) for parameters, outputs in graphs]
     captured = list(dict.fromkeys(node for part in parts for node in part[0]))
     results = []
     for (parameters, _), (mine, variables, outputs) in zip(graphs, parts, strict=True):

@@ -4,7 +4,7 @@ closed graphs.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from itertools import compress
 
 from chainrule.ir.node import Graph, Node, substitute, topological, variable
@@ -75,19 +75,22 @@ def is_literal(node: Node) -> bool:
 
 
 def close(
-    outputs: Iterable[Node], parameters: Iterable[Node], since: int | None = None
+    outputs: Iterable[Node],
+    parameters: Iterable[Node],
+    since: int | None = None,
+    before: Collection[Node] = (),
 ) -> tuple[list[Node], list[Node], list[Node]]:
     """Turn everything from outside into parameters: what does not depend on `parameters`.
 
     With `since`, nodes that were made from this number on belong inside, whether they depend on
-    them or not. Returns the values from outside, a fresh variable for each of them, and the outputs
-    in terms of these variables.
+    them or not, except those that stand for what was known `before`. Returns the values from
+    outside, a fresh variable for each of them, and the outputs in terms of these variables.
     """
     outputs, parameters = list(outputs), list(parameters)
     inside = dependents(outputs, parameters)
     if since is not None:
-        order = topological(outputs)
-        inside.update(node for node in order if node.inputs and node.number >= since)
+        order = topological(outputs, skip=before.__contains__)
+        inside.update(n for n in order if n.inputs and n.number >= since and n not in before)
     captured = [node for node in frontier(outputs, inside) if not is_literal(node)]
     variables = [variable(node.spec, "captured") for node in captured]
     replaced = dict(zip(captured, variables, strict=True))

@@ -37,7 +37,7 @@ def checkpoint(f: Callable) -> Callable:
         body = record("checkpoint", lambda: f(*arguments, **keywords), [], lambda _: ())
         finals = [body.boxes[box].final for box in body.assigned]
         outputs = resolve(body, [*body.outputs, *finals])
-        captured, (graph,) = closed([([], outputs)], since=body.since)
+        captured, (graph,) = closed([([], outputs)], whole=(body,))
         results = list(apply("checkpoint", *tensors(captured), body=graph))
         count = len(body.outputs)
         for box, value in zip(body.assigned, results[count:], strict=True):

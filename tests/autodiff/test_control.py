@@ -424,6 +424,34 @@ def test_cond_assigns_state_of_either_branch():
     close(b, 7.0)
 
 
+def test_cond_counts_in_a_loop():
+    """The branch is the first to meet the box: it read what that held before the loop."""
+    count = cr.Box(np.array(0.0), "count")
+
+    def turn(n):
+        cr.cond(n % 3 == 2, lambda: count.assign(count + 1), lambda: None)
+        return n + 1
+
+    cr.while_loop(lambda n: n < 9, turn, cr.asarray(0))
+    close(count, 3.0)
+
+
+def test_checkpoint_reads_the_state_of_a_turn():
+    held = cr.Box(np.array(0.0), "held")
+
+    def turn(x):
+        x = cr.checkpoint(lambda x: x + held)(x)
+        held.assign(x + 1)
+        return x
+
+    x, before = 1.0, 0.0
+    while x < 20:
+        x += before
+        before = x + 1
+    close(cr.while_loop(lambda x: x < 20, turn, cr.asarray(1.0, dtype=cr.float64)), x)
+    close(held, before)
+
+
 def test_cond_errors():
     with pytest.raises(ShapeError, match=r"\[cond\] the predicate is bool\[2\]; .* cr.where"):
         cr.cond(np.array([True, False]), lambda: 1, lambda: 2)
