@@ -22,6 +22,7 @@ _CURES = {
     "sqrt": "keep it from falling below zero, as in cr.sqrt(cr.maximum(x, 0))",
     "power": "a negative base needs a whole exponent",
     "divide": "keep the divisor away from zero, as in x / (y + 1e-6)",
+    "where": "the nan is written there: classification losses give it to labels of no class",
 }
 
 
@@ -112,8 +113,13 @@ def locate(outputs: Iterable[Node], known: Mapping[Node, Any], inside: str = "")
 
 
 def _enters(child: Node, node: Node, values: Mapping[Node, Any]) -> bool:
-    """Whether a NaN of an operand went into the result; what `where` does not choose does not."""
-    if not has_nan(values[child]):
+    """Whether a NaN of an operand went into the result; what `where` does not choose does not. One
+    that is written in the program counts as made by what takes it.
+    """
+    written = child
+    while written.op.family == "movement":
+        written = written.inputs[0]
+    if written.op.name == "constant" or not has_nan(values[child]):
         return False
     same = node.op.family == "elementwise"
     return not same or bool((np.isnan(values[child]) & np.isnan(values[node])).any())

@@ -134,6 +134,15 @@ def test_arguments_that_hold_nans_are_named():
     )
 
 
+def test_nans_that_are_written_in_the_program():
+    f = cr.jit(lambda x: cr.sum(cr.where(x < 0, np.nan, x)))
+    assert "where gave nan at [1] in" in message(f, np.array([1, -1], np.float32))
+    step = cr.jit(nn.losses.cross_entropy)
+    assert "classification losses give it to labels of no class" in message(
+        step, np.zeros((2, 3), np.float32), np.array([0, 3])
+    )
+
+
 def shrink(total, x):
     total = cr.log(total - x)  # shrink
     return total, total

@@ -162,6 +162,25 @@ def test_nll_and_focal_weigh_classes_as_cross_entropy_does():
 
 
 @pytest.mark.covers("A-037", "A-116")
+@pytest.mark.parametrize(
+    "loss", [losses.cross_entropy, losses.nll, losses.focal, losses.multiclass_hinge]
+)
+@pytest.mark.parametrize("wrong", [-1, 4, 9])
+def test_compiled_labels_of_no_class_are_nan(loss, wrong):
+    labels = np.where(np.arange(6) == 2, wrong, LABELS)
+    kept = np.arange(6) != 2
+    each = cr.jit(lambda z, y: loss(z, y, reduction="none"))
+    found = each(Z, labels).numpy()
+    assert np.isnan(found[2])
+    check(cr.asarray(found[kept]), each(Z[kept], LABELS[kept]).numpy())
+    slopes = cr.jit(cr.grad(lambda z, y: loss(z, y, reduction="sum")))
+    expected = slopes(Z, LABELS).numpy() * kept[:, None]
+    check(slopes(Z, labels), expected)
+    # As padding they count for nothing.
+    weighed = cr.jit(lambda z, y, w: loss(z, y, sample_weight=w))
+    check(weighed(Z, labels, kept), weighed(Z, LABELS, kept).numpy())
+
+
 def test_smoothing_example():
     """[0, 1, 0] becomes [0.1, 0.8, 0.1] at 0.3, not at the usual 0.1."""
     target, soft = np.asarray([1]), np.asarray([[0.1, 0.8, 0.1]])

@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import numpy as np
@@ -25,7 +26,7 @@ from chainrule.nn.losses.reduction import labelled, matched, reduced, require
 def check_labels(labels: Operand, classes: int) -> None:
     """Raise IndexingError for labels outside 0 .. classes - 1.
 
-    `cross_entropy` does so itself, but cannot in compiled functions, where values are unknown.
+    The losses do so themselves; in compiled functions, where values are unknown, they are NaN.
 
     >>> cr.nn.losses.check_labels(np.asarray([0, 2]), 3)
     """
@@ -49,9 +50,9 @@ def cross_entropy(
     classes: (1 - e) p + e / classes. The mean is weighted: sum(weight * loss) / sum(weight), where
     the weight of an example is its sample weight times its label's class weight, and 0 where the
     label is `ignore_index`. As in PyTorch, the class weights of probabilities do not enter the
-    denominator. Its gradient is softmax(logits) - target. Raises for labels out of range where
-    their values are known. (A-031, A-032, A-033, A-036, A-037, A-039, A-116,
-    B-022)
+    denominator. Its gradient is softmax(logits) - target. Raises IndexingError for labels of no
+    class; in compiled functions, where values are not known, the loss of such a label is NaN and
+    its gradient 0. (A-031, A-032, A-033, A-036, A-037, A-039, A-116, B-022)
 
     >>> cr.nn.losses.cross_entropy(cr.asarray([[2.0, 0.0], [0.0, 2.0]]), cr.asarray([0, 1]))
     Tensor(0.12692805, dtype=float32)
@@ -113,7 +114,9 @@ def _of_target(loss: str, terms: Tensor, y: Tensor) -> Tensor:
     classes = terms.shape[-1]
     network.check_labels(y, classes, loss)
     # Not a product with 0 and 1: an excluded class may have the logit -inf.
-    return sum(where(y[..., None] == iota(classes), terms, 0), axis=-1)
+    own = sum(where(y[..., None] == iota(classes), terms, 0), axis=-1)
+    # Added, not chosen: so the gradient has no part in it.
+    return own + where((y < 0) | (y >= classes), math.nan, 0)
 
 
 def binary_cross_entropy(
