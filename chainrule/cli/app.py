@@ -12,6 +12,7 @@ import chainrule as cr
 from chainrule.cli.commands.audit import audit
 from chainrule.cli.commands.bench import measure
 from chainrule.cli.commands.check import check
+from chainrule.cli.commands.compare import compare
 from chainrule.cli.commands.fit import fit
 from chainrule.cli.commands.predict import predict
 from chainrule.errors import ChainruleError
@@ -69,6 +70,6 @@ def chainrule(
 
 
 # In the order in which --help lists them.
-for verb in (fit, predict, audit, check):
+for verb in (fit, predict, compare, audit, check):
     app.command()(verb)
 app.command(name="bench")(measure)

@@ -115,3 +115,38 @@ JsonFile = Annotated[
 PlotFile = Annotated[
     Path | None, Option("--plot", metavar="FILE", help="Draw the times into a file, .png or .svg.")
 ]
+Models = Annotated[
+    list[str] | None,
+    Option("--model", metavar="NAME", help="Only this one beside the network. May be repeated."),
+]
+Metric = Annotated[
+    str | None,
+    Option(
+        "--metric",
+        metavar="NAME",
+        help="AUC, accuracy, balanced accuracy, F1, log loss; R2, RMSE, MAE. [default: AUC for two "
+        "classes, accuracy for more, R2 for numbers]",
+    ),
+]
+Folds = Annotated[int, Option("--folds", metavar="NUMBER", min=2, help="Parts of the rows.")]
+Repeats = Annotated[
+    int | None,
+    Option(
+        "--repeats",
+        metavar="NUMBER",
+        min=1,
+        help="How often folds are made anew. [default: 2 below 1,000 rows, else 1]",
+    ),
+]
+Groups = Annotated[
+    str | None,
+    Option(
+        "--groups",
+        metavar="COLUMN",
+        help="Rows of one value here, as of one patient, stay together.",
+    ),
+]
+Ordered = Annotated[
+    str | None,
+    Option("--ordered", metavar="COLUMN", help="Test on rows later than those trained on."),
+]

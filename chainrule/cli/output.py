@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Sequence
 from pathlib import Path
 
 import polars as pl
 
 from chainrule.errors import DataError
 
+PICTURES = (".png", ".svg")
 WRITERS = {".csv": "write_csv", ".parquet": "write_parquet"}
 
 
@@ -44,3 +46,19 @@ def check_output(output: Path, force: bool) -> None:
             "it would be lost",
             "choose another name, or pass --force",
         )
+
+
+def check_file(path: Path | None, endings: Sequence[str]) -> None:
+    """Raises DataError, before any work is done, where a file could not be written."""
+    if path is None:
+        return
+    if path.suffix.lower() not in endings:
+        raise DataError(
+            "chainrule",
+            f"cannot write '{path}'",
+            f"the name ends in none of {', '.join(endings)}",
+            "choose another name",
+        )
+    if path.is_dir() or not path.parent.is_dir():
+        what = "is a folder" if path.is_dir() else f"lies in no folder: '{path.parent}' is none"
+        raise DataError("chainrule", f"'{path}' {what}", "", "choose another name, or make it")

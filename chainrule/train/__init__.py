@@ -2,6 +2,8 @@
 
 from chainrule.advisor import Recipe
 from chainrule.train.callbacks import Averaging, Callback, EarlyStopping, NanGuard, OnPlateau
+from chainrule.train.comparing import Onlooker, compare
+from chainrule.train.comparison import Comparison, Entry
 from chainrule.train.decoding import Decoded, beam_search, greedy, sample, teacher_forced
 from chainrule.train.experiment import Watcher, fit
 from chainrule.train.files import load, save

@@ -62,12 +62,7 @@ def fit(
     problem = prepare(read(source), target, task=task, drop=drop, seed=seed)
     watcher.prepared(problem)
     recipe = choose(problem, **wanted)
-    stream = cr.random.get_state()
-    cr.random.seed(seed)
-    try:
-        model, history = _train(problem, recipe, watcher)
-    finally:
-        cr.random.set_state(stream)
+    model, history = train_network(problem, recipe, watcher)
     watcher.trained(history)
     predictor = Predictor(model)
     scores = score(problem, lambda x: predict_matrix(predictor, problem.target, x))
@@ -79,6 +74,18 @@ def fit(
         problem.preprocessing,
         _record(problem, recipe, history, scores),
     )
+
+
+def train_network(problem: Problem, recipe: Recipe, watcher: Watcher) -> tuple[nn.Module, History]:
+    """A network by this recipe, from the random stream of the problem's seed; then the stream is as
+    before.
+    """
+    stream = cr.random.get_state()
+    cr.random.seed(problem.seed)
+    try:
+        return _train(problem, recipe, watcher)
+    finally:
+        cr.random.set_state(stream)
 
 
 def _train(problem: Problem, recipe: Recipe, watcher: Watcher) -> tuple[nn.Module, History]:

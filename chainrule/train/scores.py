@@ -94,13 +94,12 @@ def fitted(model: Any, part: Part, target: Target) -> Callable[[np.ndarray], Pre
         model.fit(part.x.astype(np.float64), part.y)
 
     def predict(x: np.ndarray) -> Prediction:
-        with threadpool_limits(1):
-            x = x.astype(np.float64)
-            values = target.decode(model.predict(x).reshape(len(x)))
-            if not target.classes:
-                return Prediction(values)
-            if hasattr(model, "predict_proba"):
-                return Prediction(values, model.predict_proba(x))
-            return Prediction(values, scores=model.decision_function(x))
+        x = x.astype(np.float64)
+        values = target.decode(model.predict(x).reshape(len(x)))
+        if not target.classes:
+            return Prediction(values)
+        if hasattr(model, "predict_proba"):
+            return Prediction(values, model.predict_proba(x))
+        return Prediction(values, scores=model.decision_function(x))
 
     return predict

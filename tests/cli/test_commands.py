@@ -414,3 +414,45 @@ def test_command_can_be_imported_without_its_packages():
     found = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
     assert found.returncode == 2
     assert found.stderr.startswith("[chainrule] not installed: typer; ")
+
+
+# ---- compare ----
+
+
+def test_compare_prints_an_aligned_table_and_a_verdict(folder):
+    words = ["--model", "naive bayes", "--model", "k-NN", "--folds", "3", "--repeats", "1"]
+    files = ["--json", "found.json", "--plot", "found.svg"]
+    result = run("compare", "iris", *words, "--epochs", "3", *files)
+    assert (result.exit_code, result.stderr) == (0, "")
+    lines = result.stdout.splitlines()
+    found = json.loads(Path("found.json").read_text())
+    start = next(i for i, line in enumerate(lines) if line.startswith("accuracy of 3 folds"))
+    names = [line.split("  ")[1] for line in lines[start + 2 : start + 5]]
+    assert names == [model["name"] for model in found["models"]]
+    assert len({len(line) for line in lines[start + 1 : start + 5]}) == 1
+    assert " ".join(lines[start + 6 :]) == found["verdict"]
+    assert Path("found.svg").exists()
+
+
+@pytest.mark.parametrize(
+    ("message", "words"),
+    [
+        (
+            "[chainrule] cannot write 'a.jpg'; the name ends in none of .png, .svg; choose another "
+            "name",
+            ["--plot", "a.jpg"],
+        ),
+        (
+            "[chainrule] 'none/a.json' lies in no folder: 'none' is none; choose another name, or "
+            "make it",
+            ["--json", "none/a.json"],
+        ),
+        (
+            "[compare] there is no metric 'r3' for a classification; there are AUC, accuracy, "
+            "balanced accuracy, F1, log loss; choose among them",
+            ["--metric", "r3"],
+        ),
+    ],
+)
+def test_compare_finds_bad_options_at_once(message, words):
+    fails(message, "compare", "iris", *words)

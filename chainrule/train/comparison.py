@@ -1,0 +1,229 @@
+"""The comparison: receives the scores of models on the same folds; hands on their order, how sure
+that is, a verdict in words, and files.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from chainrule.metrics import over_folds
+from chainrule.metrics.intervals import Interval
+from chainrule.train.baselines import BASELINES
+from chainrule.train.saving import written
+from chainrule.train.scores import GREATER_IS_BETTER, Scores
+
+NETWORK = "network"
+# From the simplest: a network is harder to run and to explain than one model of any other kind.
+SIMPLICITY = [*(name for name in BASELINES if name != "stacking"), NETWORK, "stacking"]
+CONSTANT = ("majority class", "mean")
+NETWORK_COLOR, OTHER_COLOR = "#D55E00", "#0072B2"  # Of Okabe and Ito's palette.
+
+
+@dataclass
+class Entry:
+    """What one model did, fold by fold: its scores, the seconds of its fit, and those that it takes
+    to predict 1,000 rows.
+    """
+
+    name: str
+    scores: list[Scores] = field(default_factory=list)
+    fit_seconds: list[float] = field(default_factory=list)
+    predict_seconds: list[float] = field(default_factory=list)
+
+    def values(self, metric: str) -> np.ndarray:
+        """One score, [folds]."""
+        return np.array([scores[metric] for scores in self.scores])
+
+    def first(self, folds: int) -> Entry:
+        """The first folds alone."""
+        times = (self.fit_seconds[:folds], self.predict_seconds[:folds])
+        return Entry(self.name, self.scores[:folds], *times)
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """Models on the same folds, the best first. `folds` says how the rows were split, and how many
+    were trained and tested on in a fold; `left_out` has the reason for each model that is not here.
+    """
+
+    data: Mapping[str, Any]
+    target: str
+    task: str
+    metric: str
+    folds: Mapping[str, Any]
+    entries: tuple[Entry, ...]
+    left_out: Mapping[str, str]
+    interrupted: bool = False
+
+    @property
+    def best(self) -> Entry:
+        return self.entries[0]
+
+    def __getitem__(self, name: str) -> Entry:
+        return next(entry for entry in self.entries if entry.name == name)
+
+    def interval(self, name: str) -> Interval:
+        """Where the score of a model lies, at 95 %: see `metrics.over_folds`. No score that is
+        better the greater it is exceeds 1.
+        """
+        low, high, value = self._over_folds(self[name].values(self.metric))
+        return Interval(low, min(high, 1.0) if self._sign > 0 else high, value)
+
+    @property
+    def _sign(self) -> int:
+        return 1 if self.metric in GREATER_IS_BETTER else -1
+
+    def gain(self, name: str, other: str) -> Interval:
+        """By how much the first model is better than the other, of the same folds, at 95 %: less
+        than 0 where it is worse, whatever the metric.
+        """
+        ours, theirs = (self[one].values(self.metric) for one in (name, other))
+        return self._over_folds(self._sign * (ours - theirs))
+
+    def _over_folds(self, values: np.ndarray) -> Interval:
+        return over_folds(values, trained=self.folds["trained"], tested=self.folds["tested"])
+
+    @property
+    def choice(self) -> str:
+        """The simplest of the models that neither the best one nor the network is shown to be
+        better than.
+        """
+        judges = (self.best.name, NETWORK)
+        alike = [
+            name for name in self._names() if not any(self._beats(judge, name) for judge in judges)
+        ]
+        return min(alike, key=SIMPLICITY.index)
+
+    def _beats(self, name: str, other: str) -> bool:
+        return self.gain(name, other).low > 0
+
+    def _names(self) -> list[str]:
+        """The models that have the score on every fold, the best first."""
+        return [e.name for e in self.entries if not np.isnan(e.values(self.metric)).any()]
+
+    @property
+    def verdict(self) -> str:
+        """What to use, in a sentence. Each interval is of one difference: that the best of many
+        models is also the luckiest of them, it does not say.
+        """
+        best, choice = self.best.name, self.choice
+        if len(self.best.scores) < 2:
+            return f"{_the(best)} is best on one fold, which tells nothing of chance: make more"
+        if choice in CONSTANT and choice != best:
+            return (
+                f"no model is shown to be better than {_the(choice)}, not even {_the(best)}, "
+                f"{self._told(best, choice)}: these rows are too few, or tell nothing"
+            )
+        if best == choice == NETWORK:
+            return self._network_wins()
+        if self._beats(choice, NETWORK):
+            return f"{choice} is better than the network, {self._told(choice, NETWORK)}: use it"
+        if self._beats(best, NETWORK):
+            return (
+                f"{best} is better than the network, {self._told(best, NETWORK)}; no difference "
+                f"that these rows can show to {choice}, {self._told(best, choice)}: take "
+                f"{choice}, which is simpler"
+            )
+        # The better one first, so that the difference is told as a gain.
+        first, second = self._in_order(best if choice == NETWORK else NETWORK, choice)
+        return (
+            f"no difference that these rows can show between {_the(first)} and {_the(second)}, "
+            f"{self._told(first, second)}: take {_the(choice)}, which is simpler"
+        )
+
+    def _in_order(self, *names: str) -> list[str]:
+        return [name for name in self._names() if name in names]
+
+    def _network_wins(self) -> str:
+        """Beside the best of the simpler models, which are all shown to be worse."""
+        end, rest = SIMPLICITY.index(NETWORK), self._names()[1:]
+        if not rest:
+            return "the network is the only model here"
+        rival = next((name for name in rest if SIMPLICITY.index(name) < end), rest[0])
+        return f"the network is better than {_the(rival)}, {self._told(NETWORK, rival)}: use it"
+
+    def _told(self, name: str, other: str) -> str:
+        low, high, value = (self.text(x) for x in self.gain(name, other))
+        return f"{value} {self.metric} ({low} .. {high})"
+
+    def text(self, value: float) -> str:
+        """A score or a difference of scores in as many digits as tell something."""
+        if not math.isfinite(value):
+            return "-"
+        size = abs(np.nanmax([np.abs(entry.values(self.metric)).max() for entry in self.entries]))
+        digits = 3 if size < 10 else 2 if size < 100 else 1 if size < 1000 else 0
+        return f"{round(value, digits) + 0.0:,.{digits}f}"  # + 0.0: no minus sign before zero.
+
+    def to_json(self) -> dict[str, Any]:
+        """All figures, and the verdict; what is not a number is None."""
+        models = [
+            {
+                "name": entry.name,
+                "interval": _finite(self.interval(entry.name)),
+                "better_than_network": _finite(self.gain(entry.name, NETWORK)),
+                "scores": [
+                    {name: _number(value) for name, value in scores.items()}
+                    for scores in entry.scores
+                ],
+                "fit_seconds": entry.fit_seconds,
+                "predict_seconds_a_thousand_rows": entry.predict_seconds,
+            }
+            for entry in self.entries
+        ]
+        return {
+            "data": dict(self.data),
+            "target": self.target,
+            "task": self.task,
+            "metric": self.metric,
+            "folds": dict(self.folds),
+            "interrupted": self.interrupted,
+            "verdict": self.verdict,
+            "choice": self.choice,
+            "models": models,
+            "left_out": dict(self.left_out),
+        }
+
+    def write(self, path: str | Path) -> None:
+        """Write `to_json` to a file."""
+        text = json.dumps(self.to_json(), indent=2, ensure_ascii=False, allow_nan=False)
+        with written(Path(path)) as file:
+            file.write_text(text + "\n", encoding="utf-8")
+
+    def draw(self, path: str | Path) -> None:
+        """A picture, .png or .svg: for each model a dot, and a line as long as its interval."""
+        from matplotlib.figure import Figure
+
+        figure = Figure(figsize=(8, 1.5 + 0.3 * len(self.entries)), layout="constrained")
+        axes = figure.subplots()
+        for place, entry in enumerate(self.entries):
+            low, high, value = self.interval(entry.name)
+            color = NETWORK_COLOR if entry.name == NETWORK else OTHER_COLOR
+            axes.plot([low, high], [place, place], color=color)
+            axes.plot(value, place, "o", color=color)
+        axes.set_yticks(range(len(self.entries)), [entry.name for entry in self.entries])
+        axes.invert_yaxis()
+        axes.set(title=f"{self.data['name']}: {self.target}", xlabel=f"{self.metric}, 95 %")
+        axes.grid(axis="x", color="0.9")
+        axes.set_axisbelow(True)
+        path = Path(path)
+        with written(path) as file:
+            figure.savefig(file, dpi=100, format=path.suffix.removeprefix("."))
+
+
+def _the(name: str) -> str:
+    return f"the {name}" if name in (NETWORK, *CONSTANT) else name
+
+
+def _finite(interval: Interval) -> dict[str, float | None]:
+    return {name: _number(value) for name, value in interval._asdict().items()}
+
+
+def _number(value: float) -> float | None:
+    return value if math.isfinite(value) else None
