@@ -8,8 +8,7 @@ from __future__ import annotations
 
 import re
 
-import polars as pl
-
+from chainrule.deferred import polars as pl
 from chainrule.errors import DataError
 
 NUMBER, BOOLEAN, DATE, CATEGORY = "number", "boolean", "date", "category"

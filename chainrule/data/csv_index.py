@@ -9,9 +9,9 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
-import polars as pl
 
 from chainrule.data.read import empty, separator_of
+from chainrule.deferred import polars as pl
 from chainrule.errors import DataError
 
 BLOCK = 1 << 24

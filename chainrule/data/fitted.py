@@ -11,8 +11,8 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-import polars as pl
 
+from chainrule.deferred import polars as pl
 from chainrule.errors import DataError
 
 BLANK = ""  # What a missing category is called: cells that hold nothing else are missing.

@@ -9,7 +9,6 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
-import polars as pl
 
 from chainrule.data import target as targets
 from chainrule.data.columns import cells, convert, kind_of, useless
@@ -18,6 +17,7 @@ from chainrule.data.read import Table, suggestion
 from chainrule.data.split import bins, split
 from chainrule.data.steps import fit_transform, names_in
 from chainrule.data.target import CLASSIFICATION, Target
+from chainrule.deferred import polars as pl
 from chainrule.errors import DataError
 
 

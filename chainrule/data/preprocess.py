@@ -11,10 +11,10 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 import numpy as np
-import polars as pl
 
 from chainrule.data import fitted
 from chainrule.data.fitted import HandedOver, Numeric, Whitening
+from chainrule.deferred import polars as pl
 from chainrule.errors import DataError
 
 Column = Numeric | fitted.Categorical | fitted.Ordinal | fitted.TargetEncoded

@@ -13,8 +13,7 @@ from difflib import get_close_matches
 from pathlib import Path
 from typing import Any
 
-import polars as pl
-
+from chainrule.deferred import polars as pl
 from chainrule.errors import DataError
 
 SHIPPED = ("digits", "iris", "wine", "breast-cancer", "diabetes")

@@ -10,10 +10,10 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import polars as pl
 
 from chainrule.data.csv_index import CsvIndex
 from chainrule.data.read import listed
+from chainrule.deferred import polars as pl
 from chainrule.errors import ArgumentError, DataError
 
 CHUNK = 65_536

@@ -10,7 +10,6 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
-import polars as pl
 
 from chainrule.data.columns import CATEGORY
 from chainrule.data.fitted import (
@@ -24,6 +23,7 @@ from chainrule.data.fitted import (
     check_logarithm,
 )
 from chainrule.data.preprocess import ORDERS, Preprocessing
+from chainrule.deferred import polars as pl
 from chainrule.errors import ArgumentError
 
 # Columns that share their range are in one unit, as pixels are. Scaled each alone, those that

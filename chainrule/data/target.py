@@ -9,10 +9,10 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 import numpy as np
-import polars as pl
 
 from chainrule.data.columns import BOOLEAN, CATEGORY, NUMBER, cells, convert, kind_of
 from chainrule.data.read import Table, listed, suggestion
+from chainrule.deferred import polars as pl
 from chainrule.errors import DataError
 
 CLASSIFICATION, REGRESSION = "classification", "regression"

@@ -11,12 +11,11 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
-import polars as pl
-
 import chainrule as cr
 from chainrule import nn
 from chainrule.advisor import Recipe, choose
 from chainrule.data import Problem, prepare, read
+from chainrule.deferred import polars as pl
 from chainrule.train.callbacks import Callback
 from chainrule.train.files import FORMAT
 from chainrule.train.history import History

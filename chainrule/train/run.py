@@ -9,13 +9,13 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-import polars as pl
 
 from chainrule import nn
 from chainrule.data import Preprocessing, Table, Target
 from chainrule.data.columns import cells, convert
 from chainrule.data.fitted import OfCategories
 from chainrule.data.read import listed, suggestion
+from chainrule.deferred import polars as pl
 from chainrule.errors import DataError
 from chainrule.train.predict import Predictor
 from chainrule.train.scores import Prediction

@@ -9,12 +9,12 @@ from collections.abc import Iterator
 from itertools import combinations
 
 import numpy as np
-import polars as pl
 
 from chainrule.data.auditing.finding import ERROR, WARNING, Finding, first
 from chainrule.data.auditing.subject import Subject
 from chainrule.data.auditing.table import IMPROBABLE, repeated
 from chainrule.data.columns import DATE
+from chainrule.deferred import polars as pl
 
 TRAINING = "training"
 # A mean of n standardised values is about 1 / sqrt(n): one below 1e-5 was subtracted.

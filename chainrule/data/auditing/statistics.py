@@ -6,7 +6,7 @@ from __future__ import annotations
 
 from typing import Any
 
-import polars as pl
+from chainrule.deferred import polars as pl
 
 
 def skewness(values: Any) -> float:

@@ -10,11 +10,11 @@ from functools import cached_property
 from typing import Any
 
 import numpy as np
-import polars as pl
 
 from chainrule.data import target as targets
 from chainrule.data.columns import BOOLEAN, CATEGORY, NUMBER, cells, convert, kind_of
 from chainrule.data.read import Table, read
+from chainrule.deferred import polars as pl
 from chainrule.errors import ArgumentError, DataError
 
 ROW_LIMIT = 5_000  # More rows tell checks that compare rows nothing new.

@@ -6,11 +6,11 @@ import math
 from collections.abc import Iterator
 
 import numpy as np
-import polars as pl
 
 from chainrule.data.auditing.finding import ERROR, WARNING, Finding, first
 from chainrule.data.auditing.subject import Subject
 from chainrule.data.steps import in_one_unit
+from chainrule.deferred import polars as pl
 
 # By chance alone as many equal rows as were found, or more, are so improbable.
 IMPROBABLE = 1e-6
