@@ -16,12 +16,14 @@ from pathlib import Path
 import numpy as np
 
 from chainrule.codegen import llvm
+from chainrule.codegen.entry import ENTRY
 from chainrule.codegen.measure import mark_ir, peak_flops, peak_ir
 from chainrule.codegen.program import emit_kernel, emit_program
 from chainrule.codegen.threads import barrier_ir, pool_ir
 from chainrule.codegen.tiling import Choice, choices
 from chainrule.config import config
 from chainrule.dtypes import DType
+from chainrule.frontend.tensor import Tensor
 from chainrule.ir.fingerprint import fingerprint
 from chainrule.ir.machine import Machine
 from chainrule.ir.node import Node
@@ -31,8 +33,11 @@ from chainrule.passes.simplify import simplify as simplify  # `inspection` reads
 from chainrule.runtime.cache import Cache, default_folder, key
 from chainrule.runtime.cpus import caches
 from chainrule.runtime.engine import Engine
-from chainrule.runtime.executable import Executable, Slot
+from chainrule.runtime.entry import Entry as Entry  # `jit` keeps some.
+from chainrule.runtime.entry import WayIn, is_readable, offset
+from chainrule.runtime.executable import Executable
 from chainrule.runtime.host import host_calls
+from chainrule.runtime.memory import Slot
 
 
 @functools.cache
@@ -48,6 +53,17 @@ def _load_pool() -> llvm.LoadedObject:
 
 
 engine = Engine(_load_pool)
+
+
+@functools.cache
+def _way_in() -> WayIn | None:
+    """Past Python into brief programs; None where objects lie in memory as nobody expects."""
+    tensor = Tensor(value := np.zeros(()))
+    place = offset(tensor, value)
+    if not place or not is_readable():
+        return None
+    code = llvm.LoadedObject(_object(key("entry", ENTRY), lambda: ENTRY)[0])
+    return WayIn(code.address("enter"), Tensor, place, code)
 
 
 @functools.cache
@@ -170,6 +186,7 @@ def _loaded(
         constants,
         arena_bytes,
         calls,
+        _way_in if brief else None,
     )
 
 

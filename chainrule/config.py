@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import os
 
+from chainrule.events import Events
+
 
 class Config:
     """Settings of the process; `chainrule.config` is the only instance.
@@ -24,6 +26,10 @@ class Config:
         self.dump = frozenset(filter(None, os.environ.get("CHAINRULE_DUMP", "").split(",")))
         self.search = os.environ.get("CHAINRULE_SEARCH", "") == "1"
         self.debug_nans = False
+
+    def __setattr__(self, name: str, value: object) -> None:
+        object.__setattr__(self, name, value)
+        Events.count += 1
 
 
 config = Config()

@@ -10,6 +10,7 @@ import numpy as np
 
 from chainrule.dtypes import of, stored
 from chainrule.errors import ArgumentError, ShapeError
+from chainrule.events import Events
 from chainrule.frontend.functions.creation import asarray
 from chainrule.frontend.lift import from_numpy
 from chainrule.frontend.tensor import Box, Tensor, concrete
@@ -54,11 +55,11 @@ class Stateful:
 
     def __setattr__(self, name: str, value: Any) -> None:
         object.__setattr__(self, name, value)
-        Stateful.changes += 1
+        note_change()
 
     def __delattr__(self, name: str) -> None:
         object.__delattr__(self, name)
-        Stateful.changes += 1
+        note_change()
 
     def __getstate__(self) -> dict[str, Any]:
         """Copies and pickles walk anew: what was remembered speaks of the objects here."""
@@ -146,6 +147,12 @@ class Stateful:
         for path, value in loaded.items():
             boxes[path].assign(value)
         return missing, unknown
+
+
+def note_change() -> None:
+    """Some Stateful object, or a setting of a box, is not as it was."""
+    Stateful.changes += 1
+    Events.count += 1
 
 
 def chooses(selection: Selection, path: str, box: Box) -> bool:

@@ -15,6 +15,7 @@ import numpy as np
 
 from chainrule.dtypes import DType
 from chainrule.errors import ArgumentError, TraceError
+from chainrule.events import Events
 from chainrule.ir.interpret import evaluate
 from chainrule.ir.node import Array, Node, Origin, Spec, buffer, current, mark, variable
 
@@ -92,11 +93,13 @@ def level(kind: str, differentiates: bool = False) -> Iterator[tuple[Session, Le
     session = outer_session if outer_session is not None else Session()
     opened = Level(kind, outer, differentiates or (outer is not None and outer.training))
     state.session, state.level = session, opened
+    Events.open += 1
     failed = True
     try:
         yield session, opened
         failed = False
     finally:
+        Events.open -= 1
         state.session, state.level = outer_session, outer
         for box, held in opened.boxes.items():
             box._node, box._session, box._value = held.node, held.session, held.value
@@ -114,9 +117,11 @@ def training(mode: bool | str = True) -> Iterator[None]:
     if mode not in (True, False, "dropout"):
         raise ArgumentError("training", f"mode={mode!r}", 'there are True, False and "dropout"')
     before, state.training = state.training, mode
+    Events.open += 1
     try:
         yield
     finally:
+        Events.open -= 1
         state.training = before
 
 

@@ -34,7 +34,7 @@ class State:
     """A copy of some state, as programs take it."""
 
     def __init__(self, value: np.ndarray) -> None:
-        self._value = np.array(value)
+        self.content = np.array(value)
 
 
 def table(threads: int, count: int) -> np.ndarray:

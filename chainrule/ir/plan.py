@@ -274,7 +274,7 @@ class Block:
     """Items in order of execution. `temporaries` live no longer than one run of the block.
 
     `updates` are pairs (state, its new value) until scheduling has settled how the state gets it. A
-    `serial` block runs on one thread, a `brief` program is not worth waking others.
+    `serial` block runs on one thread, a `brief` program is over before others would be awake.
     """
 
     items: list[Item] = field(default_factory=list)

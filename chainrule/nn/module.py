@@ -7,7 +7,7 @@ from typing import Any
 
 from chainrule import tree
 from chainrule.errors import ArgumentError, DTypeError
-from chainrule.frontend.stateful import Buffer, Selection, Stateful, chooses
+from chainrule.frontend.stateful import Buffer, Selection, Stateful, chooses, note_change
 from chainrule.frontend.tensor import OPERANDS, Box
 from chainrule.nn import summary, weights
 from chainrule.nn.calls import located
@@ -40,7 +40,7 @@ class Parameter(Buffer):
     @trainable.setter
     def trainable(self, trainable: bool) -> None:
         self._trainable = trainable
-        Stateful.changes += 1
+        note_change()
 
 
 class Module(Stateful):

@@ -10,6 +10,7 @@ from typing import Any
 
 from chainrule.dtypes import bfloat16, of
 from chainrule.errors import DTypeError
+from chainrule.events import Events
 from chainrule.frontend import trace
 
 
@@ -42,9 +43,11 @@ def mixed_precision(f: Callable, dtype: Any = bfloat16) -> Callable:
     @wraps(f, updated=())
     def mixed(*arguments: Any, **keywords: Any) -> Any:
         before, trace.state.precision = trace.state.precision, kind
+        Events.open += 1
         try:
             return f(*arguments, **keywords)
         finally:
+            Events.open -= 1
             trace.state.precision = before
 
     return mixed

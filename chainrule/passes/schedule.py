@@ -49,7 +49,7 @@ def schedule(block: Block) -> Block:
     """
     effort = work(block)
     result = _schedule(block, serial=effort < SMALL_PROGRAM)
-    result.brief = effort < BRIEF_PROGRAM
+    result.brief = effort < BRIEF_PROGRAM and not _unbounded(block)
     return result
 
 
@@ -95,6 +95,13 @@ def work(item: object) -> float:
     if isinstance(item, Loop):
         return item.turn.length * work(item.body)
     return sum(work(body) for body in bodies(item))
+
+
+def _unbounded(block: Block) -> bool:
+    """Whether a loop of unknown length is in a block."""
+    return any(
+        isinstance(item, While) or any(map(_unbounded, bodies(item))) for item in block.items
+    )
 
 
 def _shareable(block: Block) -> float:

@@ -4,6 +4,8 @@ The workers are Python threads that stay in one native call. They start with the
 several threads, spin for a moment after each run and then sleep, so an idle pool costs nothing.
 """
 
+from __future__ import annotations
+
 import atexit
 import ctypes
 import functools
@@ -12,9 +14,10 @@ import threading
 import time
 import weakref
 from collections.abc import Callable
-from typing import Protocol
+from typing import Any, Protocol
 
 from chainrule.errors import ArgumentError
+from chainrule.events import Events
 from chainrule.runtime.cpus import default_threads
 
 # ctypes lets go of the interpreter lock during these calls, which costs 20 ns. A `_Call` takes
@@ -25,6 +28,10 @@ _Bytes = ctypes.CFUNCTYPE(ctypes.c_int64, ctypes.c_int64)
 
 _LINE = 64  # bytes of a cache line: the pool's block starts at one
 _EXIT_PATIENCE = 0.2  # seconds that the end of the process waits for a program in another thread
+
+
+# A native function of four arguments, and these.
+Prepared = tuple[Callable[..., None], tuple[Any, ...]]
 
 
 class Native(Protocol):
@@ -91,27 +98,29 @@ class Engine:
         if threads < 1:
             raise ArgumentError("threads", f"{threads} threads cannot run", instead="ask for 1")
         self._threads = threads
+        Events.count += 1
 
     def launcher(
         self, program: Native, slots: ctypes.Array, limit: int | None = None, brief: bool = False
-    ) -> Callable[[], None]:
+    ) -> Launcher:
         """What runs `program` on `slots`, with at most `limit` threads; it keeps both alive.
 
         A `brief` one is shared only with workers that are awake.
         """
-        alone = _alone(program, slots)
-        return alone if limit == 1 else Launcher(self, program, slots, limit, brief, alone)
+        return Launcher(self, program, slots, limit, brief)
 
     def pool(self, threads: int) -> _Pool:
         """A pool of at least so many threads, or a smaller one that is at work just now."""
         with self._growing:
             if self._pool is None or (self._pool.threads < threads and self._pool.stop()):
                 self._pool = _Pool(self._load_pool(), threads)
+                Events.count += 1
             return self._pool
 
     def close(self) -> None:
         """End the workers; whatever runs later runs on its caller's thread."""
         self._threads = 1
+        Events.count += 1
         if self._pool is not None:
             self._pool.stop(_EXIT_PATIENCE)
 
@@ -119,60 +128,51 @@ class Engine:
         """In a forked child, where the workers do not exist."""
         self._pool = None
         self._growing = threading.Lock()
-
-
-def _alone(program: Native, slots: ctypes.Array) -> functools.partial:
-    """Runs a program on its caller's thread; it keeps both alive."""
-    block = ctypes.c_void_p(ctypes.addressof(slots))
-    arguments = ctypes.c_int64(0), ctypes.c_int64(1), block, ctypes.c_void_p()
-    run = functools.partial(_Call(program.address("program")), *arguments)
-    run.kept = program, slots  # type: ignore[attr-defined]
-    return run
+        Events.count += 1
 
 
 class Launcher:
     """Runs one program on one array of slots; called without arguments, once for each run."""
 
-    __slots__ = ("_engine", "_limit", "_brief", "_alone", "_arguments", "_counts")
+    __slots__ = ("_engine", "_program", "_slots", "_limit", "_brief", "_for", "_prepared")
 
     def __init__(
-        self,
-        engine: Engine,
-        program: Native,
-        slots: ctypes.Array,
-        limit: int | None,
-        brief: bool,
-        alone: functools.partial,
+        self, engine: Engine, program: Native, slots: ctypes.Array, limit: int | None, brief: bool
     ):
-        self._engine, self._limit, self._brief, self._alone = engine, limit, brief, alone
-        block = ctypes.c_void_p(ctypes.addressof(slots))
-        self._arguments = ctypes.c_void_p(program.address("program")), block
-        self._counts = 1, ctypes.c_int64(1)
+        self._engine, self._program, self._slots = engine, program, slots
+        self._limit, self._brief = limit, brief
+        self._for: tuple[_Pool | None, int] | None = None
 
     def __call__(self) -> None:
+        call, arguments = self.prepared()
+        call(*arguments)
+
+    def prepared(self) -> Prepared:
+        """What a run calls, with what; the same object while the engine is the same."""
         engine = self._engine
-        threads = engine.threads
+        threads, pool = engine.threads, engine._pool
         if self._limit is not None and threads > self._limit:
             threads = self._limit
         if threads == 1:
-            self._alone()
-        else:
-            self._together(engine, threads)
-
-    def _together(self, engine: Engine, threads: int) -> None:
-        pool = engine._pool
-        if pool is None or pool.threads < threads:
+            pool = None
+        elif pool is None or pool.threads < threads:
             pool = engine.pool(threads)
             threads = min(threads, pool.threads)
-        count, argument = self._counts
-        if count != threads:
-            argument = ctypes.c_int64(threads)
-            self._counts = threads, argument
+        if self._for != (pool, threads):
+            self._prepared, self._for = self._prepare(pool, threads), (pool, threads)
+        return self._prepared
+
+    def _prepare(self, pool: _Pool | None, threads: int) -> Prepared:
+        block = ctypes.c_void_p(ctypes.addressof(self._slots))
+        program = self._program.address("program")
+        if pool is None:
+            alone = ctypes.c_int64(0), ctypes.c_int64(1), block, ctypes.c_void_p()
+            return _Call(program), alone
         run = pool.offer if self._brief else pool.run
-        run(pool.block, *self._arguments, argument)
+        return run, (pool.block, ctypes.c_void_p(program), block, ctypes.c_int64(threads))
 
 
-_engines: "weakref.WeakSet[Engine]" = weakref.WeakSet()
+_engines: weakref.WeakSet[Engine] = weakref.WeakSet()
 
 
 @atexit.register

@@ -17,8 +17,9 @@ from chainrule.passes import schedule, split
 from chainrule.passes.dependencies import bodies
 from chainrule.passes.pipeline import Job, plan
 from chainrule.runtime.engine import Engine
-from chainrule.runtime.executable import Executable, Slot
+from chainrule.runtime.executable import Executable
 from chainrule.runtime.host import host_calls
+from chainrule.runtime.memory import Slot
 
 engine = Engine(lambda: llvm.LoadedObject(llvm.compile_ir(pool_ir(llvm.host()))))
 
@@ -27,7 +28,7 @@ class State:
     """Holds a state's content between runs, as a parameter does."""
 
     def __init__(self, value):
-        self._value = np.array(value, order="C")
+        self.content = np.array(value, order="C")
 
 
 class Result(NamedTuple):
@@ -66,7 +67,7 @@ class Compiled:
         states = self.states(arrays) if states is None else states
         inputs = [array for number, array in enumerate(arrays) if number not in states]
         outputs = self.executable(list(states.values()), inputs)
-        return Result(outputs, {number: state._value for number, state in states.items()})
+        return Result(outputs, {number: state.content for number, state in states.items()})
 
 
 def variables(*arrays) -> list[Node]:

@@ -42,7 +42,7 @@ def test_forty_steps():
     for threads in (1, 2):
         states = compiled.states(case.arrays)
         losses = [compiled(case.arrays, threads, states).outputs[0] for _ in range(40)]
-        ways.append([np.array(losses), *[state._value for state in states.values()]])
+        ways.append([np.array(losses), *[state.content for state in states.values()]])
     assert same_bits(*ways)
     wanted = interpreted_steps(case, 40)
     np.testing.assert_allclose(ways[0][0], wanted, rtol=1e-4)  # float32, errors of 40 steps
