@@ -16,10 +16,18 @@ class Task(StrEnum):
     regression = "regression"
 
 
-Data = Annotated[
+Table = Annotated[
     str,
     Argument(
         metavar="DATA", help=f"A CSV or Parquet file, or a shipped data set: {', '.join(SHIPPED)}."
+    ),
+]
+Data = Annotated[
+    str,
+    Argument(
+        metavar="DATA",
+        help="A table: a CSV or Parquet file, or a shipped data set: "
+        f"{', '.join(SHIPPED)}. Or a text: a .txt or .md file.",
     ),
 ]
 TargetColumn = Annotated[
@@ -54,7 +62,20 @@ Seed = Annotated[
     ),
 ]
 Epochs = Annotated[
-    int | None, Option("--epochs", metavar="NUMBER", help="At most so many passes over the rows.")
+    int | None,
+    Option(
+        "--epochs", metavar="NUMBER", help="At most so many passes over the rows. Not for texts."
+    ),
+]
+Minutes = Annotated[
+    float | None,
+    Option(
+        "--minutes", metavar="NUMBER", help="For texts: how long it may take in all. [default: 10]"
+    ),
+]
+Steps = Annotated[
+    int | None,
+    Option("--steps", metavar="NUMBER", help="For texts: so many steps, however long these take."),
 ]
 BatchSize = Annotated[int | None, Option("--batch-size", metavar="NUMBER", help="Rows a step.")]
 LearningRate = Annotated[
@@ -64,12 +85,45 @@ RunFolder = Annotated[
     Path, Argument(metavar="RUN", help="A run folder that `chainrule fit` wrote.")
 ]
 NewData = Annotated[
-    str, Argument(metavar="DATA", help="A CSV or Parquet file with the columns of the training.")
+    str | None,
+    Argument(
+        metavar="DATA",
+        help="A CSV or Parquet file with the columns of the training; for a text a file that it "
+        "is to continue.",
+    ),
 ]
 PredictionFile = Annotated[
-    Path, Option("--output", "-o", metavar="FILE", help="The file to write, .csv or .parquet.")
+    Path | None,
+    Option(
+        "--output", "-o", metavar="FILE", help="For tables: the file to write, .csv or .parquet."
+    ),
 ]
-Force = Annotated[bool, Option("--force", help="Replace the output file if it exists.")]
+Force = Annotated[bool | None, Option("--force", help="Replace the output file if it exists.")]
+Prompt = Annotated[str | None, Option("--prompt", metavar="TEXT", help="For texts: how it begins.")]
+Length = Annotated[
+    int | None,
+    Option("--length", metavar="NUMBER", min=1, help="For texts: characters. [default: 500]"),
+]
+Temperature = Annotated[
+    float | None,
+    Option(
+        "--temperature",
+        metavar="NUMBER",
+        help="For texts: below 1 the likelier characters win more often. [default: 0.8]",
+    ),
+]
+TopK = Annotated[
+    int | None,
+    Option("--top-k", metavar="NUMBER", help="For texts: among so many likeliest characters."),
+]
+TopP = Annotated[
+    float | None,
+    Option("--top-p", metavar="SHARE", help="For texts: among the likeliest of this probability."),
+]
+DrawSeed = Annotated[
+    int | None,
+    Option("--seed", metavar="NUMBER", min=0, help="For texts: another one, another text."),
+]
 CheckNames = Annotated[
     list[str] | None,
     Argument(metavar="NAME", help="A component or a family: relu, losses. [default: all]"),

@@ -5,6 +5,7 @@ batches of them.
 from chainrule.data.auditing import Audit, Finding, audit, describe, kurtosis, skewness
 from chainrule.data.lengths import BucketLoader, pad
 from chainrule.data.loader import ArrayLoader, Loader
+from chainrule.data.passages import PassageLoader
 from chainrule.data.prepare import Gathered, Part, Problem, gather, prepare
 from chainrule.data.preprocess import Preprocessing
 from chainrule.data.read import SHIPPED, Table, read

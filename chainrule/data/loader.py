@@ -116,7 +116,7 @@ class ArrayLoader(Loader):
     ([2, 2, 1], 1)
     """
 
-    SETTINGS = ("batch_size", "seed", "shuffle", "rows")
+    SETTINGS: ClassVar[tuple[str, ...]] = ("batch_size", "seed", "shuffle", "rows")
 
     def __init__(
         self,
@@ -145,6 +145,11 @@ class ArrayLoader(Loader):
         full = len(left) - len(left) % self.batch_size
         return left[:full].reshape(-1, self.batch_size), left[full:]
 
+    @staticmethod
+    def gathered(data: Any, rows: Any) -> Any:
+        """The batch of so many rows of `data`, also within compiled loops."""
+        return tree.map(lambda array: cr.take(array, rows, axis=0), data)
+
     def _order(self) -> np.ndarray:
         """The rows of this epoch; kept, as interrupted epochs ask again."""
         if self._known is None or self._known[0] != self.epoch:
@@ -159,10 +164,9 @@ class ArrayLoader(Loader):
 
     def _runs(self, batches: int) -> Iterator[Any]:
         order, size = self._order(), batches * self.batch_size
-        arrays = tree.map(np.asarray, self.data)
         for start in range(self.position * self.batch_size, len(order), size):
-            rows = order[start : start + size]
-            yield tree.map(lambda array, rows=rows: array[rows], arrays)
+            batch = self.gathered(self.data, order[start : start + size])
+            yield tree.map(np.asarray, batch)
 
 
 def rows_of(data: Any) -> int:

@@ -47,7 +47,7 @@ def read(source: str | Path | pl.DataFrame) -> Table:
         return _shipped(str(source))
     path = Path(source)
     if not path.exists():
-        raise _no_such(path)
+        raise no_such(path)
     if path.suffix.lower() not in TEXT + PARQUET or path.is_dir():
         raise DataError(
             path.name or str(path),
@@ -74,7 +74,7 @@ def _hash(content: bytes) -> str:
     return hashlib.sha256(content).hexdigest()
 
 
-def _no_such(path: Path) -> DataError:
+def no_such(path: Path) -> DataError:
     files = [file.name for file in path.parent.glob("*") if file.suffix.lower() in TEXT + PARQUET]
     close = suggestion(path.name, [*files, *SHIPPED])
     return DataError(

@@ -12,7 +12,6 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import polars as pl
 
 from chainrule.advisor import choose
 from chainrule.data import (
@@ -30,10 +29,12 @@ from chainrule.data.columns import DATE, NUMBER, cells, convert, kind_of
 from chainrule.data.fitted import Ordinal
 from chainrule.data.read import listed, suggestion
 from chainrule.data.steps import ONE_HOT
+from chainrule.deferred import polars as pl
 from chainrule.errors import ArgumentError, DataError
 from chainrule.train.baselines import Baseline, Setting, of_task
 from chainrule.train.comparison import NETWORK, Comparison, Entry
-from chainrule.train.experiment import Watcher, train_network
+from chainrule.train.experiment import train_network
+from chainrule.train.fitting import Watcher
 from chainrule.train.predict import Predictor
 from chainrule.train.run import predict_matrix
 from chainrule.train.scores import GREATER_IS_BETTER, Prediction, fitted, scores_of

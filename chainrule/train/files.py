@@ -11,20 +11,13 @@ import shutil
 from pathlib import Path
 from typing import Any
 
-from chainrule.advisor import Recipe
-from chainrule.data import Preprocessing, Target
 from chainrule.errors import DataError
 from chainrule.train.curve import draw
-from chainrule.train.recipe import build
+from chainrule.train.fitting import FORMAT
+from chainrule.train.kinds import named
 from chainrule.train.run import Run
 
-FORMAT = 1
-MODEL, RECORD, PREPROCESSING, CURVE = (
-    "model.safetensors",
-    "run.json",
-    "preprocessing.json",
-    "loss.png",
-)
+MODEL, RECORD, CURVE = "model.safetensors", "run.json", "loss.png"
 RUNS = Path("runs")
 
 
@@ -68,7 +61,8 @@ def _save_numbered(run: Run) -> Path:
 
 def _write(run: Run, folder: Path) -> None:
     _write_json(run.record, folder / RECORD)
-    _write_json(run.preprocessing.to_json(), folder / PREPROCESSING)
+    for name, content in run.contents().items():
+        _write_json(content, folder / name)
     run.model.save_weights(folder / MODEL)
     # safetensors lets only the owner read; a run may be read by whoever may read its other files.
     shutil.copymode(folder / RECORD, folder / MODEL)
@@ -84,17 +78,11 @@ def _write_json(content: Any, path: Path) -> None:
 def load(folder: str | Path) -> Run:
     """Read a run folder. Raises DataError where it is none, damaged, or of a later version."""
     folder = Path(folder)
-    missing = [name for name in (RECORD, PREPROCESSING, MODEL) if not (folder / name).is_file()]
-    if missing:
-        what = f"has no {missing[0]}" if folder.is_dir() else "does not exist"
-        raise DataError(
-            "predict",
-            f"the run folder '{folder}' {what}",
-            "`chainrule fit` writes run folders",
-            "check the path",
-        )
+    _check_there(folder, RECORD, MODEL)
     try:
         return _loaded(folder)
+    except DataError:
+        raise
     except (ValueError, KeyError, TypeError) as error:
         raise DataError(
             "predict",
@@ -105,14 +93,27 @@ def load(folder: str | Path) -> Run:
 
 
 def _loaded(folder: Path) -> Run:
-    record = json.loads((folder / RECORD).read_text(encoding="utf-8"))
+    record = _read_json(folder / RECORD)
     if record["format"] != FORMAT:
         raise ValueError(f"format {record['format']}, this version reads {FORMAT}")
-    preprocessing = Preprocessing.from_json(
-        json.loads((folder / PREPROCESSING).read_text(encoding="utf-8"))
-    )
-    target = Target.from_json(record["target"])
-    recipe = Recipe.from_json(record["recipe"])
-    model = build(recipe, len(preprocessing.outputs), target.outputs)
-    model.load_weights(folder / MODEL)
-    return Run(model, target, record["columns"], preprocessing, record)
+    kind = named(record["kind"]).run
+    _check_there(folder, *kind.files)
+    run = kind.restored(record, {name: _read_json(folder / name) for name in kind.files})
+    run.model.load_weights(folder / MODEL)
+    return run
+
+
+def _check_there(folder: Path, *names: str) -> None:
+    missing = [name for name in names if not (folder / name).is_file()]
+    if missing:
+        what = f"has no {missing[0]}" if folder.is_dir() else "does not exist"
+        raise DataError(
+            "predict",
+            f"the run folder '{folder}' {what}",
+            "`chainrule fit` writes run folders",
+            "check the path",
+        )
+
+
+def _read_json(path: Path) -> Any:
+    return json.loads(path.read_text(encoding="utf-8"))

@@ -13,7 +13,6 @@ from typing import Any
 import numpy as np
 
 import chainrule as cr
-from chainrule import tree
 from chainrule.data.loader import ArrayLoader, Loader, rows_of
 from chainrule.train.steps import Evaluation, over_batch, over_rows
 
@@ -62,13 +61,13 @@ class Loop:
     def _stretch(self, loader: ArrayLoader, order: cr.Tensor, first: int, last: int) -> cr.Tensor:
         start = time.perf_counter()
         bounds = cr.asarray(first), cr.asarray(last)
-        loss = self._over_rows(self.part, loader.data, order, *bounds)
+        loss = self._over_rows(self.part, loader.gathered, loader.data, order, *bounds)
         each = (time.perf_counter() - start) / (last - first)
         self.pace = max(1, int(SECONDS_A_CALL / each))
         loader.position += last - first
         return loss
 
     def _last(self, loader: ArrayLoader, rows: np.ndarray) -> cr.Tensor:
-        loss = self.batch(tree.map(lambda array: array.numpy()[rows], loader.data))
+        loss = self.batch(loader.gathered(loader.data, rows))
         loader.position += 1
         return loss

@@ -1,16 +1,18 @@
-"""The run: a trained model with all that its use needs. Receives what training made, or a folder;
-hands on predictions.
+"""The run: a trained model with all that its use needs, and what runs of tables say of new rows.
+Receives what training made, or a folder; hands on predictions.
 """
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, ClassVar, Self
 
 import numpy as np
 
 from chainrule import nn
+from chainrule.advisor import Recipe
 from chainrule.data import Preprocessing, Table, Target
 from chainrule.data.columns import cells, convert
 from chainrule.data.fitted import OfCategories
@@ -18,20 +20,55 @@ from chainrule.data.read import listed, suggestion
 from chainrule.deferred import polars as pl
 from chainrule.errors import DataError
 from chainrule.train.predict import Predictor
+from chainrule.train.recipe import build
 from chainrule.train.scores import Prediction
+
+PREPROCESSING = "preprocessing.json"
+
+
+class Run(ABC):
+    """A trained model, and the record of how it came to be (run.json). Each kind of data has a
+    class of runs, which says what else its folder holds.
+    """
+
+    kind: ClassVar[str]
+    files: ClassVar[tuple[str, ...]] = ()  # JSON files beside the record.
+    model: nn.Module
+    record: Mapping[str, Any]
+
+    def contents(self) -> dict[str, Any]:
+        """What stands in each of `files`."""
+        return {}
+
+    @classmethod
+    @abstractmethod
+    def restored(cls, record: Mapping[str, Any], contents: Mapping[str, Any]) -> Self:
+        """The run of a record and of the contents of `files`, its weights still to be loaded."""
 
 
 @dataclass(frozen=True)
-class Run:
-    """A trained model, the columns it reads with their kinds, and the record of how it came to be
-    (run.json).
-    """
+class TableRun(Run):
+    """A model of tables, with the columns that it reads and their kinds."""
+
+    kind = "table"
+    files = (PREPROCESSING,)
 
     model: nn.Module
     target: Target
     kinds: Mapping[str, str]
     preprocessing: Preprocessing
     record: Mapping[str, Any]
+
+    def contents(self) -> dict[str, Any]:
+        return {PREPROCESSING: self.preprocessing.to_json()}
+
+    @classmethod
+    def restored(cls, record: Mapping[str, Any], contents: Mapping[str, Any]) -> Self:
+        preprocessing = Preprocessing.from_json(contents[PREPROCESSING])
+        target = Target.from_json(record["target"])
+        recipe = Recipe.from_json(record["recipe"])
+        model = build(recipe, len(preprocessing.outputs), target.outputs)
+        return cls(model, target, record["columns"], preprocessing, record)
 
     def predict(self, table: Table) -> Prediction:
         """Predictions for a table. Raises DataError for missing columns, and for values of another

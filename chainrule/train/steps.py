@@ -208,16 +208,20 @@ def _figure(value: Any) -> Any:
 
 @cr.jit
 def over_rows(
-    part: Evaluation, data: Batch, order: cr.Tensor, first: cr.Tensor, last: cr.Tensor
+    part: Evaluation,
+    gathered: Callable,
+    data: Batch,
+    order: cr.Tensor,
+    first: cr.Tensor,
+    last: cr.Tensor,
 ) -> cr.Tensor:
-    """The batches `first` to `last` - 1 of an order, [batches, rows], gathered from arrays in one
-    native call; the loss of the last one.
+    """The batches `first` to `last` - 1 of an order, [batches, rows], each `gathered(data, rows)`,
+    in one native call; the loss of the last one.
     """
 
     def turn(state: tuple) -> tuple:
         number, _ = state
-        rows = order[number]
-        return number + 1, part(tree.map(lambda array: cr.take(array, rows, axis=0), data))
+        return number + 1, part(gathered(data, order[number]))
 
     start = first, cr.asarray(0.0)
     return cr.while_loop(lambda state: state[0] < last, turn, start)[1]

@@ -186,11 +186,52 @@ def test_predict_names_a_missing_column(trained):
             ["none", "iris", "-o", "no/out.csv"],
             "[predict] there is no folder 'no'; the output would lie there; make it first",
         ),
-        (["none", "iris"], "[chainrule] Missing option '--output' / '-o'; see chainrule --help"),
     ],
 )
 def test_predict_error_is_one_line(words, message):
     fails(message, "predict", *words)
+
+
+def test_predictions_of_a_table_need_a_file():
+    train.save(train.fit("iris", epochs=1), "model")
+    fails(
+        "[predict] output is missing; data of the kind table need it; name it",
+        *("predict", "model", "iris"),
+    )
+
+
+# ---- Texts ----
+
+
+def test_text_is_fitted_and_continued(folder):
+    Path("sea.txt").write_text("the sun and the moon over the sea\n" * 100)
+    result = run("fit", "sea.txt", "--steps", "20")
+    assert (result.exit_code, result.stderr) == (0, "")
+    lines = result.stdout.splitlines()
+    assert lines[0] == "sea.txt: 3,400 characters"
+    found = record("runs/sea-1")
+    for choice, reason in found["recipe"]["reasons"].items():
+        assert any(line.startswith(f"  {choice} ") and line.endswith(reason) for line in lines)
+    bits = found["metrics"]["network"]["bits per character"]
+    assert f"test bits per character {bits:.4f}" in lines
+    words = ["predict", "runs/sea-1", "--length", "30", "--seed", "2"]
+    result = run(*words, "--prompt", "the sun")
+    assert (result.exit_code, result.stderr) == (0, "")
+    assert result.stdout.startswith("the sun")
+    assert len(result.stdout) == len("the sun") + 30 + 1
+    Path("start.md").write_text("the sun")
+    assert run(*words, "start.md").stdout == result.stdout
+
+
+def test_options_of_another_kind_of_data_are_an_error():
+    Path("sea.txt").write_text("the sun and the moon over the sea\n" * 100)
+    result = run("fit", "sea.txt", "--target", "sun")
+    assert result.exit_code == 2
+    assert result.stderr.startswith("[fit] target is not for data of the kind text; it takes minut")
+    train.save(train.fit("sea.txt", steps=2, width=16, layers=1), "model")
+    result = run("predict", "model", "-o", "out.csv")
+    assert result.exit_code == 2
+    assert result.stderr.startswith("[predict] output is not for data of the kind text; it takes ")
 
 
 # ---- audit ----

@@ -102,7 +102,7 @@ def test_folder_without_a_part_is_an_error(folder):
     ("change", "reason"),
     [
         (lambda record: {**record, "format": 2}, "ValueError: format 2, this version reads 1"),
-        (lambda record: {"format": 1}, "KeyError: 'target'"),
+        (lambda record: {"format": 1}, "KeyError: 'kind'"),
     ],
 )
 def test_damaged_folder_is_an_error(folder, change, reason):

@@ -11,7 +11,7 @@ from chainrule.data.auditing.finding import ERROR
 from chainrule.data.target import choose_name
 
 
-def audit(data: options.Data = "digits", target: options.TargetColumn = None) -> None:
+def audit(data: options.Table = "digits", target: options.TargetColumn = None) -> None:
     """Look for faults in a table before training on it.
 
     Duplicates, columns that tell the target, wrong labels, skew, outliers, two units in one column:

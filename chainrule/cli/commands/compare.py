@@ -9,7 +9,7 @@ from chainrule.cli.screens.compare import CompareScreen
 
 
 def compare(
-    data: options.Data = "digits",
+    data: options.Table = "digits",
     target: options.TargetColumn = None,
     task: options.TaskName = None,
     drop: options.Drop = None,

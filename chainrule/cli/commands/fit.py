@@ -1,11 +1,14 @@
-"""`chainrule fit`: trains on a table, and writes a run folder."""
+"""`chainrule fit`: trains on a table or a text, and writes a run folder."""
 
 from __future__ import annotations
 
 from chainrule import train
 from chainrule.cli import options
-from chainrule.cli.screens.fit import FitScreen
+from chainrule.cli.screens.table import TableScreen
+from chainrule.cli.screens.text import TextScreen
 from chainrule.train.files import check_free
+
+SCREENS = {"table": TableScreen, "text": TextScreen}
 
 
 def fit(
@@ -18,26 +21,30 @@ def fit(
     epochs: options.Epochs = None,
     batch_size: options.BatchSize = None,
     learning_rate: options.LearningRate = None,
+    minutes: options.Minutes = None,
+    steps: options.Steps = None,
 ) -> None:
-    """Train a network on a table, and write a run folder.
+    """Train a network on a table or a text, and write a run folder.
 
-    It is compared with two baselines on rows that nothing was fitted or chosen on. Ctrl-C ends
+    It is compared with simpler models on data that nothing was fitted or chosen on. Ctrl-C ends
     training early: the best network so far is kept, reported and written.
     """
     if output is not None:
         check_free(output)
-    screen = FitScreen()
+    screen = SCREENS[train.kind_of(data).name]()
     with screen:
         run = train.fit(
             data,
             target,
             task=task and task.value,
-            drop=drop or (),
+            drop=drop or None,
             seed=seed,
             watcher=screen,
             epochs=epochs,
             batch_size=batch_size,
             learning_rate=learning_rate,
+            minutes=minutes,
+            steps=steps,
         )
     folder = train.save(run, output)
     screen.written(run, folder)

@@ -1,30 +1,82 @@
-"""`chainrule predict`: applies a run to a table."""
+"""`chainrule predict`: applies a run to a table, or lets a model of text write on."""
 
 from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
 
 from chainrule import train
 from chainrule.cli import options
 from chainrule.cli.output import check_output, write
 from chainrule.cli.screens.base import Screen
 from chainrule.data import read
+from chainrule.data.texts import decoded
+from chainrule.train.kinds import call
 
 
 def predict(
     run: options.RunFolder,
-    data: options.NewData,
-    output: options.PredictionFile,
-    force: options.Force = False,
+    data: options.NewData = None,
+    output: options.PredictionFile = None,
+    force: options.Force = None,
+    prompt: options.Prompt = None,
+    length: options.Length = None,
+    temperature: options.Temperature = None,
+    top_k: options.TopK = None,
+    top_p: options.TopP = None,
+    seed: options.DrawSeed = None,
 ) -> None:
-    """Apply a run to a table.
+    """Apply a run to new data of its kind.
 
-    The rows are written with a column `prediction`, and for classes a column `probability_<class>`
-    each.
+    The rows of a table are written with a column `prediction`, and for classes a column
+    `probability_<class>` each. A text is continued on the screen, from a file or a --prompt.
     """
-    check_output(output, force)
-    found, table = train.load(run), read(data)
-    result = found.predictions(table)
+    if output is not None:
+        check_output(output, bool(force))
+    found = train.load(run)
+    call(
+        "predict",
+        PREDICT[found.kind],
+        found.kind,
+        found,
+        data=data,
+        output=output,
+        prompt=prompt,
+        length=length,
+        temperature=temperature,
+        top_k=top_k,
+        top_p=top_p,
+        seed=seed,
+    )
+
+
+def _of_table(run: train.TableRun, *, data: str, output: Path) -> None:
+    table = read(data)
+    result = run.predictions(table)
     screen = Screen()
-    for notice in found.notices(table):
+    for notice in run.notices(table):
         screen.line(f"notice: {notice}", style="yellow")
     write(result, output)
     screen.line(f"{result.height:,} predictions written to {output}")
+
+
+def _of_text(
+    run: train.TextRun,
+    *,
+    data: str | None = None,
+    prompt: str | None = None,
+    length: int = 500,
+    temperature: float = 0.8,
+    top_k: int | None = None,
+    top_p: float | None = None,
+    seed: int = 0,
+) -> None:
+    start = (decoded(Path(data)) if data is not None else "") + (prompt or "")
+    print(start, end="")
+    drawn = run.drawn(start, length, seed, temperature=temperature, top_k=top_k, top_p=top_p)
+    for characters in drawn:
+        print(characters, end="", flush=True)
+    print()
+
+
+PREDICT: dict[str, Callable[..., None]] = {"table": _of_table, "text": _of_text}

@@ -31,7 +31,8 @@ class KeyValueCache(Module):
     of which the first `used` count. Made by `MultiHeadAttention.cache`.
 
     `length` never changes, so one compiled step serves all places. It is written like any other
-    buffer: pass it to a compiled function beside the model. `used.assign(0)` forgets all.
+    buffer: pass it to a compiled function beside the model. `used.assign(cr.asarray(0))` forgets
+    all.
 
     >>> attention = cr.nn.MultiHeadAttention(8, 2)
     >>> cache, x = attention.cache(1, 16), cr.ones((1, 3, 8))
@@ -57,7 +58,7 @@ class KeyValueCache(Module):
                 here(),
                 f"{count} places after {used._value} of {length}",
                 "the cache is full",
-                "make it longer, or start afresh with used.assign(0)",
+                "make it longer, or start afresh with used.assign(cr.asarray(0))",
             )
         place = iota(length) - used
         written = ((place >= 0) & (place < count))[:, None]

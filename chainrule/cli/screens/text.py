@@ -1,0 +1,53 @@
+"""The screen of `chainrule fit` on texts: receives facts from training; shows what the model writes
+on its way.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping
+from typing import Any
+
+from chainrule import nn
+from chainrule.cli.screens.fit import REPORTS, FitScreen, parameters
+from chainrule.data.texts import Corpus
+from chainrule.train import Trainer
+from chainrule.train.text.recipe import LOOKS, TextRecipe
+from chainrule.train.text.scores import Scores
+
+
+class TextScreen(FitScreen):
+    """Tells of a training on a text."""
+
+    def prepared(self, corpus: Corpus) -> None:
+        self.line(f"{corpus.name}: {corpus.length:,} characters", style="bold")
+        self.fact("alphabet", f"{len(corpus.alphabet) - 1} different ones in the training part")
+        sizes = ", ".join(f"{len(text):,} {part}" for part, text in corpus.texts.items())
+        self.fact("split", f"{sizes}; one after the other")
+
+    def chosen(self, recipe: TextRecipe, model: nn.Module) -> None:
+        self.start, self.told = time.monotonic(), 0.0
+        self.seconds = 60 * recipe.minutes if recipe.minutes else float("inf")
+        choices = recipe.described()
+        choices["network"] += f" ({parameters(model)})"
+        self.recipe(choices, recipe.reasons)
+        self.open_progress(min(recipe.epochs, LOOKS), "compiling")
+
+    def figures(self, row: Mapping[str, Any]) -> str:
+        return f"{row['loss']:.3f} bits per character, validation {row['validation_loss']:.3f}"
+
+    def due(self, number: int, trainer: Trainer) -> bool:
+        gone = max(number / trainer.planned, (time.monotonic() - self.start) / self.seconds)
+        tenths, told = int(gone * REPORTS), int(self.told * REPORTS)
+        self.told = gone
+        return number == 1 or tenths > told
+
+    def sampled(self, text: str) -> None:
+        self.line()
+        for line in text.strip().splitlines():
+            self.line(f"    {line}", style="dim")
+        self.line()
+
+    def scored(self, scores: Mapping[str, Scores]) -> None:
+        self.heading("Bits per character")
+        self.compared(scores)

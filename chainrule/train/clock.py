@@ -1,0 +1,75 @@
+"""Training by the clock: receives the time there is; hands on how much of a training is gone, which
+the rate follows, and ends it in time.
+"""
+
+from __future__ import annotations
+
+import time
+from typing import TYPE_CHECKING, Any
+
+import chainrule as cr
+from chainrule.errors import ArgumentError
+from chainrule.frontend.stateful import Buffer, Stateful
+from chainrule.optim.schedules import Schedule
+from chainrule.train.callbacks import Callback
+
+if TYPE_CHECKING:
+    from chainrule.train.trainer import Trainer
+
+
+class Gone(Stateful, Schedule):
+    """A schedule of so many `steps` that runs faster where the time is shorter: its rate is that of
+    the share of the steps that are done, or of the time that a `Clock` says is gone, whichever is
+    greater.
+
+    >>> schedule = Gone(cr.optim.schedules.Linear(0.1, 100), steps=100)
+    >>> schedule.share.assign(cr.asarray(0.75, dtype=cr.float64))
+    >>> round(schedule(50), 6), round(schedule(80), 6)
+    (0.025, 0.02)
+    """
+
+    def __init__(self, schedule: Schedule, steps: int) -> None:
+        self.schedule, self.steps = schedule, steps
+        self.share = Buffer(cr.asarray(0.0, dtype=cr.float64))
+
+    def rate(self, t: cr.Tensor) -> cr.Tensor:
+        return self.schedule(cr.maximum(t, self.share * self.steps))
+
+
+class Clock(Callback):
+    """Tells a `Gone` schedule the time, and ends training before the epoch that would end too late.
+
+    With `minutes` None it is the steps alone that count: the same seed gives the same weights.
+    Raises ArgumentError for a time that is not above 0.
+    """
+
+    def __init__(self, schedule: Gone, minutes: float | None) -> None:
+        if minutes is not None and not minutes > 0:
+            raise ArgumentError("Clock", f"minutes={minutes}", "it is a time", "choose one above 0")
+        self.schedule = schedule
+        self.seconds = None if minutes is None else 60 * minutes
+
+    def fit_start(self, trainer: Trainer) -> None:
+        self.start = time.monotonic()
+        self.longest = 0.0
+
+    def epoch_start(self, trainer: Trainer) -> None:
+        self.began = time.monotonic()
+
+    def stretch_start(self, trainer: Trainer) -> None:
+        if self.seconds is not None:
+            share = min(1.0, (time.monotonic() - self.start) / self.seconds)
+            self.schedule.share.assign(cr.asarray(share, dtype=cr.float64))
+
+    def epoch_end(self, trainer: Trainer) -> None:
+        now = time.monotonic()
+        # The first epoch compiles: how long the others take, only they can say.
+        if trainer.row["epoch"] > 1:
+            self.longest = max(self.longest, now - self.began)
+        if self.seconds is not None and now + self.longest > self.start + self.seconds:
+            trainer.stop("time")
+
+    def share(self, trainer: Trainer) -> Any:
+        """How much of the training is gone, from 0 to 1."""
+        done = float(trainer.optimizer.steps) / self.schedule.steps
+        return min(1.0, max(done, float(self.schedule.share)))

@@ -1,0 +1,90 @@
+"""The kinds of data that can be fitted: receives a source; hands it on to those who know its kind.
+A new kind is one more row of `KINDS`.
+"""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from chainrule.data.texts import ENDINGS
+from chainrule.errors import ArgumentError
+from chainrule.train.experiment import fit_table
+from chainrule.train.run import Run, TableRun
+from chainrule.train.text.fitting import fit_text
+from chainrule.train.text.run import TextRun
+
+
+@dataclass(frozen=True)
+class Kind:
+    """One kind of data: which sources are of it, how it is fitted, and what comes of it."""
+
+    takes: Callable[[Any], bool]
+    fit: Callable[..., Run]
+    run: type[Run]
+
+    @property
+    def name(self) -> str:
+        return self.run.kind
+
+
+def _is_text(source: Any) -> bool:
+    return isinstance(source, (str, Path)) and Path(source).suffix.lower() in ENDINGS
+
+
+# The first that takes a source; what nobody else takes is a table, or no data at all.
+KINDS = (
+    Kind(_is_text, fit_text, TextRun),
+    Kind(lambda source: True, fit_table, TableRun),
+)
+
+
+def kind_of(source: Any) -> Kind:
+    """The kind of a source of data."""
+    return next(kind for kind in KINDS if kind.takes(source))
+
+
+def named(name: str) -> Kind:
+    """The kind of this name. Raises KeyError."""
+    return {kind.name: kind for kind in KINDS}[name]
+
+
+def fit(source: Any, target: str | None = None, **options: Any) -> Run:
+    """Train a network on a table or on a text, as the source says.
+
+    A CSV or Parquet file, a polars frame or the name of a shipped data set is a table, see
+    `fit_table`; a file that ends in .txt, .md or .text is a text, see `fit_text`. All take `seed`
+    and `watcher`. Options that are None are left to the rules. Raises DataError, TrainingError, and
+    ArgumentError for options of another kind of data.
+    """
+    kind = kind_of(source)
+    return call("fit", kind.fit, kind.name, source, target=target, **options)
+
+
+def call(
+    where: str, function: Callable[..., Any], kind: str, *arguments: Any, **options: Any
+) -> Any:
+    """Call a function that is for one kind of data, with the options that are given. Raises
+    ArgumentError for those that it does not take, and where one is missing.
+    """
+    given = {name: value for name, value in options.items() if value is not None}
+    parameters = inspect.signature(function).parameters.values()
+    named = [p for p in parameters if p.kind is p.KEYWORD_ONLY]
+    if not any(p.kind is p.VAR_KEYWORD for p in parameters):
+        for name in given.keys() - {p.name for p in parameters}:
+            taken = ", ".join(p.name for p in named if p.name != "watcher")
+            raise ArgumentError(
+                where,
+                f"{name} is not for data of the kind {kind}",
+                f"it takes {taken}",
+                "leave it out",
+            )
+    for p in named:
+        if p.default is p.empty and p.name not in given:
+            raise ArgumentError(
+                where, f"{p.name} is missing", f"data of the kind {kind} need it", "name it"
+            )
+    return function(*arguments, **given)

@@ -1,0 +1,144 @@
+"""The whole way from a text to a run: receives a file; chooses, trains, scores; hands on a run."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from chainrule import optim
+from chainrule.data import PassageLoader
+from chainrule.data.texts import Corpus, read_text
+from chainrule.train.callbacks import Callback, EarlyStopping
+from chainrule.train.clock import Clock, Gone
+from chainrule.train.fitting import Watcher, recorded, seeded
+from chainrule.train.history import History
+from chainrule.train.text.model import GPT, bits
+from chainrule.train.text.recipe import TextRecipe, choose_for_text
+from chainrule.train.text.run import TextRun, build
+from chainrule.train.text.scores import score, words_of
+from chainrule.train.trainer import Trainer
+
+# What is left of the time serves n-grams and scores.
+TRAINING = 0.9
+SAMPLES, SAMPLE_LENGTH, WRITTEN = 4, 200, 4000
+VALIDATED = 0.1  # Of the characters of an epoch, so many are validated on.
+
+
+class Samples(Callback):
+    """Lets the model write a little, some times on its way."""
+
+    def __init__(self, run: TextRun, clock: Clock, watcher: Watcher) -> None:
+        self.run, self.clock, self.watcher, self.told = run, clock, watcher, 0
+
+    def epoch_end(self, trainer: Trainer) -> None:
+        place = int(self.clock.share(trainer) * (SAMPLES + 1))
+        if self.told < place <= SAMPLES:
+            self.told = place
+            self.watcher.sampled(self.run.continued(length=SAMPLE_LENGTH))
+
+
+def fit_text(
+    source: str | Path,
+    *,
+    minutes: float | None = None,
+    steps: int | None = None,
+    layers: int | None = None,
+    width: int | None = None,
+    context: int | None = None,
+    dropout: float | None = None,
+    batch_size: int | None = None,
+    learning_rate: float | None = None,
+    seed: int = 0,
+    watcher: Watcher | None = None,
+) -> TextRun:
+    """Train a model of the characters of a text, a GPT, for so many minutes (10, scoring included),
+    or for so many steps: with these the same seed gives the same run, for any number of threads.
+
+    Choices that are None are made by the rules of `text.recipe`. Ctrl-C ends training: the best
+    weights so far are kept. Raises DataError, ArgumentError and TrainingError.
+    """
+    watcher = watcher or Watcher()
+    corpus = read_text(source)
+    watcher.prepared(corpus)
+    recipe = choose_for_text(
+        len(corpus.texts["training"]),
+        minutes=minutes,
+        steps=steps,
+        layers=layers,
+        width=width,
+        context=context,
+        dropout=dropout,
+        batch_size=batch_size,
+        learning_rate=learning_rate,
+    )
+    with seeded(seed):
+        model = build(recipe, corpus.alphabet)
+        watcher.chosen(recipe, model)
+        history = _train(corpus, recipe, model, seed, watcher)
+    watcher.trained(history)
+    scores = score(corpus, model, recipe.context)
+    watcher.scored(scores)
+    return _run(corpus, recipe, model, seed, history, scores)
+
+
+def _train(corpus: Corpus, recipe: TextRecipe, model: GPT, seed: int, watcher: Watcher) -> History:
+    schedule = Gone(_schedule(recipe), recipe.steps)
+    minutes = None if recipe.minutes is None else TRAINING * recipe.minutes
+    clock = Clock(schedule, minutes)
+    writing = TextRun(model, corpus.alphabet, {"recipe": recipe.to_json()})
+    optimizer = optim.AdamW(
+        model,
+        schedule,
+        betas=(0.9, 0.99),
+        weight_decay=recipe.weight_decay,
+        groups=optim.undecayed(),
+    )
+    trainer = Trainer(
+        model,
+        bits,
+        optimizer,
+        callbacks=[clock, watcher, Samples(writing, clock, watcher), EarlyStopping(patience=None)],
+        clip_norm=recipe.clip_norm,
+        precision=recipe.precision,
+        seed=seed,
+    )
+    length, size = recipe.context + 1, recipe.batch_size
+    each = recipe.steps_an_epoch
+    validated = max(length, round(VALIDATED * each * size * length))
+    return trainer.fit(
+        PassageLoader(corpus.tokens("training"), length, size, count=each * size, seed=seed),
+        validation_data=PassageLoader(corpus.tokens("validation")[:validated], length, size),
+        epochs=recipe.epochs,
+        quiet=True,
+    )
+
+
+def _schedule(recipe: TextRecipe) -> Any:
+    warm_up = max(1, round(recipe.warm_up * recipe.steps))
+    return optim.schedules.WarmupCosine(0.0, recipe.learning_rate, warm_up, recipe.steps + 1)
+
+
+def _run(
+    corpus: Corpus,
+    recipe: TextRecipe,
+    model: GPT,
+    seed: int,
+    history: History,
+    scores: dict[str, dict[str, float]],
+) -> TextRun:
+    alphabet = corpus.alphabet
+    writing = TextRun(model, alphabet, {"recipe": recipe.to_json()})
+    sample = writing.continued(length=WRITTEN, seed=seed)
+    record = recorded(
+        {"name": corpus.name, "characters": corpus.length, "sha256": corpus.sha256},
+        recipe.to_json(),
+        history,
+        scores,
+        kind=TextRun.kind,
+        alphabet=alphabet.characters,
+        split={part: len(text) for part, text in corpus.texts.items()},
+        seed=seed,
+        known_words=words_of(corpus, sample),
+        sample=sample,
+    )
+    return TextRun(model, alphabet, record)
