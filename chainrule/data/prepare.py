@@ -23,17 +23,20 @@ from chainrule.errors import DataError
 
 @dataclass(frozen=True)
 class Part:
-    """The rows of one part: their matrix, their encoded target, and their target as it was."""
+    """The rows of one part: their matrix, their encoded target, their target as it was, and their
+    places in the table.
+    """
 
     x: np.ndarray
     y: np.ndarray
     values: np.ndarray
+    rows: np.ndarray
 
 
 @dataclass(frozen=True)
 class Problem:
     """A table made ready. `kinds` are the columns in use, `left_out` those that are not, with the
-    reason.
+    reason; `places` are the rows' places in the table as it was read, with rows without a target.
     """
 
     table: Table
@@ -43,6 +46,7 @@ class Problem:
     notes: Sequence[str]
     preprocessing: Preprocessing
     parts: Mapping[str, Part]
+    places: np.ndarray
     seed: int
 
     @property
@@ -69,6 +73,7 @@ class Gathered:
     kinds: Mapping[str, str]
     left_out: Mapping[str, str]
     notes: Sequence[str]
+    places: np.ndarray
 
     def problem(self, rows: Mapping[str, np.ndarray], seed: int = 0, **steps: Any) -> Problem:
         """The parts of these rows. Target and preprocessing are fitted on "training" alone, by the
@@ -85,11 +90,12 @@ class Gathered:
                 x if part == "training" else preprocessing.transform(self.frame[chosen]),
                 y[part],
                 values[chosen],
+                chosen,
             )
             for part, chosen in rows.items()
         }
         facts = (self.table, found, self.kinds, self.left_out, self.notes)
-        return Problem(*facts, preprocessing, parts, seed)
+        return Problem(*facts, preprocessing, parts, self.places, seed)
 
 
 def prepare(
@@ -123,7 +129,8 @@ def gather(
     """Find target, task and kinds of columns; those `asked` for stay in use. Raises DataError."""
     name, why = targets.choose_name(table, target)
     _check_drop(table, drop, name)
-    table, column, missing = targets.present_rows(table, name)
+    rows = table.frame.height
+    table, column, places = targets.present_rows(table, name)
     values, kind = targets.values_of(table.name, column)
     frame, kinds, left_out = _features(table, [*drop, name], asked)
     task, reason = targets.choose_task(table.name, name, values, kind, task)
@@ -132,9 +139,9 @@ def gather(
     else:
         targets.check_numbers(table.name, name, values)
         classes, strata = (), bins(values)
-    notes = tuple(filter(None, (_target_note(name, why), _missing_note(missing))))
+    notes = tuple(filter(None, (_target_note(name, why), _missing_note(rows - len(places)))))
     return Gathered(
-        table, name, task, reason, classes, values, strata, frame, kinds, left_out, notes
+        table, name, task, reason, classes, values, strata, frame, kinds, left_out, notes, places
     )
 
 

@@ -53,6 +53,18 @@ class Preprocessing:
             found += [is_number] + [False] * (len(column.outputs()) - 1)
         return np.array(found, bool)
 
+    def places(self) -> dict[str, list[int]]:
+        """The columns of the matrix that come of each column of the table; empty where they do not
+        come of one alone.
+        """
+        if self._is_joint or self.handed_over:
+            return {}
+        ends = np.cumsum([0, *(len(column.outputs()) for column in self.columns)]).tolist()
+        return {
+            column.name: list(range(first, last))
+            for column, first, last in zip(self.columns, ends, ends[1:])
+        }
+
     @property
     def _is_joint(self) -> bool:
         return bool(self.whitening or self.rows)

@@ -174,14 +174,13 @@ def check_numbers(where: str, name: str, values: np.ndarray) -> None:
         )
 
 
-def present_rows(table: Table, name: str) -> tuple[Table, pl.Series, int]:
-    """The table without rows that lack the target, the target's cells, and the number of rows left
-    out.
+def present_rows(table: Table, name: str) -> tuple[Table, pl.Series, np.ndarray]:
+    """The table without rows that lack the target, the target's cells, and the places of the rows
+    that are kept.
     """
     target = cells(table.frame[name])
     present = target.is_not_null()
-    left_out = len(present) - int(present.sum())
-    if left_out == len(present):
+    if not present.any():
         raise DataError(
             table.name,
             f"the target '{name}' has no values",
@@ -189,4 +188,4 @@ def present_rows(table: Table, name: str) -> tuple[Table, pl.Series, int]:
             "choose another column with --target",
         )
     kept = Table(table.name, table.frame.filter(present), table.sha256, table.target)
-    return kept, target.filter(present), left_out
+    return kept, target.filter(present), present.arg_true().to_numpy()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import cached_property
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -13,8 +14,11 @@ from chainrule.frontend.functions.creation import asarray
 from chainrule.frontend.lift import lift
 from chainrule.frontend.tensor import concrete
 from chainrule.metrics.base import Metric, added, keywords, known_options, unpadded
+from chainrule.metrics.collected import ROWS
+from chainrule.metrics.ranking import areas, roc_auc
 from chainrule.transforms.mapping import vmap
 
+DRAWN_AT_ONCE = 2_000_000  # Rows of several draws, of which the counts lie in memory together.
 METHODS = ("percentile", "BCa", "basic")
 
 
@@ -154,7 +158,7 @@ def _interval(
         of_draws,
         vectorized=True,
         n_resamples=resamples,
-        batch=64,
+        batch=max(1, DRAWN_AT_ONCE // len(units)),
         confidence_level=confidence,
         method=method,
         rng=np.random.default_rng(seed),
@@ -164,7 +168,7 @@ def _interval(
 
 class _Rows:
     """A metric of draws of rows, told how often each row is drawn. Where statistics are sums over
-    rows, those of all draws are one product of matrices.
+    rows, those of all draws are one product of matrices; areas of all draws are of the same ranks.
     """
 
     def __init__(
@@ -174,7 +178,6 @@ class _Rows:
         p, y = (concrete(lift(x, "interval", wide=True)) for x in (prediction, target))
         self.weight = None if weight is None else np.asarray(weight)
         self.p, self.y, self.count = p, y, len(y)
-        self.sums = metric.kind.join is added and self.count and self._statistics()
 
     def whole(self) -> float:
         found = self.metric(self.p, self.y, sample_weight=self.weight, **self.options)
@@ -189,9 +192,22 @@ class _Rows:
 
     def figures(self, counts: np.ndarray) -> np.ndarray:
         """[draws] from [draws, rows]."""
-        if not self.sums:
+        kind = self.metric.kind
+        if self.metric is roc_auc and not self.options:
+            return areas(self.p, self.y, self._weights(counts))
+        if kind is ROWS:
             return np.asarray([self._of(np.repeat(np.arange(self.count), c)) for c in counts])
-        sums = [np.tensordot(counts, one, 1) for one in self.sums]
+        if kind.join is added:
+            return self._of_sums([np.tensordot(counts, one, 1) for one in self.sums])
+        return concrete(vmap(self._weighted)(asarray(self._weights(counts), dtype=float64)))
+
+    def _weights(self, counts: np.ndarray) -> np.ndarray:
+        return counts.astype(float) if self.weight is None else counts * self.weight
+
+    def _weighted(self, weights: Any) -> Any:
+        return self.metric(self.p, self.y, sample_weight=weights, **self.options)
+
+    def _of_sums(self, sums: list[np.ndarray]) -> np.ndarray:
         formula = self.metric.formula
         known = known_options(formula, self.options)
         drawn = [asarray(one, dtype=float64) for one in sums]
@@ -201,7 +217,8 @@ class _Rows:
         weight = None if self.weight is None else self.weight[rows]
         return float(self.metric(self.p[rows], self.y[rows], sample_weight=weight, **self.options))
 
-    def _statistics(self) -> list[np.ndarray]:
+    @cached_property
+    def sums(self) -> list[np.ndarray]:
         """What each row adds to each statistic, [rows, ...]."""
         of = self.metric.kind.of
         known = known_options(of, self.options)

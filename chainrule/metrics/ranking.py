@@ -116,6 +116,26 @@ def roc_auc(
     )
 
 
+def areas(prediction: np.ndarray, target: np.ndarray, weights: np.ndarray) -> np.ndarray:
+    """The areas under ROC curves of the same rows, weighted in many ways at once: [draws] from
+    weights [draws, rows], by the ranks of scores (Mann and Whitney 1947). NaN where a class weighs
+    nothing. Of several labels a row, the mean.
+    """
+    if target.ndim == 2:
+        columns = zip(prediction.T, target.T)
+        return np.mean([areas(scores, labels, weights) for scores, labels in columns], axis=0)
+    scores, labels = _binary("roc_auc", prediction, target)
+    order = np.argsort(scores, kind="stable")
+    firsts = np.flatnonzero(np.diff(scores[order], prepend=np.nan) != 0)
+    positive, negative = (
+        np.add.reduceat((weights * (labels == label))[:, order], firsts, axis=1) for label in (1, 0)
+    )
+    # A negative of the same score counts half.
+    below = np.cumsum(negative, axis=1) - negative / 2
+    with np.errstate(invalid="ignore"):
+        return (positive * below).sum(1) / (positive.sum(1) * negative.sum(1))
+
+
 @of_rows
 def average_precision(
     prediction: np.ndarray,

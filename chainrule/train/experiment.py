@@ -12,12 +12,15 @@ from chainrule import nn
 from chainrule.advisor import Recipe, choose
 from chainrule.data import Problem, prepare, read
 from chainrule.deferred import polars as pl
+from chainrule.train.callbacks import Callback
 from chainrule.train.fitting import Watcher, recorded, seeded
 from chainrule.train.history import History
 from chainrule.train.predict import Predictor
 from chainrule.train.recipe import build, fit_options, make_metrics, make_trainer
+from chainrule.train.report import TableEvidence
+from chainrule.train.report.inside import Snapshots
 from chainrule.train.run import TableRun, predict_matrix
-from chainrule.train.scores import Scores, score
+from chainrule.train.scores import Scores, answers, scores_of
 
 
 def fit_table(
@@ -40,10 +43,13 @@ def fit_table(
     problem = prepare(read(source), target, task=task, drop=drop, seed=seed)
     watcher.prepared(problem)
     recipe = choose(problem, **wanted)
-    model, history = train_network(problem, recipe, watcher)
+    snapshots = Snapshots()
+    model, history = train_network(problem, recipe, watcher, snapshots)
     watcher.trained(history)
     predictor = Predictor(model)
-    scores = score(problem, lambda x: predict_matrix(predictor, problem.target, x))
+    said = answers(problem, lambda x: predict_matrix(predictor, problem.target, x))
+    test = problem.parts["test"]
+    scores = {name: scores_of(problem.target, test.values, one) for name, one in said.items()}
     watcher.scored(scores)
     return TableRun(
         model,
@@ -51,18 +57,23 @@ def fit_table(
         problem.kinds,
         problem.preprocessing,
         _record(problem, recipe, history, scores),
+        TableEvidence(problem, recipe, history, said, snapshots.weights),
     )
 
 
-def train_network(problem: Problem, recipe: Recipe, watcher: Watcher) -> tuple[nn.Module, History]:
+def train_network(
+    problem: Problem, recipe: Recipe, watcher: Watcher, *callbacks: Callback
+) -> tuple[nn.Module, History]:
     """A network by this recipe, from the random stream of the problem's seed; then the stream is as
     before.
     """
     with seeded(problem.seed):
-        return _train(problem, recipe, watcher)
+        return _train(problem, recipe, watcher, callbacks)
 
 
-def _train(problem: Problem, recipe: Recipe, watcher: Watcher) -> tuple[nn.Module, History]:
+def _train(
+    problem: Problem, recipe: Recipe, watcher: Watcher, callbacks: Sequence[Callback]
+) -> tuple[nn.Module, History]:
     training, validation = problem.parts["training"], problem.parts["validation"]
     model = build(recipe, training.x.shape[1], problem.target.outputs)
     watcher.chosen(recipe, model)
@@ -70,7 +81,7 @@ def _train(problem: Problem, recipe: Recipe, watcher: Watcher) -> tuple[nn.Modul
         recipe,
         model,
         len(training.x),
-        [watcher],
+        [watcher, *callbacks],
         target=problem.target,
         metrics=make_metrics(problem.target),
         seed=problem.seed,

@@ -15,9 +15,11 @@ from chainrule.errors import DataError
 from chainrule.train.curve import draw
 from chainrule.train.fitting import FORMAT
 from chainrule.train.kinds import named
+from chainrule.train.report import page
 from chainrule.train.run import Run
 
-MODEL, RECORD, CURVE = "model.safetensors", "run.json", "loss.png"
+MODEL, RECORD = "model.safetensors", "run.json"
+CURVE, REPORT = "loss.png", "report.html"
 RUNS = Path("runs")
 
 
@@ -67,6 +69,8 @@ def _write(run: Run, folder: Path) -> None:
     # safetensors lets only the owner read; a run may be read by whoever may read its other files.
     shutil.copymode(folder / RECORD, folder / MODEL)
     draw(run.record, folder / CURVE)
+    if run.evidence is not None:
+        (folder / REPORT).write_text(page(run.evidence.report(run)), encoding="utf-8")
 
 
 def _write_json(content: Any, path: Path) -> None:

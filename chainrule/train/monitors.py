@@ -5,6 +5,7 @@ to the row of the epoch.
 from __future__ import annotations
 
 from collections import defaultdict
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 import chainrule as cr
@@ -15,6 +16,8 @@ from chainrule.train.callbacks import Callback
 
 if TYPE_CHECKING:
     from chainrule.train.trainer import Trainer
+
+FLAT = 0.05  # Of its greatest derivative: below, an activation is saturated.
 
 
 class GradientNorms(Callback):
@@ -46,18 +49,13 @@ class _Norms(Stateful):
     """Norms of gradients by layer: their sums and maxima over the steps."""
 
     def __init__(self, model: nn.Module) -> None:
-        self.layers = {path: path.rpartition(".")[0] for path in model.trainable()}
-        names = dict.fromkeys(self.layers.values())
+        names = dict.fromkeys(map(layer_of, model.trainable()))
         self.totals = {name: Buffer(0.0) for name in names}
         self.greatest = {name: Buffer(0.0) for name in names}
         self.steps = Buffer(0.0)
 
     def observe(self, gradients: Any) -> None:
-        squares: dict[str, Any] = defaultdict(float)
-        for path, g in gradients.items():
-            squares[self.layers[path]] += cr.sum(cr.square(g))
-        for name, total in squares.items():
-            norm = cr.sqrt(total)
+        for name, norm in layer_norms(gradients).items():
             self.totals[name].assign(self.totals[name] + norm)
             self.greatest[name].assign(cr.maximum(self.greatest[name], norm))
         self.steps.assign(self.steps + 1)
@@ -67,13 +65,28 @@ class _Norms(Stateful):
             box.assign(cr.zeros_like(box))
 
 
+def layer_of(path: str) -> str:
+    """The path of the layer that a parameter belongs to."""
+    return path.rpartition(".")[0]
+
+
+def layer_norms(gradients: Mapping[str, Any]) -> dict[str, cr.Tensor]:
+    """The norm of each layer's gradients, from those of its parameters by path."""
+    squares: dict[str, Any] = defaultdict(float)
+    for path, g in gradients.items():
+        squares[layer_of(path)] += cr.sum(cr.square(g))
+    return {name: cr.sqrt(total) for name, total in squares.items()}
+
+
 class Activations(Callback):
     """Mean and standard deviation of what each layer hands on for the inputs `x`, at the end of
     each epoch: `activation_mean/<layer>` and `activation_std/<layer>` (B-054).
 
     Of each `nn.ReLU`, `dead/<layer>` is the share of units,
     those of the last axis, that are 0 or below for every one of these inputs: they learn nothing
-    (B-055). `watched(model, x)` gives the same at any time.
+    (B-055). Of each `nn.Sigmoid` and `nn.Tanh`, `saturated/<layer>` is the share of values at which
+    the derivative is below a twentieth of its greatest (E-066). `watched(model, x)` gives the same
+    at any time.
 
     >>> callback = cr.train.Activations(np.ones((8, 2), np.float32))
     """
@@ -110,6 +123,11 @@ def _watched(model: nn.Module, x: Any) -> dict[str, cr.Tensor]:
             if isinstance(module, nn.ReLU):
                 alive = cr.any(result > 0, axis=tuple(range(result.ndim - 1)))
                 found[f"dead/{path}"] = cr.mean(cr.astype(~alive, cr.float32))
+            if isinstance(module, (nn.Sigmoid, nn.Tanh)):
+                # tanh' = 1 - y^2, and a sigmoid y is (1 + tanh) / 2.
+                y = result if isinstance(module, nn.Tanh) else 2 * result - 1
+                flat = 1 - cr.square(y) < FLAT
+                found[f"saturated/{path}"] = cr.mean(cr.astype(flat, cr.float32))
         return result
 
     with observed(watch):

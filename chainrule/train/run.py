@@ -6,8 +6,8 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
-from dataclasses import dataclass
-from typing import Any, ClassVar, Self
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, ClassVar, Protocol, Self
 
 import numpy as np
 
@@ -23,18 +23,29 @@ from chainrule.train.predict import Predictor
 from chainrule.train.recipe import build
 from chainrule.train.scores import Prediction
 
+if TYPE_CHECKING:
+    from chainrule.train.report import Report
+
 PREPROCESSING = "preprocessing.json"
+
+
+class Evidence(Protocol):
+    """What a training leaves besides its run: what the run's report is made of."""
+
+    def report(self, run: Any) -> Report: ...
 
 
 class Run(ABC):
     """A trained model, and the record of how it came to be (run.json). Each kind of data has a
-    class of runs, which says what else its folder holds.
+    class of runs, which says what else its folder holds. Fresh from training a run may have
+    `evidence`: then it is saved with a report.
     """
 
     kind: ClassVar[str]
     files: ClassVar[tuple[str, ...]] = ()  # JSON files beside the record.
     model: nn.Module
     record: Mapping[str, Any]
+    evidence: Evidence | None = None
 
     def contents(self) -> dict[str, Any]:
         """What stands in each of `files`."""
@@ -58,6 +69,7 @@ class TableRun(Run):
     kinds: Mapping[str, str]
     preprocessing: Preprocessing
     record: Mapping[str, Any]
+    evidence: Evidence | None = field(default=None, repr=False, compare=False)
 
     def contents(self) -> dict[str, Any]:
         return {PREPROCESSING: self.preprocessing.to_json()}

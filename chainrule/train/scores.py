@@ -7,13 +7,14 @@ from __future__ import annotations
 import warnings
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
 from chainrule import metrics
 from chainrule.data import Part, Problem, Target
 from chainrule.data.target import CLASSIFICATION
+from chainrule.metrics import Interval, Metric
 from chainrule.train.baselines import Setting, of_task
 
 Scores = dict[str, float]
@@ -32,42 +33,81 @@ class Prediction:
     scores: np.ndarray | None = None
 
 
+class Asked(NamedTuple):
+    """A metric, and what it is asked of: the prediction is None where a model gives none."""
+
+    metric: Metric
+    prediction: np.ndarray | None
+    target: np.ndarray
+    options: dict[str, Any]
+
+
+def asked(target: Target, values: np.ndarray, found: Prediction) -> dict[str, Asked]:
+    """What each figure of one model is computed from, on rows whose targets are `values`; the first
+    is the one to go by.
+    """
+    if target.task != CLASSIFICATION:
+        named = {"RMSE": metrics.rmse, "MAE": metrics.mae, "R2": metrics.r2}
+        return {name: Asked(metric, found.values, values, {}) for name, metric in named.items()}
+    truth, answer = target.encode(values), target.encode(found.values)
+    p = found.probabilities
+    # Of several classes, the mean over each against the rest: they need not be probabilities.
+    count = len(target.classes)
+    labels = truth if count == 2 else np.eye(count, dtype=np.int64)[truth]
+    return {
+        "accuracy": Asked(metrics.accuracy, answer, truth, {}),
+        "balanced accuracy": Asked(metrics.balanced_accuracy, answer, truth, {}),
+        "F1": Asked(metrics.f1, answer, truth, {"average": "macro"}),
+        "AUC": Asked(metrics.roc_auc, found.scores if p is None else p, labels, {}),
+        "log loss": Asked(metrics.log_loss, p, truth, {}),
+    }
+
+
 def scores_of(target: Target, values: np.ndarray, found: Prediction) -> Scores:
     """The figures of one model on rows whose targets are `values`; NaN for the log loss of a model
     that gives no probabilities.
     """
-    if target.task == CLASSIFICATION:
-        return _classification_scores(target, values, found)
-    return {
-        "RMSE": float(metrics.rmse(found.values, values)),
-        "MAE": float(metrics.mae(found.values, values)),
-        "R2": float(metrics.r2(found.values, values)),
-    }
+    return {name: figure(one) for name, one in asked(target, values, found).items()}
 
 
-def _classification_scores(target: Target, values: np.ndarray, found: Prediction) -> Scores:
-    truth, answer = target.encode(values), target.encode(found.values)
-    p = found.probabilities
-    return {
-        "accuracy": float(metrics.accuracy(answer, truth)),
-        "balanced accuracy": float(metrics.balanced_accuracy(answer, truth)),
-        "F1": float(metrics.f1(answer, truth, average="macro")),
-        "AUC": _auc(found.scores if p is None else p, truth, len(target.classes)),
-        "log loss": float("nan") if p is None else float(metrics.log_loss(p, truth)),
-    }
+def figure(one: Asked) -> float:
+    """The value of a metric."""
+    if one.prediction is None:
+        return float("nan")
+    return float(one.metric(one.prediction, one.target, **one.options))
 
 
-def _auc(scores: np.ndarray, truth: np.ndarray, classes: int) -> float:
-    """Of several classes, the mean over each against the rest: they need not be probabilities."""
-    labels = truth if classes == 2 else np.eye(classes, dtype=np.int64)[truth]
-    return float(metrics.roc_auc(scores, labels))
+def intervals_of(target: Target, values: np.ndarray, found: Prediction) -> dict[str, Interval]:
+    """The figures of `scores_of`, each with the interval in which it would lie for 95 % of other
+    rows.
+    """
+    return {name: _interval(one) for name, one in asked(target, values, found).items()}
 
 
-def score(problem: Problem, predict: Callable[[np.ndarray], Prediction]) -> dict[str, Scores]:
-    """The scores on the test part of the network, a linear model and a constant answer, by name."""
-    test, target = problem.parts["test"], problem.target
+def _interval(one: Asked) -> Interval:
+    if one.prediction is None:
+        return Interval(*[float("nan")] * 3)
+    return metrics.interval(one.metric, one.prediction, one.target, **one.options)
+
+
+def margin(
+    target: Target, values: np.ndarray, ours: Prediction, theirs: Prediction, name: str
+) -> Interval:
+    """By how much the first prediction is better than the second in a figure, on the same rows."""
+    one = asked(target, values, ours)[name]
+    other = asked(target, values, theirs)[name].prediction
+    found = metrics.difference(one.metric, one.prediction, other, one.target, **one.options)
+    if name in GREATER_IS_BETTER:
+        return found
+    return Interval(-found.high, -found.low, -found.value)
+
+
+def answers(
+    problem: Problem, predict: Callable[[np.ndarray], Prediction]
+) -> dict[str, Prediction]:
+    """What the network, a linear model and a constant answer say of the test part, by name."""
     models = {"network": predict, **baselines(problem)}
-    return {name: scores_of(target, test.values, model(test.x)) for name, model in models.items()}
+    return {name: model(problem.parts["test"].x) for name, model in models.items()}
 
 
 def baselines(problem: Problem) -> dict[str, Callable[[np.ndarray], Prediction]]:

@@ -43,12 +43,20 @@ def test_scipys_interval_of_paired_data(method):
     assert_allclose([low, high], expected, rtol=0.1)
 
 
-@pytest.mark.parametrize("metric", [metrics.kappa, metrics.balanced_accuracy, metrics.log_loss])
-def test_draws_in_one_product_are_those_of_each(metric):
+@pytest.mark.parametrize(
+    "metric",
+    [metrics.kappa, metrics.balanced_accuracy, metrics.log_loss, metrics.roc_auc, metrics.r2],
+)
+def test_draws_at_once_are_those_of_each(metric):
     """Against scipy's draws of rows, one metric call each."""
     target = np.arange(40) % 3
     scores = RNG.dirichlet(np.ones(3), 40)
     found = scores if metric is metrics.log_loss else scores.argmax(1)
+    if metric is metrics.r2:
+        found, target = PREDICTION[:40], TARGET[:40]
+    if metric is metrics.roc_auc:
+        # With ties, and as labels of their own.
+        found, target = scores.round(1), np.eye(3, dtype=int)[target]
 
     def figure(rows):
         return float(metric(found[rows], target[rows]))

@@ -29,6 +29,7 @@ def test_folder_holds_what_it_should(run, folder):
         "loss.png",
         "model.safetensors",
         "preprocessing.json",
+        "report.html",
         "run.json",
     ]
     assert json.loads((folder / "run.json").read_text()) == run.record

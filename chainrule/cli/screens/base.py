@@ -85,10 +85,3 @@ class ProgressScreen(Screen):
         if self.progress is not None:
             self.progress.stop()
             self.progress = None
-
-
-def figure(value: float) -> str:
-    """Four digits after the point, or four in all for numbers of 10 and more."""
-    size = abs(value)
-    digits = 4 if size < 10 else 2 if size < 100 else 1 if size < 1000 else 0
-    return f"{round(value, digits) + 0.0:,.{digits}f}"  # + 0.0: no minus sign before zero.

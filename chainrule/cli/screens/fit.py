@@ -9,9 +9,10 @@ from pathlib import Path
 from typing import Any
 
 from chainrule import nn
-from chainrule.cli.screens.base import ProgressScreen, figure
+from chainrule.cli.screens.base import ProgressScreen
 from chainrule.train import History, Run, Trainer, Watcher
-from chainrule.train.files import CURVE, MODEL, RECORD
+from chainrule.train.files import CURVE, MODEL, RECORD, REPORT
+from chainrule.train.report.words import figure_text
 
 CHOICE = 38  # The width of the column of choices.
 REPORTS = 10  # Epochs told of where there is no progress bar.
@@ -64,14 +65,15 @@ class FitScreen(ProgressScreen, Watcher):
     def compared(self, scores: Mapping[str, Mapping[str, float]]) -> None:
         """The scores of the network beside those of simpler models."""
         names = list(next(iter(scores.values())))
-        rows = [[name, *map(figure, found.values())] for name, found in scores.items()]
+        rows = [[name, *map(figure_text, found.values())] for name, found in scores.items()]
         self.table(["", *names], rows)
 
     def written(self, run: Run, folder: Path) -> None:
         name, value = next(iter(run.record["metrics"]["network"].items()))
         self.line()
-        self.line(f"test {name} {figure(value)}", style="bold green")
-        self.line(f"run folder {folder}: {', '.join((MODEL, RECORD, *run.files, CURVE))}")
+        self.line(f"test {name} {figure_text(value)}", style="bold green")
+        names = [MODEL, RECORD, *run.files, CURVE] + [REPORT] * (run.evidence is not None)
+        self.line(f"run folder {folder}: {', '.join(names)}")
 
 
 def parameters(model: nn.Module) -> str:

@@ -1,0 +1,169 @@
+"""Gathering: receives a run and what its training leaves; hands on the facts of its report."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from chainrule.advisor import Recipe, described
+from chainrule.data import Problem, audit
+from chainrule.train.history import History
+from chainrule.train.predict import Predictor
+from chainrule.train.recipe import make_loss
+from chainrule.train.report import inside
+from chainrule.train.report.advice import advise
+from chainrule.train.report.facts import (
+    Choice,
+    Costs,
+    Curve,
+    Learning,
+    Report,
+    Subject,
+)
+from chainrule.train.report.judged import comparison, verdict
+from chainrule.train.report.shuffled import importance
+from chainrule.train.report.table import columns
+from chainrule.train.report.wrong import errors, mistakes
+from chainrule.train.run import Run, predict_matrix
+from chainrule.train.scores import Prediction, asked, figure
+
+SAMPLE = 5_000  # More training rows tell nothing new of the gap to validation.
+CALLS = 30  # Of which the median is the latency.
+
+
+@dataclass(frozen=True)
+class Evidence:
+    """What a training leaves besides its run, and a report is gathered from: what each model said
+    of the test part, and the weights at some epochs.
+    """
+
+    problem: Problem
+    recipe: Recipe
+    history: History
+    answers: Mapping[str, Prediction]
+    weights: Mapping[int, inside.Weights]
+
+
+def gather(run: Run, evidence: Evidence) -> Report:
+    """The facts of a run that has just been trained."""
+    problem = evidence.problem
+    predictor = Predictor(run.model)
+
+    def predict(x: np.ndarray) -> Prediction:
+        return predict_matrix(predictor, problem.target, x)
+
+    test, training, validation = (
+        problem.parts[name] for name in ("test", "training", "validation")
+    )
+    compared = comparison(problem.target, test.values, evidence.answers, "test")
+    matters = importance(problem, predict)
+    found = Report(
+        subject=subject(run),
+        comparison=compared,
+        learning=_learning(evidence, predict),
+        **errors(problem.target, test.values, evidence.answers["network"]),
+        mistakes=mistakes(problem, "validation", predict(validation.x), matters),
+        importance=matters,
+        layers=inside.layers(
+            run.model,
+            make_loss(evidence.recipe, problem.target),
+            evidence.weights,
+            evidence.history.best()["epoch"],
+            training.x,
+            training.y,
+        ),
+        audit=audit(problem.in_use, problem.target.name),
+        columns=columns(problem),
+        recipe=_choices(evidence),
+        costs=costs(run, training.x[:1]),
+    )
+    return replace(found, verdict=verdict(found), advice=advise(found))
+
+
+def subject(run: Run) -> Subject:
+    """What a run's record says of it."""
+    record, target = run.record, run.target
+    versions = ", ".join(f"{name} {number}" for name, number in record["versions"].items())
+    return Subject(
+        data=record["data"]["name"],
+        rows=record["data"]["rows"],
+        parts=record["split"],
+        target=target.name,
+        task=target.task,
+        classes=tuple(map(str, target.classes)),
+        notes=tuple(record["notes"]),
+        origin={
+            "created": record["created"],
+            "seed": str(record["seed"]),
+            "SHA-256 of the data": record["data"]["sha256"],
+            "versions": versions,
+        },
+    )
+
+
+def _learning(evidence: Evidence, predict: Callable[[np.ndarray], Prediction]) -> Learning:
+    problem, history = evidence.problem, evidence.history
+    best = history.best()["epoch"]
+    ended = {
+        "patience": f"it ended as validation was no better for {evidence.recipe.patience} epochs",
+        "interrupted": "it was interrupted",
+        "all epochs": "all epochs were done",
+    }
+    figures = {}
+    for name in ("training", "validation"):
+        part = problem.parts[name]
+        found = asked(problem.target, part.values[:SAMPLE], predict(part.x[:SAMPLE]))
+        main, one = next(iter(found.items()))
+        figures[name] = figure(one)
+    return Learning(
+        curves=tuple(_curves(history)),
+        best=best,
+        epochs=len(history.epochs),
+        ended=ended.get(history.stopped, history.stopped),
+        seconds=sum(history["seconds"]),
+        main=main,
+        on_training=figures["training"],
+        on_validation=figures["validation"],
+    )
+
+
+def _curves(history: History) -> list[Curve]:
+    """Each figure that both training and validation have."""
+    names = [name for name in history.epochs[0] if f"validation_{name}" in history.epochs[0]]
+    return [
+        Curve(name, *(_points(history, key) for key in (name, f"validation_{name}")))
+        for name in names
+    ]
+
+
+def _points(history: History, name: str) -> tuple[tuple[float, float], ...]:
+    return tuple(zip(map(float, history["epoch"]), map(float, history[name])))
+
+
+def _choices(evidence: Evidence) -> tuple[Choice, ...]:
+    problem, recipe = evidence.problem, evidence.recipe
+    words = described(recipe, problem.parts["training"].x.shape[1], problem.target.outputs)
+    return tuple(Choice(name, value, recipe.reasons[name]) for name, value in words.items())
+
+
+def costs(run: Run, row: np.ndarray) -> Costs:
+    """What a model holds and needs for one preprocessed row, [1, inputs]."""
+    summary = run.model.summary(row)
+    predictor = Predictor(run.model)
+    predictor(row)
+    seconds = []
+    for _ in range(CALLS):
+        start = time.perf_counter()
+        predictor(row)
+        seconds.append(time.perf_counter() - start)
+    layers = tuple((r.path, r.kind, r.output, r.parameters, r.flops) for r in summary.rows)
+    return Costs(
+        layers,
+        summary.total.parameters,
+        summary.total.flops,
+        sum(array.nbytes for array in map(np.asarray, run.model.state_dict().values())),
+        float(np.median(seconds)),
+    )

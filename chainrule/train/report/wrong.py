@@ -1,0 +1,133 @@
+"""Where predictions are wrong: receives them beside the truth; hands on matrices, curves and
+rows.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from chainrule import metrics
+from chainrule.data import Problem, Target, kurtosis
+from chainrule.train.report.facts import (
+    Bins,
+    Calibration,
+    Confusion,
+    Importance,
+    Mistakes,
+    Points,
+    Ranking,
+    Residuals,
+)
+from chainrule.train.scores import Prediction
+
+DRAWN = 400  # Points of a cloud, and of a curve: more are a blot.
+CONFIDENCES = 10  # Bins of a reliability diagram.
+LARGEST, CELLS, LETTERS = 10, 4, 40  # Rows that are shown, their columns, and what of a cell.
+
+
+def errors(target: Target, values: np.ndarray, found: Prediction) -> dict[str, Any]:
+    """The sections on where predictions are wrong, by their names in a report."""
+    if not target.classes:
+        return {"residuals": residuals(found.values, values)}
+    truth, p = target.encode(values), found.probabilities
+    counts = metrics.confusion_matrix(
+        target.encode(found.values), truth, classes=len(target.classes)
+    )
+    names = tuple(map(str, target.classes))
+    return {
+        "confusion": Confusion(
+            names, tuple(tuple(map(int, row)) for row in np.asarray(counts.numpy()))
+        ),
+        "calibration": calibration(p, truth),
+        "ranking": ranking(names[1], p[:, 1], truth) if len(names) == 2 else None,
+    }
+
+
+def calibration(p: np.ndarray, truth: np.ndarray) -> Calibration:
+    """How honest the greatest probabilities are."""
+    curve = metrics.reliability_curve(p, truth, bins=CONFIDENCES)
+    rows = [
+        (float(confidence), float(frequency), int(weight))
+        for frequency, confidence, weight in zip(*(one.numpy() for one in curve))
+        if weight
+    ]
+    return Calibration(
+        "how sure the network is",
+        tuple(rows),
+        float(metrics.calibration_error(p, truth, bins=CONFIDENCES)),
+        float(p.max(axis=1).mean()),
+        float((p.argmax(axis=1) == truth).mean()),
+        _binned(p.max(axis=1), np.linspace(0, 1, 2 * CONFIDENCES + 1)),
+    )
+
+
+def ranking(positive: str, p: np.ndarray, truth: np.ndarray) -> Ranking | None:
+    """The curves of two classes; None where there is but one."""
+    if len(np.unique(truth)) < 2:
+        return None
+    roc = metrics.roc_curve(p, truth)
+    recalled = metrics.precision_recall_curve(p, truth)
+    return Ranking(
+        positive,
+        _thinned(roc.false_positive_rate, roc.true_positive_rate),
+        _thinned(recalled.recall, recalled.precision),
+        metrics.interval(metrics.roc_auc, p, truth),
+        float(metrics.average_precision(p, truth)),
+        float(truth.mean()),
+    )
+
+
+def _thinned(x: np.ndarray, y: np.ndarray) -> Points:
+    places = np.unique(np.linspace(0, len(x) - 1, DRAWN).round().astype(int))
+    return tuple((float(a), float(b)) for a, b in zip(x[places], y[places]))
+
+
+def _binned(values: np.ndarray, bins: int | np.ndarray) -> Bins:
+    counts, edges = np.histogram(values, bins=bins)
+    return Bins(tuple(map(float, edges)), tuple(map(int, counts)))
+
+
+def residuals(said: np.ndarray, values: np.ndarray) -> Residuals:
+    off = said - values
+    sizes, shares = np.sort(np.abs(off)), np.arange(1, len(off) + 1) / len(off)
+    return Residuals(
+        _thinned(said, values),
+        _thinned(np.append(0.0, sizes), np.append(0.0, shares)),
+        _binned(off, min(30, max(5, round(len(off) ** 0.5)))),
+        float(off.mean()),
+        float(off.std()),
+        kurtosis(off),
+    )
+
+
+def mistakes(
+    problem: Problem, part: str, found: Prediction, importance: Importance | None
+) -> Mistakes:
+    """The rows of a part with the largest losses, and their most important columns."""
+    chosen, target = problem.parts[part], problem.target
+    if target.classes:
+        true = found.probabilities[np.arange(len(chosen.y)), chosen.y]
+        wrong = -np.log(np.maximum(true, np.finfo(float).tiny))
+    else:
+        wrong = np.abs(found.values - chosen.values)
+    names = [name for name, *_ in importance.columns] if importance else list(problem.kinds)
+    names = names[:CELLS]
+    frame = problem.table.frame
+    rows = []
+    for place in np.argsort(-wrong, kind="stable")[:LARGEST]:
+        row = int(chosen.rows[place])
+        cells = tuple(_cell(frame[name][row]) for name in names)
+        number = int(problem.places[row]) + 1
+        truth, said = _cell(chosen.values[place]), _cell(found.values[place])
+        rows.append((number, truth, said, float(wrong[place]), cells))
+    measure = "-log p(true)" if target.classes else "error"
+    return Mistakes(part, measure, tuple(names), tuple(rows))
+
+
+def _cell(value: Any) -> str:
+    if isinstance(value, (float, np.floating)):
+        return f"{value:.4g}"
+    text = "" if value is None else str(value)
+    return text if len(text) <= LETTERS else text[: LETTERS - 1] + "…"
