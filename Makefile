@@ -6,15 +6,16 @@ BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test lint type peers clean
+.PHONY: help demo test lint type peers browser clean
 
 help:
-	@echo "make demo   train a network on the digits data set, into a new folder under runs/"
-	@echo "make test   run the tests"
-	@echo "make lint   check the style (ruff)"
-	@echo "make type   check the types (mypy)"
-	@echo "make peers  run the tests that compare with PyTorch, JAX and other libraries"
-	@echo "make clean  remove .venv and the caches"
+	@echo "make demo     train a network on the digits data set, into a new folder under runs/"
+	@echo "make test     run the tests"
+	@echo "make lint     check the style (ruff)"
+	@echo "make type     check the types (mypy)"
+	@echo "make peers    run the tests that compare with PyTorch, JAX and other libraries"
+	@echo "make browser  look at reports in Chromium, which apt installs if it is missing"
+	@echo "make clean    remove .venv and the caches"
 
 demo: $(VENV)/installed-all
 	$(BIN)/chainrule fit digits
@@ -30,6 +31,11 @@ type: $(VENV)/installed-test
 
 peers: $(VENV)/installed-peers
 	$(BIN)/python -m pytest -q -n auto -m peers
+
+browser: $(VENV)/installed-test
+	command -v chromium > /dev/null || \
+		{ apt-get update -qq && apt-get install -y -qq --no-install-recommends chromium; }
+	$(BIN)/python -m pytest -q tests/train/test_report_browser.py
 
 clean:
 	rm -rf $(VENV) .hypothesis .mypy_cache .pytest_cache .ruff_cache *.egg-info build

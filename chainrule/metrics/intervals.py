@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Callable
 from functools import cached_property
 from typing import Any, NamedTuple
@@ -153,16 +154,19 @@ def _interval(
 
     if np.isnan(whole):
         return Interval(whole, whole, whole)
-    found = stats.bootstrap(
-        (np.arange(count),),
-        of_draws,
-        vectorized=True,
-        n_resamples=resamples,
-        batch=max(1, DRAWN_AT_ONCE // len(units)),
-        confidence_level=confidence,
-        method=method,
-        rng=np.random.default_rng(seed),
-    ).confidence_interval
+    with warnings.catch_warnings():
+        # That some draw has no value: the ends are NaN then.
+        warnings.simplefilter("ignore", stats.DegenerateDataWarning)
+        found = stats.bootstrap(
+            (np.arange(count),),
+            of_draws,
+            vectorized=True,
+            n_resamples=resamples,
+            batch=max(1, DRAWN_AT_ONCE // len(units)),
+            confidence_level=confidence,
+            method=method,
+            rng=np.random.default_rng(seed),
+        ).confidence_interval
     return Interval(float(found.low), float(found.high), whole)
 
 

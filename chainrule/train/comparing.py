@@ -345,7 +345,7 @@ class _Fold:
 
 
 def _of_rows(part: Part, rows: np.ndarray) -> Part:
-    return Part(part.x[rows], part.y[rows], part.values[rows])
+    return Part(part.x[rows], part.y[rows], part.values[rows], part.rows[rows])
 
 
 def _categorical(preprocessing: Preprocessing) -> tuple[int, ...]:

@@ -13,17 +13,11 @@ from chainrule.advisor import Recipe, described
 from chainrule.cli.screens.base import NAME
 from chainrule.cli.screens.fit import FitScreen, parameters
 from chainrule.data import Preprocessing, Problem, audit
-from chainrule.data.columns import BOOLEAN, CATEGORY, DATE, NUMBER
 from chainrule.data.fitted import Numeric
 from chainrule.data.read import listed
+from chainrule.train.report.table import KINDS
 from chainrule.train.scores import Scores
 
-KINDS = {
-    NUMBER: "numeric",
-    BOOLEAN: "true or false",
-    DATE: "dates, in days",
-    CATEGORY: "categorical",
-}
 
 
 class TableScreen(FitScreen):

@@ -27,7 +27,7 @@ from chainrule.train.report.judged import comparison, verdict
 from chainrule.train.report.shuffled import importance
 from chainrule.train.report.table import columns
 from chainrule.train.report.wrong import errors, mistakes
-from chainrule.train.run import Run, predict_matrix
+from chainrule.train.run import TableRun, predict_matrix
 from chainrule.train.scores import Prediction, asked, figure
 
 SAMPLE = 5_000  # More training rows tell nothing new of the gap to validation.
@@ -35,7 +35,7 @@ CALLS = 30  # Of which the median is the latency.
 
 
 @dataclass(frozen=True)
-class Evidence:
+class TableEvidence:
     """What a training leaves besides its run, and a report is gathered from: what each model said
     of the test part, and the weights at some epochs.
     """
@@ -46,8 +46,11 @@ class Evidence:
     answers: Mapping[str, Prediction]
     weights: Mapping[int, inside.Weights]
 
+    def report(self, run: TableRun) -> Report:
+        return gather(run, self)
 
-def gather(run: Run, evidence: Evidence) -> Report:
+
+def gather(run: TableRun, evidence: TableEvidence) -> Report:
     """The facts of a run that has just been trained."""
     problem = evidence.problem
     predictor = Predictor(run.model)
@@ -83,7 +86,7 @@ def gather(run: Run, evidence: Evidence) -> Report:
     return replace(found, verdict=verdict(found), advice=advise(found))
 
 
-def subject(run: Run) -> Subject:
+def subject(run: TableRun) -> Subject:
     """What a run's record says of it."""
     record, target = run.record, run.target
     versions = ", ".join(f"{name} {number}" for name, number in record["versions"].items())
@@ -104,7 +107,7 @@ def subject(run: Run) -> Subject:
     )
 
 
-def _learning(evidence: Evidence, predict: Callable[[np.ndarray], Prediction]) -> Learning:
+def _learning(evidence: TableEvidence, predict: Callable[[np.ndarray], Prediction]) -> Learning:
     problem, history = evidence.problem, evidence.history
     best = history.best()["epoch"]
     ended = {
@@ -143,13 +146,13 @@ def _points(history: History, name: str) -> tuple[tuple[float, float], ...]:
     return tuple(zip(map(float, history["epoch"]), map(float, history[name])))
 
 
-def _choices(evidence: Evidence) -> tuple[Choice, ...]:
+def _choices(evidence: TableEvidence) -> tuple[Choice, ...]:
     problem, recipe = evidence.problem, evidence.recipe
     words = described(recipe, problem.parts["training"].x.shape[1], problem.target.outputs)
     return tuple(Choice(name, value, recipe.reasons[name]) for name, value in words.items())
 
 
-def costs(run: Run, row: np.ndarray) -> Costs:
+def costs(run: TableRun, row: np.ndarray) -> Costs:
     """What a model holds and needs for one preprocessed row, [1, inputs]."""
     summary = run.model.summary(row)
     predictor = Predictor(run.model)

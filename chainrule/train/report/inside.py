@@ -65,7 +65,8 @@ def layers(
 
 
 def _figures(model: nn.Module, loss: Callable, x: Any, y: Any) -> dict[str, float]:
-    gradients = cr.grad(lambda m: loss(m(x), y))(model)
+    with cr.training(False):  # Nothing is dropped: figures of epochs differ by weights alone.
+        gradients = cr.grad(lambda m: loss(m(x), y))(model)
     norms = {f"gradient_norm/{path}": norm.item() for path, norm in layer_norms(gradients).items()}
     return {**norms, **watched(model, x)}
 

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from chainrule.train.report.chart import UNIT, Chart, Scale, whiskers
 from chainrule.metrics import Interval
+from chainrule.train.report.chart import UNIT, Chart, Scale, whiskers
 from chainrule.train.report.facts import (
     Advice,
     Bins,

@@ -28,9 +28,9 @@ def range_text(found: Interval) -> str:
 
 
 def with_interval(found: Interval) -> Html:
-    """A figure, its interval below."""
+    """A figure, its interval below where it has one."""
     value = together(figure_text(found.value))
-    if found.low == found.high:
+    if not found.low < found.high:
         return value
     return together(value, tag("span", range_text(found), class_="interval"))
 
