@@ -19,7 +19,6 @@ from chainrule.train.report.table import KINDS
 from chainrule.train.scores import Scores
 
 
-
 class TableScreen(FitScreen):
     """Tells of a training on a table."""
 
