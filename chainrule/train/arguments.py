@@ -4,13 +4,13 @@ cannot work.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Mapping
 from typing import Any
 
 import numpy as np
 
 from chainrule import nn, optim, tree
-from chainrule.data.loader import ArrayLoader
 from chainrule.errors import ArgumentError
 from chainrule.frontend import trace
 from chainrule.train.callbacks import Callback
@@ -109,26 +109,42 @@ def check_positive(where: str, **numbers: float | None) -> None:
             )
 
 
-def check_weights(weights: Any) -> None:
-    """Raises ArgumentError for weights of rows that are not finite, below 0, or all 0."""
-    array = np.asarray(weights)
-    if not (np.isfinite(array).all() and (array >= 0).all() and array.any()):
-        raise ArgumentError(
-            "fit",
-            f"sample_weight runs from {array.min()} to {array.max()}",
-            "a row counts as often as its weight says",
-            "pass numbers of at least 0, some above",
-        )
+def check_weighable(step: Evaluation, **weights: Any) -> None:
+    """Raises ArgumentError for weights of rows or classes beside a loss of the model."""
+    for name, given in weights.items():
+        if given is not None and step.asks_model:
+            raise ArgumentError(
+                "fit",
+                f"{name} with a loss of the model",
+                "such a loss weighs its rows itself",
+                "weigh them within the loss, which gets every array of a batch, "
+                "or pass a loss of (prediction, target)",
+            )
 
 
-def check_labels(step: Evaluation, loader: ArrayLoader) -> None:
-    """Let the loss see the rows with the least and the greatest label, as numbers: compiled it
-    cannot say that there is no such class. Leaves all state as it was.
+class Labels:
+    """The labels that a loss has taken: it sees rows with others as numbers first, for compiled it
+    cannot say that there is no such class. No state moves by that.
     """
-    targets = loader.data[1] if len(loader.data) > 1 else None
-    labels = None if targets is None or isinstance(targets, dict) else np.asarray(targets)
-    if labels is None or labels.ndim != 1 or labels.dtype.kind not in "iu" or step.asks_model:
-        return
-    rows = np.asarray([labels.argmin(), labels.argmax()])
-    with trace.training(False):
-        step.value(tree.map(lambda array: np.asarray(array)[rows], loader.data))
+
+    def __init__(self, part: Evaluation) -> None:
+        self.part = part
+        self.low, self.high = math.inf, -math.inf
+
+    def check(self, batch: tuple) -> None:
+        """Let the loss see the rows with the least and the greatest label, unless both are known.
+        It raises IndexingError for labels of no class.
+        """
+        if self.part.asks_model or len(batch) < 2:
+            return
+        if isinstance(batch[1], (dict, list, tuple)):
+            return
+        labels = np.asarray(batch[1])
+        if labels.ndim != 1 or labels.dtype.kind not in "iu":
+            return
+        rows = np.asarray([labels.argmin(), labels.argmax()])
+        low, high = labels[rows]
+        if low < self.low or high > self.high:
+            with trace.training(False):
+                self.part.value(tree.map(lambda array: np.asarray(array)[rows], batch))
+            self.low, self.high = min(low, self.low), max(high, self.high)

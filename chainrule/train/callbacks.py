@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from contextlib import AbstractContextManager, nullcontext
 from typing import TYPE_CHECKING, Any
 
@@ -67,6 +67,31 @@ def overrides(callback: Callback, *events: str) -> bool:
     return any(getattr(type(callback), e) is not getattr(Callback, e) for e in events)
 
 
+def states_of(callbacks: Iterable[Callback]) -> dict[str, dict[str, Any]]:
+    """What the callbacks with a state of their own know, by name."""
+    return {name: callback.state_dict() for name, callback in _remembering(callbacks).items()}
+
+
+def load_states(callbacks: Iterable[Callback], states: Mapping[str, Any]) -> None:
+    """Give it back. Raises ArgumentError where it is of other callbacks."""
+    held = _remembering(callbacks)
+    if held.keys() != states.keys():
+        raise ArgumentError(
+            "fit",
+            f"the run had the callbacks {', '.join(states) or 'none'}, now there are "
+            f"{', '.join(held) or 'none'}",
+            "what they know is part of the checkpoint",
+            "resume with those of the run",
+        )
+    for name, callback in held.items():
+        callback.load_state_dict(states[name])
+
+
+def _remembering(callbacks: Iterable[Callback]) -> dict[str, Callback]:
+    held = [callback for callback in callbacks if overrides(callback, "state_dict")]
+    return {f"{type(callback).__name__} {n}": callback for n, callback in enumerate(held, 1)}
+
+
 class EarlyStopping(Callback):
     """Ends training when a figure has not improved for `patience` epochs (never, if that is None),
     and in any case brings the weights of the best epoch back (A-115, B-051).
@@ -98,6 +123,7 @@ class EarlyStopping(Callback):
         self.weights: dict[str, Any] = {}
 
     def fit_start(self, trainer: Trainer) -> None:
+        trainer.expect("EarlyStopping", self.monitor)
         if not trainer.resumed:
             self.epoch, self.best, self.weights = 0, float("inf"), {}
 
@@ -136,11 +162,12 @@ class OnPlateau(Callback):
         self.plateau, self.monitor = plateau, monitor
 
     def fit_start(self, trainer: Trainer) -> None:
-        if not callable(vars(trainer.optimizer.hyperparameters)["learning_rate"]):
+        trainer.expect("OnPlateau", self.monitor)
+        if id(self.plateau.scale) not in map(id, trainer.optimizer.named_boxes().values()):
             raise ArgumentError(
                 "OnPlateau",
-                "the optimizer's learning rate is a number",
-                "the plateau would lower nothing",
+                "the plateau is no schedule of the optimizer",
+                "it would lower nothing",
                 "make the optimizer with the plateau as its learning rate",
             )
 

@@ -14,6 +14,7 @@ import numpy as np
 
 import chainrule as cr
 from chainrule.data.loader import ArrayLoader, Loader, rows_of
+from chainrule.train.arguments import Labels
 from chainrule.train.steps import Evaluation, over_batch, over_rows
 
 # Between two calls Ctrl-C is heard, the progress bar moves, and a checkpoint may be written.
@@ -28,6 +29,7 @@ class Loop:
     def __init__(self, part: Evaluation) -> None:
         self.part = part
         self.pace = 1  # Batches in the next call; the first one tells how long a batch takes.
+        self._labels = Labels(part)
         self._over_rows = cr.jit(over_rows)
         self._over_batch: dict[int, Callable] = defaultdict(lambda: cr.jit(over_batch))
 
@@ -49,13 +51,22 @@ class Loop:
             yield partial(self._last, loader, rest)
         loader.end_epoch()
 
+    def check(self, loader: Loader | None) -> None:
+        """Raises IndexingError for labels of no class among arrays in memory; those of batches are
+        looked at as these come.
+        """
+        if isinstance(loader, ArrayLoader):
+            self._labels.check(loader.data)
+
     def run(self, loader: Loader) -> None:
         """All that is left of an epoch."""
         for call in self.calls(loader):
             call()
 
     def batch(self, batch: Any) -> cr.Tensor:
-        """One batch."""
+        """One batch. Raises IndexingError for labels of no class."""
+        batch = tuple(batch) if isinstance(batch, (tuple, list)) else (batch,)
+        self._labels.check(batch)
         return self._over_batch[rows_of(batch)](self.part, batch)
 
     def _stretch(self, loader: ArrayLoader, order: cr.Tensor, first: int, last: int) -> cr.Tensor:

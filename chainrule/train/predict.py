@@ -27,10 +27,10 @@ class Predictor:
         self._run = cr.jit(function or _applied)
 
     def __call__(self, x: Any) -> Any:
-        """The model's outputs, [rows, ...], as NumPy arrays."""
+        """The model's outputs, [rows, ...], as NumPy arrays; of no rows, none."""
         parts = []
         x = tree.map(np.asarray, x)
-        for start in range(0, rows_of(x), self.CHUNK):
+        for start in range(0, max(rows_of(x), 1), self.CHUNK):
             chunk = tree.map(lambda array, start=start: array[start : start + self.CHUNK], x)
             rows = rows_of(chunk)
             found = self._run(self.model, tree.map(_padded, chunk))

@@ -68,6 +68,13 @@ class Evaluation(Stateful):
         """(loss, what the model says); None where the loss asks the model itself."""
         if self.asks_model:
             return self.loss(self.model, *batch), None
+        if len(batch) < 2:
+            raise ArgumentError(
+                "fit",
+                "a batch is one array",
+                "the loss compares a prediction of x with y",
+                "pass (x, y), or a loss of the model, loss(model, x)",
+            )
         prediction, weights = self.model(batch[0]), self.weights(batch)
         if weights is None:
             return self.loss(prediction, batch[1]), prediction
@@ -148,6 +155,11 @@ class Step(Evaluation):
         for observer in self.observers:
             observer.observe(gradients)
         return value
+
+    def weigh(self, class_weights: tuple[float, ...] | None) -> None:
+        """Weigh rows by their class. Any assignment would have a program looked for anew."""
+        if class_weights != self.class_weights:
+            self.class_weights = class_weights
 
     def weights(self, batch: Batch) -> Any:
         given = super().weights(batch)

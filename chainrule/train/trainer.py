@@ -5,36 +5,37 @@ record of its training.
 from __future__ import annotations
 
 import math
-import signal
-import threading
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, nullcontext
 from copy import deepcopy
-from itertools import islice
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
 import chainrule as cr
-from chainrule import nn, optim, tree
+from chainrule import nn, optim
 from chainrule.config import config
-from chainrule.data.loader import ArrayLoader, Loader
+from chainrule.data.loader import Loader
 from chainrule.errors import ArgumentError, TrainingError
 from chainrule.train.arguments import (
-    check_labels,
     check_optimizer,
     check_parts,
     check_positive,
-    check_weights,
+    check_weighable,
     precision_of,
     streaming,
 )
-from chainrule.train.callbacks import Callback, EarlyStopping, overrides
+from chainrule.train.callbacks import (
+    Callback,
+    EarlyStopping,
+    load_states,
+    overrides,
+    states_of,
+)
 from chainrule.train.checkpoint import Checkpoints
-from chainrule.train.feeding import held_out, loader_of
+from chainrule.train.feeding import first_batch, loader_of, parts_of
 from chainrule.train.history import History, Row
+from chainrule.train.interruptions import interruptions
 from chainrule.train.loggers import LOG, JsonLines
 from chainrule.train.loop import Loop
 from chainrule.train.predict import Predictor
@@ -153,50 +154,29 @@ class Trainer:
         all works.
 
         Ctrl-C ends training at the next pause, a quarter of a second at most; what is done counts.
-        Raises TrainingError for a loss that is not finite, ArgumentError for data that do not fit.
+        Raises TrainingError for a loss that is not finite, ArgumentError for data that do not fit,
+        IndexingError for labels of no class.
         """
         check_positive("fit", epochs=epochs)
-        if sample_weight is not None:
-            check_weights(sample_weight)
-        if validation_split is not None:
-            if sample_weight is not None:
-                data, sample_weight = (*data, np.asarray(sample_weight, np.float32)), None
-            data, validation_data = held_out(data, validation_split, self.seed)
-        training = loader_of(
-            data,
-            sample_weight=sample_weight,
-            batch_size=batch_size,
-            shuffle=shuffle,
-            seed=self.seed,
-        )
-        validation = None if validation_data is None else self._evaluated(validation_data)
-        self._weigh(class_weight, training)
-        if isinstance(training, ArrayLoader):
-            check_labels(self.step, training)
-        if training is not data:
-            training.epoch = self.epochs
+        check_weighable(self.step, class_weight=class_weight, sample_weight=sample_weight)
+        parts = parts_of(data, validation_data, validation_split, sample_weight, self.seed)
+        training, validation = self._loaders(*parts, batch_size=batch_size, shuffle=shuffle)
+        self.step.weigh(class_weights(class_weight, training))
         if fast_dev_run:
-            training, epochs, folder = _first(training), 1, None
-            validation = validation and _first(validation)
-        self.training, self.validation = training, validation
-        self.planned, self._stopped = epochs, None
-        self.history = History()
-        self.resumed, self.checkpoints, self._told = False, None, [*self.callbacks]
-        if folder is not None:
-            self.checkpoints = Checkpoints(Path(folder), save_seconds, resume)
-            self._restore()
-            self._told.append(JsonLines(Path(folder) / LOG))
-        with ExitStack() as stack:
-            if not quiet:
-                self._told.append(stack.enter_context(Progress()))
-            self._tell("fit_start")
+            training, validation = first_batch(training), first_batch(validation)
+            epochs, folder = 1, None
+        self.training, self.validation, self.planned = training, validation, epochs
+        saved = None if folder is None else Checkpoints(Path(folder), save_seconds, resume)
+        with nullcontext() if quiet else Progress() as progress:
+            self._begin(saved, progress)
             self._run()
-            self._tell("fit_end")
         return self.history
 
     def evaluate(self, data: Any, *, batch_size: int = EVALUATION_ROWS) -> dict[str, float]:
         """The mean loss over all rows, and the metrics, of the model in use."""
-        return self._evaluation(self._evaluated(data, batch_size))
+        loader = loader_of(data, batch_size=batch_size)
+        self._evaluating.check(loader)
+        return self._evaluation(loader)
 
     def predict(self, x: Any, *, samples: int | None = None, classes: bool = False) -> Any:
         """What the model says of each row, as NumPy arrays.
@@ -228,15 +208,27 @@ class Trainer:
 
     def figure(self, who: str, name: str) -> float:
         """A figure of this epoch's row. Raises ArgumentError where there is none."""
+        self.expect(who, name)
         if name not in self.row:
-            missing = name.startswith("validation_") and "validation_loss" not in self.row
             raise ArgumentError(
                 who,
                 f"there is no {name!r}",
                 f"this epoch has {', '.join(self.row)}",
-                "pass validation_data or validation_split" if missing else "name one of these",
+                "name one of these",
             )
         return float(self.row[name])
+
+    def expect(self, who: str, name: str) -> None:
+        """Raise ArgumentError for a figure of validation data where there are none."""
+        metrics = self._evaluating.part.metrics
+        names = [f"validation_{figure}" for figure in ("loss", *metrics)]
+        if self.validation is None and name in names:
+            raise ArgumentError(
+                who,
+                f"there is no {name!r}",
+                "it is a figure of validation data, and there are none",
+                "pass validation_data or validation_split, or name a figure of training",
+            )
 
     @contextmanager
     def evaluation(self) -> Iterator[None]:
@@ -285,9 +277,32 @@ class Trainer:
 
     # ---- The loop ----
 
+    def _loaders(
+        self, data: Any, validation_data: Any, **options: Any
+    ) -> tuple[Loader, Loader | None]:
+        """Loaders of both parts, with labels that the loss knows."""
+        training = loader_of(data, seed=self.seed, epoch=self.epochs, **options)
+        validation = None
+        if validation_data is not None:
+            validation = loader_of(validation_data, batch_size=EVALUATION_ROWS)
+        for loop, loader in ((self._training, training), (self._evaluating, validation)):
+            loop.check(loader)
+        return training, validation
+
+    def _begin(self, checkpoints: Checkpoints | None, progress: Progress | None) -> None:
+        """Be as a run starts, or as the last checkpoint says."""
+        self.history, self._stopped, self.resumed = History(), None, False
+        self.checkpoints, self._told = checkpoints, [*self.callbacks]
+        if checkpoints is not None:
+            self._restore(checkpoints.load())
+            self._told.append(JsonLines(checkpoints.folder / LOG))
+        if progress is not None:
+            self._told.append(progress)
+
     def _run(self) -> None:
+        self._tell("fit_start")
         try:
-            with _interruptions() as pause:
+            with interruptions() as pause:
                 while len(self.history.epochs) < self.planned and self._stopped is None:
                     self._epoch(pause)
         except KeyboardInterrupt:
@@ -297,6 +312,7 @@ class Trainer:
         self.history.stopped = self._stopped or "all epochs"
         if self.checkpoints and self._stopped != "interrupted":
             self._save()
+        self._tell("fit_end")
 
     def _epoch(self, pause: Callable) -> None:
         start = time.perf_counter()
@@ -340,33 +356,17 @@ class Trainer:
         self._evaluating.run(loader)
         return part.results()
 
-    def _evaluated(self, data: Any, batch_size: int = EVALUATION_ROWS) -> Loader:
-        return loader_of(data, batch_size=batch_size)
-
     def _tell(self, event: str, *facts: Any) -> None:
         for callback in self._told:
             getattr(callback, event)(self, *facts)
-
-    def _weigh(self, class_weight: Any, training: Loader) -> None:
-        if class_weight is not None and self.step.asks_model:
-            raise ArgumentError(
-                "fit",
-                "class_weight with a loss of the model",
-                "such a loss weighs its rows itself",
-                "weigh them within the loss, or pass a loss of (prediction, target)",
-            )
-        labels = training.data[1] if isinstance(training, ArrayLoader) else None
-        weights = class_weights(class_weight, labels)
-        if weights != self.step.class_weights:
-            self.step.class_weights = weights
 
     def _check_finite(self, part: str, value: float) -> None:
         if not math.isfinite(value):
             raise TrainingError(
                 "fit",
                 f"the {part} loss is {value} in epoch {self.row['epoch']}",
-                "the steps were too large, or the data hold values far out of the ordinary",
-                "lower the learning rate, or check the columns' ranges; "
+                "the steps were too large, values far out of the ordinary, or labels of no class",
+                "lower the learning rate, or check the columns' ranges and the labels; "
                 "train.NanGuard says which operation it was",
             )
 
@@ -379,63 +379,14 @@ class Trainer:
     def _save(self) -> None:
         state = self.snapshot()
         state["epochs"], state["stopped"] = self.history.epochs, self._stopped
-        state["callbacks"] = {n: c.state_dict() for n, c in _remembering(self.callbacks).items()}
+        state["callbacks"] = states_of(self.callbacks)
         self.checkpoints.save(state)
 
-    def _restore(self) -> None:
-        state = self.checkpoints.load()
+    def _restore(self, state: Mapping[str, Any] | None) -> None:
         if state is None:
             return
         self.restore(state)
         self.history.epochs = state["epochs"]
         self.epochs += len(state["epochs"])
         self._stopped, self.resumed = state["stopped"], True
-        callbacks = _remembering(self.callbacks)
-        if callbacks.keys() != state["callbacks"].keys():
-            raise ArgumentError(
-                "fit",
-                f"the run had the callbacks {', '.join(state['callbacks']) or 'none'}, now there "
-                f"are {', '.join(callbacks) or 'none'}",
-                "what they know is part of the checkpoint",
-                "resume with those of the run",
-            )
-        for name, callback in callbacks.items():
-            callback.load_state_dict(state["callbacks"][name])
-
-
-def _remembering(callbacks: list[Callback]) -> dict[str, Callback]:
-    """The callbacks with a state of their own, by name."""
-    held = [callback for callback in callbacks if overrides(callback, "state_dict")]
-    return {f"{type(callback).__name__} {n}": callback for n, callback in enumerate(held, 1)}
-
-
-def _first(loader: Loader) -> Loader:
-    """The first batch alone."""
-    if isinstance(loader, ArrayLoader):
-        rows = tree.map(lambda array: array[: loader.batch_size], loader.data)
-        return ArrayLoader(rows, loader.batch_size, shuffle=False)
-    return loader_of(list(islice(loader, 1)))
-
-
-@contextmanager
-def _interruptions() -> Iterator[Callable[[], None]]:
-    """Ctrl-C waits for a pause, where all state is whole; the second one does not."""
-    heard: list[int] = []
-
-    def pause() -> None:
-        if heard:
-            raise KeyboardInterrupt
-
-    def listen(number: int, frame: Any) -> None:
-        if heard:
-            raise KeyboardInterrupt
-        heard.append(number)
-
-    if threading.current_thread() is not threading.main_thread():
-        yield pause
-        return
-    before = signal.signal(signal.SIGINT, listen)
-    try:
-        yield pause
-    finally:
-        signal.signal(signal.SIGINT, before)
+        load_states(self.callbacks, state["callbacks"])

@@ -8,19 +8,21 @@ from typing import Any
 import numpy as np
 
 from chainrule.data import sampling
+from chainrule.data.loader import ArrayLoader, Loader
 from chainrule.errors import ArgumentError
 
 
-def class_weights(wish: Any, labels: Any) -> tuple[float, ...] | None:
+def class_weights(wish: Any, loader: Loader) -> tuple[float, ...] | None:
     """Weights by label: from a mapping (others weigh 1), a sequence, or "balanced", which
-    `data.class_weights` computes. Labels, where known, count from 0.
+    `data.class_weights` computes. The labels of arrays are known, and count from 0.
 
-    Raises ArgumentError for "balanced" without labels, for labels that are no integers, and where
-    a class has no weight.
+    Raises ArgumentError for "balanced" without labels, for labels that are no integers, where a
+    class has no weight, and for a mapping with labels that never occur.
     """
     if wish is None:
         return None
-    known = None if labels is None else np.asarray(labels)
+    pairs = loader.data if isinstance(loader, ArrayLoader) and len(loader.data) > 1 else None
+    known = None if pairs is None else np.asarray(pairs[1])
     if known is not None and (known.dtype.kind not in "iu" or known.ndim != 1):
         raise ArgumentError(
             "fit",
@@ -32,6 +34,7 @@ def class_weights(wish: Any, labels: Any) -> tuple[float, ...] | None:
         return _balanced(wish, known)
     classes = 0 if known is None else int(known.max()) + 1
     if isinstance(wish, Mapping):
+        _check_occurring(wish, known)
         table = [float(wish.get(label, 1.0)) for label in range(max(classes, *wish, -1) + 1)]
     else:
         table = [float(weight) for weight in wish]
@@ -43,6 +46,23 @@ def class_weights(wish: Any, labels: Any) -> tuple[float, ...] | None:
             "pass one number for each label, or a dict",
         )
     return tuple(table)
+
+
+def _check_occurring(wish: Mapping, labels: np.ndarray | None) -> None:
+    unknown = [
+        label
+        for label in wish
+        if not isinstance(label, (int, np.integer))
+        or label < 0
+        or (labels is not None and label not in labels)
+    ]
+    if unknown:
+        raise ArgumentError(
+            "fit",
+            f"class_weight has weights for {', '.join(map(repr, unknown))}",
+            "no row has such a label",
+            "name labels of the data, integers from 0",
+        )
 
 
 def _balanced(wish: str, labels: np.ndarray | None) -> tuple[float, ...]:

@@ -5,12 +5,13 @@ import pytest
 
 import chainrule as cr
 from chainrule import nn, optim
-from chainrule.data import ArrayLoader
-from chainrule.errors import ArgumentError, IndexingError, TrainingError
+from chainrule.data import ArrayLoader, IterableSource, StreamLoader
+from chainrule.errors import ArgumentError, IndexingError, NanError, TrainingError
 from chainrule.metrics import accuracy, recall
 from chainrule.train import (
     Averaging,
     EarlyStopping,
+    NanGuard,
     OnPlateau,
     Trainer,
     find_learning_rate,
@@ -55,6 +56,10 @@ def test_parts_of_a_trainer(make, message):
         ({"sample_weight": -np.ones(50)}, "at least 0"),
         ({"sample_weight": np.zeros(50)}, "some above"),
         ({"sample_weight": np.full(50, np.nan)}, "runs from nan"),
+        ({"sample_weight": []}, "some above"),
+        ({"class_weight": {0: 1.0, 2: 3.0}}, "weights for 2; no row has such a label"),
+        ({"class_weight": {"cat": 2.0}}, "weights for 'cat'"),
+        ({"validation_data": (X, Y), "validation_split": 0.2}, "are both given"),
     ],
 )
 def test_options_of_fit(options, message):
@@ -71,6 +76,43 @@ def test_labels_of_no_class(labels, as_data):
     assert all((before[name] == x).all() for name, x in MODEL.state_dict().items())
 
 
+def batches(x, y):
+    return [(x[start : start + 10], y[start : start + 10]) for start in range(0, 50, 10)]
+
+
+@pytest.mark.parametrize(
+    "as_data",
+    [batches, lambda x, y: StreamLoader(IterableSource(lambda: zip(x, y, strict=True)), 10)],
+)
+def test_labels_of_no_class_in_batches(as_data):
+    labels = np.where(np.arange(50) == 49, 7, Y)
+    made = trainer()
+    with pytest.raises(IndexingError, match="2 classes are numbered 0 to 1"):
+        made.fit(as_data(X, labels), quiet=True)
+    with pytest.raises(IndexingError, match="2 classes are numbered 0 to 1"):
+        made.evaluate(as_data(X, labels))
+    assert np.isfinite(made.fit(as_data(X, Y), quiet=True)["loss"]).all()
+
+
+def test_validation_labels_of_no_class():
+    before = MODEL.state_dict()
+    with pytest.raises(IndexingError, match="2 classes are numbered 0 to 1"):
+        trainer().fit((X, Y), validation_data=(X, Y + 1), quiet=True)
+    assert all((before[name] == x).all() for name, x in MODEL.state_dict().items())
+    with pytest.raises(IndexingError, match="2 classes are numbered 0 to 1"):
+        trainer().evaluate((X, Y - 1))
+
+
+def test_a_loss_of_the_model_gives_labels_of_no_class_no_number():
+    made = trainer(of_model)
+    with pytest.raises(TrainingError, match="the training loss is nan .* or labels of no class"):
+        made.fit((X, Y + 1), quiet=True)
+    guarded = trainer(of_model, callbacks=[NanGuard()])
+    with pytest.raises(NanError, match="classification losses give it to labels of no class"):
+        guarded.fit((X, Y + 1), quiet=True)
+    assert all(np.isfinite(x).all() for x in MODEL.state_dict().values())
+
+
 def test_checking_labels_draws_nothing():
     cr.random.seed(0)
     trainer().fit((X, Y), epochs=1, quiet=True)
@@ -83,6 +125,37 @@ def test_checking_labels_draws_nothing():
 def test_class_weights_of_a_loss_of_the_model():
     with pytest.raises(ArgumentError, match="weigh them within the loss"):
         trainer(of_model).fit((X, Y), class_weight="balanced", quiet=True)
+    with pytest.raises(ArgumentError, match="sample_weight with a loss of the model"):
+        trainer(of_model).fit((X, Y), sample_weight=np.ones(50), quiet=True)
+
+
+@pytest.mark.parametrize("data", [(X,), [(X,)], [X]])
+def test_data_without_targets(data):
+    with pytest.raises(ArgumentError, match=r"a batch is .*; the loss compares .*; pass \(x, y\)"):
+        trainer().fit(data, quiet=True)
+
+
+def test_a_loss_of_the_model_needs_no_targets():
+    made = trainer(lambda model, x: cr.mean(model(x) ** 2))
+    assert made.fit((X,), epochs=3, quiet=True)["loss"][-1] < 1
+    assert made.fit((X,), validation_split=0.2, quiet=True)["validation_loss"]
+
+
+def test_lists_of_numbers_are_arrays():
+    of_arrays = trainer().evaluate((X, Y))
+    assert trainer().evaluate((X.tolist(), Y.tolist())) == of_arrays
+    options = {"sample_weight": [1.0] * 50, "validation_split": 0.2, "quiet": True}
+    assert trainer().fit((X, Y.tolist()), **options)["validation_loss"]
+
+
+def test_of_no_rows_nothing_is_predicted():
+    assert trainer().predict(X[:0]).shape == (0, 2)
+
+
+def test_a_stream_of_unknown_length_is_tried():
+    stream = StreamLoader(IterableSource(lambda: zip(X, Y, strict=True)), 10)
+    options = {"validation_data": stream, "fast_dev_run": True, "quiet": True}
+    assert len(trainer().fit(stream, **options).epochs) == 1
 
 
 def test_classes_are_of_draws():
@@ -93,7 +166,9 @@ def test_classes_are_of_draws():
 @pytest.mark.parametrize(
     ("callback", "message"),
     [
-        (OnPlateau(optim.schedules.Plateau(1e-2), "loss"), "is a number"),
+        (OnPlateau(optim.schedules.Plateau(1e-2), "loss"), "no schedule of the optimizer"),
+        (OnPlateau(optim.schedules.Plateau(1e-2)), "figure of validation data"),
+        (EarlyStopping(), "there is no 'validation_loss'; it is a figure of validation data"),
         (Averaging(optim.EMA(nn.Linear(4, 2))), "of another model"),
     ],
 )

@@ -298,7 +298,7 @@ class Scripted(Callback):
 def test_patience_ends_training_and_brings_the_best_weights_back():
     script = Scripted([3.0, 1.0, 2.0, 1.5, 0.5])
     made = trainer(callbacks=[EarlyStopping(patience=2), script])
-    history = made.fit((X, Y), epochs=5)
+    history = made.fit((X, Y), validation_data=(X, Y), epochs=5)
     assert history.stopped == "patience"
     assert history["epoch"] == [1, 2, 3, 4]
     assert history.best()["epoch"] == 2
@@ -316,17 +316,17 @@ def test_a_greatest_figure_is_awaited():
 def test_without_patience_all_epochs_are_done():
     script = Scripted([1.0, 2.0, 3.0])
     made = trainer(callbacks=[script, EarlyStopping(patience=None)])
-    history = made.fit((X, Y), epochs=3)
+    history = made.fit((X, Y), validation_data=(X, Y), epochs=3)
     assert (history.stopped, len(history.epochs)) == ("all epochs", 3)
     assert same(made.model.state_dict(), script.weights[0])
 
 
 def test_a_figure_that_is_not_there_is_an_error():
     with pytest.raises(ArgumentError) as caught:
-        trainer(callbacks=[EarlyStopping()]).fit((X, Y))
+        trainer(callbacks=[EarlyStopping("auc")]).fit((X, Y))
     assert str(caught.value) == (
-        "[EarlyStopping] there is no 'validation_loss'; this epoch has epoch, loss, "
-        "learning_rate, seconds; pass validation_data or validation_split"
+        "[EarlyStopping] there is no 'auc'; this epoch has epoch, loss, learning_rate, seconds; "
+        "name one of these"
     )
 
 
@@ -347,7 +347,7 @@ def test_interruption_keeps_the_best_so_far():
     script = Scripted([2.0, 1.0, 3.0, 0.1])
     made = trainer(callbacks=[EarlyStopping(), script, Interrupting(3, press)])
     before = signal.getsignal(signal.SIGINT)
-    history = made.fit((X, Y), epochs=4)
+    history = made.fit((X, Y), validation_data=(X, Y), epochs=4)
     assert (history.stopped, len(history.epochs)) == ("interrupted", 3)
     assert same(made.model.state_dict(), script.weights[1])
     assert signal.getsignal(signal.SIGINT) is before
@@ -390,7 +390,7 @@ def test_the_plateau_is_told():
     model = network()
     callbacks = [Scripted([1.0, 2.0, 3.0]), OnPlateau(plateau)]
     made = Trainer(model, CROSS_ENTROPY, optim.SGD(model, plateau), callbacks=callbacks)
-    made.fit((X, Y), epochs=3)
+    made.fit((X, Y), validation_data=(X, Y), epochs=3)
     assert float(made.optimizer.learning_rate) == pytest.approx(1e-3)
 
 
