@@ -30,6 +30,7 @@ if TYPE_CHECKING:
 # The compiler is half of the package, and only the first compiled call needs it.
 compiler = Deferred("chainrule.compiler")
 inspection = Deferred("chainrule.inspection.explain")
+changes = Deferred("chainrule.inspection.changes")
 search = Deferred("chainrule.inspection.search")
 
 log = logging.getLogger("chainrule")
@@ -193,7 +194,7 @@ class Jitted:
                 log.warning(
                     "[jit] %s is compiled again: %s",
                     self.__name__,
-                    _difference(kind, list(self.compiled)[-1]),
+                    changes.difference(kind, list(self.compiled)[-1]),
                 )
             compiled = self.compiled[kind] = _trace(self.function, leaves, structure)
         if self._changes != Stateful.changes or len(self._known) >= REMEMBERED:
@@ -285,22 +286,6 @@ def _kind(leaf: Any) -> Any:
         array = _array(leaf)
         return array.shape, array.dtype, "array"
     return type(leaf), leaf
-
-
-def _difference(new: tuple, old: tuple) -> str:
-    """What changed between two kinds of arguments, in words."""
-    for number, (a, b) in enumerate(zip(new[2:], old[2:], strict=False)):
-        if a != b:
-            return f"argument leaf {number} was {_brief(b)} and is {_brief(a)}"
-    return (
-        "the arguments have another structure, or the mode (training, precision, float64) changed"
-    )
-
-
-def _brief(kind: Any) -> str:
-    if len(kind) == 3:
-        return f"{kind[1]}{list(kind[0])}"
-    return "a module with other settings" if isinstance(kind[0], tuple) else repr(kind[1])
 
 
 def _trace(function: Callable, leaves: list, structure: tree.Structure) -> Call:

@@ -20,7 +20,8 @@ from chainrule.checks import CHECKS
 
 ROOT = Path(__file__).resolve().parents[1]
 TABLE = ROOT / "docs" / "coverage.md"
-ITEM = re.compile(r"\b[AB]-\d{3}\b")
+# Of part E the rules for data.
+ITEM = re.compile(r"\b(?:[AB]-\d{3}|E-10[1-9]|E-110)\b")
 
 
 def _range(part: str, first: int, last: int) -> set[str]:
@@ -31,7 +32,7 @@ def _range(part: str, first: int, last: int) -> set[str]:
 REQUIRED = (
     _range("A", 14, 177) | _range("A", 214, 250) | _range("A", 265, 271)
     | _range("B", 1, 29) | {"B-036", "B-058", "B-060", "B-065", "B-066"}
-    | _range("B", 45, 56) | {"B-039", "B-057"} | _range("B", 61, 64)
+    | _range("B", 45, 56) | {"B-039", "B-057"} | _range("B", 61, 64) | _range("E", 101, 110)
 ) - {"A-075", "A-119"}  # fmt: skip
 
 

@@ -12,6 +12,7 @@ import subprocess
 import sys
 import weakref
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -115,6 +116,37 @@ def test_a_ragged_batch_compiles_once_and_says_so(caplog: pytest.LogCaptureFixtu
         r"step is compiled again: argument leaf 2 was float32\[32, 20\] and is float32\[6, 20\]",
         caplog.messages[0],
     )
+
+
+def of_modules() -> list[tuple[nn.Module, str]]:
+    def make(width: int = 3, *rest: Any) -> nn.Module:
+        return nn.Sequential(nn.Linear(4, width), *rest)
+
+    fixed = make(5, cr.tanh)
+    fixed[0].weight.trainable = False
+    return [
+        (make(3, nn.Dropout(0.5)), ""),
+        (make(3, nn.Dropout(0.3)), "layers.1.p of argument leaf 0 was 0.5 and is 0.3"),
+        (make(5, nn.Dropout(0.3)), "layers.0.weight .* was float32[4, 3] and is float32[4, 5]"),
+        (make(5, nn.ReLU()), "layers.1 of argument leaf 0 was Dropout and is ReLU"),
+        (make(5, nn.ReLU(), cr.relu), "argument leaf 0 has other parts"),
+        (make(5, cr.relu), "layers.1 of argument leaf 0 was ReLU and is relu"),
+        (make(5, cr.tanh), "layers.1 of argument leaf 0 was relu and is tanh"),
+        (fixed, "layers.0.weight .* trainable=True .* and is Parameter with trainable=False"),
+        (nn.Linear(4, 5), "argument leaf 0 was Sequential and is Linear"),
+    ]
+
+
+def test_a_new_program_for_another_module_says_what_differs(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    run = cr.jit(lambda model, x: model(x))
+    with cr.training(False), caplog.at_level(logging.WARNING, "chainrule"):
+        for module, expected in of_modules():
+            caplog.clear()
+            run(module, np.ones((2, 4), np.float32))
+            pattern = expected.replace("[", r"\[").replace("]", r"\]")
+            assert re.search(pattern, "".join(caplog.messages)), caplog.messages
 
 
 def test_settings_are_part_of_the_program() -> None:

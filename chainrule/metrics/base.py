@@ -143,21 +143,29 @@ def averaged(rows: Callable[..., Tensor], finish: Callable[[Tensor], Tensor] | N
     """Makes a metric of a function of (prediction, target) that gives each row its value: their
     weighted mean, sum(weight * value) / sum(weight), or `finish` of it.
 
-    Any loss becomes one, to be told over batches of unequal sizes.
+    Any loss becomes one, to be told over batches of unequal sizes; what has a `reduction` is called
+    with "none". Raises ShapeError for a function that does not give each row its value.
 
-    >>> @cr.metrics.averaged
-    ... def huber(prediction, target):
-    ...     return cr.nn.losses.huber(prediction, target, reduction="none")
-    >>> state = huber.streaming()
+    >>> state = cr.metrics.averaged(cr.nn.losses.huber).streaming()
     >>> state.update(cr.asarray([1.0, 2.0]), cr.asarray([1.0, 1.0]))
     >>> state.update(cr.asarray([5.0]), cr.asarray([5.0]))
     >>> state.value()
     Tensor(0.16666667, dtype=float64)
     """
 
+    reduced = "reduction" in inspect.signature(rows).parameters
+    each = functools.partial(rows, reduction="none") if reduced else rows
+
     @functools.wraps(rows)
     def statistics(prediction: Any, target: Any, weights: Any, **options: Any) -> Statistics:
-        values = rows(prediction, target, **options)
+        values = each(prediction, target, **options)
+        if values.shape[:1] != np.shape(target)[:1]:
+            raise ShapeError(
+                name_of(rows),
+                f"it gave {list(values.shape)} for targets {list(np.shape(target))}",
+                "a metric is the mean of one value a row",
+                "return those, not their mean",
+            )
         weights = weights_of(name_of(rows), weights, values.shape)
         # Padding may hold anything, even what makes a value infinite.
         kept = where(weights == 0, 0, cast(values, float64))
@@ -212,8 +220,10 @@ def name_of(function: Callable[..., Any]) -> str:
 
 @functools.cache
 def keywords(function: Callable[..., Any]) -> dict[str, inspect.Parameter]:
-    parameters = inspect.signature(function).parameters
-    return {n: p for n, p in parameters.items() if p.kind is inspect.Parameter.KEYWORD_ONLY}
+    """The options of a function: its keywords but those that every metric takes or sets."""
+    given = inspect.signature(function).parameters.items()
+    options = {name: p for name, p in given if p.kind is inspect.Parameter.KEYWORD_ONLY}
+    return {name: p for name, p in options.items() if name not in ("sample_weight", "reduction")}
 
 
 def known_options(function: Callable[..., Any], options: dict[str, Any]) -> dict[str, Any]:

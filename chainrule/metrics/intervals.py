@@ -41,6 +41,7 @@ def interval(
     seed: int = 0,
     method: str = "percentile",
     groups: Any = None,
+    strata: Any = None,
     sample_weight: Any = None,
     **options: Any,
 ) -> Interval:
@@ -50,12 +51,13 @@ def interval(
     The "percentile" interval cuts off (1 - confidence) / 2 of the values at each end; "BCa"
     corrects bias and skewness (Efron 1987), at the cost of one more value for each row. Rows that
     depend on each other, such as several of one patient, have one number in `groups` and are drawn
-    together: else the interval is too narrow. It tells of the choice of test rows, not of that of
-    training rows. `options` are the metric's. NaN where a draw has no value, such as the AUC
-    of one class.
+    together: else the interval is too narrow. With `strata`, such as the target, each draw has as
+    many rows of each label as the data: so it tells of rows that are collected by label, and no
+    class goes missing. It tells of the choice of test rows, not of that of training rows.
+    `options` are the metric's. NaN where a draw has no value, such as the AUC of one class.
 
-    Raises ArgumentError for other methods, a confidence outside (0, 1), no resamples, and metrics
-    that are no single number.
+    Raises ArgumentError for other methods, a confidence outside (0, 1), no resamples, strata of one
+    row, groups in several strata, and metrics that are no single number.
 
     >>> rng = np.random.default_rng(0)
     >>> target = rng.integers(0, 2, 200)
@@ -65,8 +67,10 @@ def interval(
     """
     _check_draws(method, confidence, resamples)
     rows = _Rows(metric, prediction, target, sample_weight, options)
+    units = _units(rows.count, groups)
+    samples = _samples(units, strata)
     return _interval(
-        rows.figures, rows.whole(), _units(rows.count, groups), confidence, resamples, seed, method
+        rows.figures, rows.whole(), units, samples, confidence, resamples, seed, method
     )
 
 
@@ -81,6 +85,7 @@ def difference(
     seed: int = 0,
     method: str = "percentile",
     groups: Any = None,
+    strata: Any = None,
     sample_weight: Any = None,
     **options: Any,
 ) -> Interval:
@@ -102,7 +107,8 @@ def difference(
         return ours.figures(counts) - theirs.figures(counts)
 
     whole, units = ours.whole() - theirs.whole(), _units(ours.count, groups)
-    return _interval(figures, whole, units, confidence, resamples, seed, method)
+    samples = _samples(units, strata)
+    return _interval(figures, whole, units, samples, confidence, resamples, seed, method)
 
 
 def over_folds(
@@ -137,6 +143,7 @@ def _interval(
     figures: Callable[[np.ndarray], np.ndarray],
     whole: float,
     units: np.ndarray,
+    samples: tuple[np.ndarray, ...],
     confidence: float,
     resamples: int,
     seed: int,
@@ -147,8 +154,8 @@ def _interval(
 
     count = units.max() + 1
 
-    def of_draws(drawn: np.ndarray, axis: int = -1) -> np.ndarray:
-        rows = np.moveaxis(drawn, axis, -1)
+    def of_draws(*drawn: np.ndarray, axis: int = -1) -> np.ndarray:
+        rows = np.concatenate([np.moveaxis(draw, axis, -1) for draw in drawn], -1)
         counts = [np.bincount(draw, minlength=count) for draw in rows.reshape(-1, rows.shape[-1])]
         return figures(np.stack(counts)[:, units]).reshape(rows.shape[:-1])
 
@@ -158,7 +165,7 @@ def _interval(
         # That some draw has no value: the ends are NaN then.
         warnings.simplefilter("ignore", stats.DegenerateDataWarning)
         found = stats.bootstrap(
-            (np.arange(count),),
+            samples,
             of_draws,
             vectorized=True,
             n_resamples=resamples,
@@ -261,3 +268,30 @@ def _units(rows: int, groups: Any) -> np.ndarray:
             "pass the number of its group for each row",
         )
     return units.reshape(-1)
+
+
+def _samples(units: np.ndarray, strata: Any) -> tuple[np.ndarray, ...]:
+    """The units of each stratum, which are drawn from among themselves."""
+    count = units.max() + 1
+    if strata is None:
+        return (np.arange(count),)
+    _, labels = np.unique(np.asarray(strata), return_inverse=True)
+    of_unit = np.zeros(count, np.int64)
+    if labels.shape == units.shape:
+        of_unit[units] = labels
+    samples = tuple(np.flatnonzero(of_unit == label) for label in range(labels.max() + 1))
+    if labels.shape != units.shape or (of_unit[units] != labels).any():
+        raise ArgumentError(
+            "interval",
+            f"strata of shape {list(labels.shape)} for {len(units)} rows in {count} units",
+            "each row has one label, and rows that are drawn together have the same",
+            "pass one label for each row, such as the target",
+        )
+    if min(map(len, samples)) < 2:
+        raise ArgumentError(
+            "interval",
+            "a stratum has one row",
+            "it would be the same in each draw",
+            "join it with another",
+        )
+    return samples

@@ -8,6 +8,7 @@ import pytest
 from scipy import stats
 
 from chainrule.data import describe, kurtosis, skewness
+from chainrule.errors import ShapeError
 
 RNG = np.random.default_rng(0)
 
@@ -30,3 +31,9 @@ def test_columns_are_described():
     assert (numbers["missing"], numbers["distinct"], numbers["median"]) == (1, 2, 2.0)
     assert numbers["std"] == pytest.approx(np.std([1, 2, 2], ddof=1))
     assert texts["mean"] is None and texts["distinct"] == 2
+
+
+@pytest.mark.parametrize("figure", [skewness, kurtosis])
+def test_figures_are_of_one_column(figure):
+    with pytest.raises(ShapeError, match=r"have shape \[3, 2\]; it is a figure of one column"):
+        figure(np.ones((3, 2)))

@@ -135,3 +135,47 @@ def test_weights_are_drawn_with_their_rows():
 def test_arguments(metric, options, message):
     with pytest.raises(ArgumentError, match=message):
         metrics.interval(metric, np.asarray([0, 1]), np.asarray([0, 1]), **options)
+
+
+@pytest.mark.parametrize("method", ["percentile", "BCa"])
+def test_strata_are_scipys_several_samples(method):
+    """A draw of each label among its rows is a bootstrap of several samples."""
+    labels = np.repeat([0, 1], [45, 15])
+    error = (PREDICTION - TARGET) ** 2
+
+    def loss(*drawn, axis=-1):
+        return np.concatenate(drawn, axis=-1).mean(axis=axis)
+
+    expected = stats.bootstrap(
+        (error[labels == 0], error[labels == 1]), loss, n_resamples=400, method=method,
+        rng=np.random.default_rng(7),
+    ).confidence_interval  # fmt: skip
+    low, high, _ = metrics.interval(
+        metrics.mse, PREDICTION, TARGET, strata=labels, resamples=400, method=method, seed=7
+    )
+    assert_allclose([low, high], expected, rtol=1e-6)
+
+
+def test_with_strata_no_class_goes_missing():
+    target = np.repeat([0, 1], [57, 3])
+    options = {"resamples": 300, "seed": 0}
+    plain = metrics.interval(metrics.roc_auc, PREDICTION, target, **options)
+    held = metrics.interval(metrics.roc_auc, PREDICTION, target, strata=target, **options)
+    assert np.isnan(plain.low) and 0 <= held.low <= held.value <= held.high <= 1
+    same = metrics.difference(
+        metrics.roc_auc, PREDICTION, PREDICTION, target, strata=target, **options
+    )
+    assert same == (0, 0, 0)
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"strata": np.arange(60) == 3}, "a stratum has one row"),
+        ({"strata": np.arange(59) % 2}, r"strata of shape \[59\] for 60 rows"),
+        ({"strata": np.arange(60) % 2, "groups": np.arange(60) // 2}, "in 30 units"),
+    ],
+)
+def test_strata_that_do_not_fit(options, message):
+    with pytest.raises(ArgumentError, match=message):
+        metrics.interval(metrics.mse, PREDICTION, TARGET, **options)

@@ -220,3 +220,25 @@ def test_labels_out_of_range():
 
 def test_a_state_has_the_name_of_its_metric():
     assert metrics.recall.streaming(classes=2).__name__ == "recall"
+
+
+def test_a_loss_is_a_metric():
+    z, labels = cr.asarray(LOGITS[0], dtype=cr.float64), LOGITS[1]
+    weights = RNG.uniform(0, 2, ROWS)
+    loss = metrics.averaged(cr.nn.losses.cross_entropy)
+    with_weights = cr.nn.losses.cross_entropy(z, labels, sample_weight=weights, label_smoothing=0.1)
+    found = loss(z, labels, sample_weight=weights, label_smoothing=0.1)
+    assert_allclose(float(found), float(with_weights), rtol=1e-12)
+    state = loss.streaming(label_smoothing=0.1)
+    for start in range(0, ROWS, BATCH):
+        rows = slice(start, start + BATCH)
+        state.update(z[rows], labels[rows], weights[rows])
+    assert_allclose(float(state.value()), float(with_weights), rtol=1e-12)
+    with pytest.raises(ArgumentError, match="it has no option reduction"):
+        loss(z, labels, reduction="sum")
+
+
+def test_a_metric_is_of_one_value_a_row():
+    mean = metrics.averaged(lambda prediction, target: cr.mean(prediction - target))
+    with pytest.raises(ShapeError, match="return those, not their mean"):
+        mean(*NUMBERS)

@@ -6,7 +6,10 @@ from __future__ import annotations
 
 from typing import Any
 
+import numpy as np
+
 from chainrule.deferred import polars as pl
+from chainrule.errors import ShapeError
 
 
 def skewness(values: Any) -> float:
@@ -20,7 +23,7 @@ def skewness(values: Any) -> float:
     >>> round(skewness([0, 0, 0, 10]), 4)
     1.1547
     """
-    return _figure(pl.Series(values, dtype=pl.Float64).skew())
+    return _figure(_column("skewness", values).skew())
 
 
 def kurtosis(values: Any) -> float:
@@ -31,7 +34,18 @@ def kurtosis(values: Any) -> float:
     >>> kurtosis([-1, 1, -1, 1])
     -2.0
     """
-    return _figure(pl.Series(values, dtype=pl.Float64).kurtosis())
+    return _figure(_column("kurtosis", values).kurtosis())
+
+
+def _column(where: str, values: Any) -> pl.Series:
+    if np.ndim(values) != 1:
+        raise ShapeError(
+            where,
+            f"the values have shape {list(np.shape(values))}",
+            "it is a figure of one column",
+            f"call it for each, as in [{where}(column) for column in values.T]",
+        )
+    return pl.Series(values, dtype=pl.Float64)
 
 
 def _figure(found: float | None) -> float:
