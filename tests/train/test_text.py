@@ -265,6 +265,7 @@ def test_run_comes_back_and_writes_the_same(run, tmp_path):
     assert back.continued("the sea ", 50, **{**options, "seed": 4}) != text
 
 
+@pytest.mark.covers("A-202")
 def test_writing_is_drawn_from_what_the_whole_model_says(run):
     """Greedily, past the end of the context: each character is the likeliest after those before."""
     prompt = "moon and the sea "
