@@ -27,7 +27,7 @@ RATES = {"SGD": 0.05, "Lion": 2e-4, "AdaGrad": 1e-2, "Adadelta": 1.0, "Adafactor
 COUPLED_DECAY = 1e-3
 
 LOSS_REASONS = {
-    "cross_entropy": "-log probability of the true class; smoothed, none is ever quite certain",
+    "cross_entropy": "-log probability of the true class: its least gives true probabilities",
     "mse": "its best answer is the mean of the target",
 }
 
@@ -46,12 +46,17 @@ def choose(problem: Problem, **wanted: Any) -> Recipe:
     )
     epochs = wanted.get("epochs") or _epochs(rows, batch_size)
     loss = wanted.get("loss") or ("cross_entropy" if problem.target.classes else "mse")
+    activation = wanted.get("activation") and asked.activation or "silu"
+    one_unit = problem.preprocessing.one_unit
     rules = {
+        "limit": None if one_unit else 3.0,
+        "members": 1 if asked.norm == "batch" else 4,
+        "activation": activation,
+        "initialisation": names.initialisation_for(activation),
         "hidden": (width, width // 2),
-        "input_dropout": 0.1 if problem.preprocessing.one_unit else 0.0,
+        "input_dropout": 0.1 if one_unit else 0.0,
         "dropout": 0.0 if rows >= MANY_ROWS else 0.2,
         "loss": loss,
-        "label_smoothing": 0.02 if loss == "cross_entropy" else 0.0,
         "learning_rate": RATES.get(asked.optimizer, 2e-3),
         "weight_decay": _decay(asked.optimizer, rows),
         "batch_size": batch_size,
@@ -89,8 +94,9 @@ def _reasons(recipe: Recipe, problem: Problem, asked: set[str]) -> dict[str, str
     size = "few" if rows < FEW_ROWS else "many" if rows >= MANY_ROWS else "not many"
     redundant = "; inputs in one unit repeat each other" * bool(recipe.input_dropout)
     reasons = {
+        "inputs": "outliers no longer drown what is ordinary",
         "network": f"about 4 times the {inputs} inputs, from {NARROWEST} to {WIDEST}, then half",
-        "activation": "cheap, and its gradient does not fade in the layers below",
+        "activation": "a smooth ReLU: its gradient does not fade in the layers below",
         "norm": "the inputs are standardised, and few layers follow",
         "initialisation": "keeps signals at one size through layers of this activation",
         "dropout": f"{rows:,} training rows are {size}{redundant}",

@@ -12,6 +12,7 @@ from chainrule.activations.registry import FUNCTIONS
 from chainrule.errors import ArgumentError
 from chainrule.nn import init, losses
 from chainrule.nn.activations import Activation
+from chainrule.nn.init.choice import FAMILIES
 from chainrule.optim import schedules
 
 FLAT = ("heaviside", "sign")  # Nothing can be learned through them: their derivative is 0.
@@ -137,6 +138,17 @@ CLASS_WEIGHTS = ("none", "balanced")
 def _warm_up(steps: int) -> int:
     """A twentieth of all steps, as for BERT a tenth, and one at least."""
     return max(1, steps // 20)
+
+
+def initialisation_for(activation: str) -> str:
+    """The initialisation that keeps signals at one size through layers of an activation.
+
+    >>> from chainrule.advisor.names import initialisation_for
+    >>> initialisation_for("tanh")
+    'xavier_normal'
+    """
+    name = _plain(activation)
+    return next(made["normal"].__name__ for known, made in FAMILIES if name in known)
 
 
 def named(what: str, wanted: str, known: Iterable[str]) -> str:

@@ -11,7 +11,8 @@ from chainrule.errors import ArgumentError
 
 # The lines in which a recipe is told, and the fields that each is about.
 CHOICES = {
-    "network": ("hidden", "residual"),
+    "inputs": ("limit",),
+    "network": ("hidden", "residual", "members"),
     "activation": ("activation",),
     "norm": ("norm",),
     "initialisation": ("initialisation",),
@@ -40,7 +41,7 @@ NAMED: dict[str, Any] = {
     "schedule": names.SCHEDULES,
     "averaging": names.AVERAGES,
 }
-POSITIVE = ("batch_size", "epochs", "patience", "learning_rate", "clip_norm")
+POSITIVE = ("limit", "members", "batch_size", "epochs", "patience", "learning_rate", "clip_norm")
 SHARES = ("input_dropout", "dropout", "label_smoothing", "momentum")
 
 
@@ -51,7 +52,8 @@ class Recipe:
     - The network: `hidden` layers of so many units, each a product, the `norm` ("none", "batch",
       "layer", "rms"), the `activation` and `dropout`; with `residual` a layer of the width of the
       one before it adds to it. `initialisation` "auto" is the one for the activation (He, Xavier or
-      LeCun).
+      LeCun). So many `members` are trained at once and answer together (`nn.Together`); their
+      inputs are softly bounded to +-`limit` (`nn.Limit`).
     - The loss, by name: "cross_entropy", "focal", "bce" (for two classes, or several labels a row),
       "hinge"; "mse", "mae", "huber", "smooth_l1", "log_cosh", "quantile", "mape".
       `class_weights` are "none", "balanced", or one number for each class.
@@ -68,8 +70,10 @@ class Recipe:
     'SGD'
     """
 
+    limit: float | None = None
     hidden: tuple[int, ...] = (64, 32)
     residual: bool = False
+    members: int = 1
     activation: str = "relu"
     norm: str = "none"
     initialisation: str = "auto"
@@ -131,6 +135,13 @@ class Recipe:
                 "only cross_entropy and bce smooth labels",
                 "choose one of them, or label_smoothing=0",
             )
+        if self.members > 1 and self.norm == "batch":
+            raise ArgumentError(
+                "fit",
+                f"members={self.members} with norm='batch'",
+                "statistics of batches have no place for each member",
+                "choose norm='layer', or members=1",
+            )
         if self.averaging == "swa" and self.norm == "batch":
             raise ArgumentError(
                 "fit",
@@ -183,8 +194,10 @@ def check_names(wanted: Mapping[str, Any]) -> None:
 def described(recipe: Recipe, inputs: int, outputs: int) -> dict[str, str]:
     """Each of `CHOICES` in words; without those that are left out of this recipe."""
     told = {
+        "inputs": f"softly within +-{recipe.limit:g}" if recipe.limit else "none",
         "network": "-".join(map(str, (inputs, *recipe.hidden, outputs)))
-        + ", residual" * recipe.residual,
+        + ", residual" * recipe.residual
+        + f", {recipe.members} of them" * (recipe.members > 1),
         "activation": recipe.activation,
         "norm": recipe.norm,
         "initialisation": recipe.initialisation.replace("_", " "),
@@ -197,7 +210,7 @@ def described(recipe: Recipe, inputs: int, outputs: int) -> dict[str, str]:
         "epochs": str(recipe.epochs),
         "patience": str(recipe.patience or "none"),
     }
-    left_out = [name for name in ("norm", "averaging") if told[name] == "none"]
+    left_out = [name for name in ("inputs", "norm", "averaging") if told[name] == "none"]
     return {name: words for name, words in told.items() if name not in left_out}
 
 

@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 
+import chainrule as cr
 from chainrule.data.columns import BOOLEAN, CATEGORY, NUMBER, cells, convert, kind_of
 from chainrule.data.read import Table, listed, suggestion
 from chainrule.deferred import polars as pl
@@ -21,12 +22,14 @@ NAMES = ("target", "label", "class", "y")
 MOST_CLASSES, OFTEN = 20, 5
 ROWS_A_CLASS = 5  # Three to train on, one to validate, one to test.
 FEWEST_ROWS = 10
+SKEWED = 1.0  # Above, most values lie far below the mean.
 
 
 @dataclass(frozen=True)
 class Target:
     """What is predicted: the classes in order, or mean and scale that standardise a regression, and
-    bring its predictions back to their units (A-221).
+    bring its predictions back to their units (A-221). With `logarithm` they are of log(value),
+    and predictions are medians rather than means.
     """
 
     name: str
@@ -35,6 +38,7 @@ class Target:
     classes: tuple = ()
     mean: float = 0.0
     scale: float = 1.0
+    logarithm: bool = False
 
     @property
     def outputs(self) -> int:
@@ -51,6 +55,7 @@ class Target:
     def encode(self, values: np.ndarray) -> np.ndarray:
         """Class numbers as int64, or standardised values as float32."""
         if self.task == REGRESSION:
+            values = np.log(values) if self.logarithm else values
             return ((values - self.mean) / self.scale).astype(np.float32)
         number = {value: place for place, value in enumerate(self.classes)}
         return np.asarray([number[value] for value in values.tolist()], np.int64)
@@ -58,16 +63,32 @@ class Target:
     def decode(self, output: np.ndarray) -> np.ndarray:
         """Class labels from class numbers, or original units from standardised values."""
         if self.task == REGRESSION:
-            return output.astype(np.float64) * self.scale + self.mean
+            values = output.astype(np.float64) * self.scale + self.mean
+            return np.exp(values) if self.logarithm else values
         return np.asarray(self.classes)[output]
+
+    def in_units(self, output: Any) -> Any:
+        """A regression's tensor in original units, as `decode` of an array."""
+        values = output * self.scale + self.mean
+        return cr.exp(values) if self.logarithm else values
 
 
 def fit(name: str, task: str, reason: str, classes: tuple, values: np.ndarray) -> Target:
-    """The target of these classes, or standardised by the values of the training part."""
+    """The target of these classes, or standardised by the values of the training part: where they
+    are positive and skewed, and their logarithms less so, by the logarithms.
+    """
     if classes:
         return Target(name, task, reason, classes)
+    before, logarithm = pl.Series(values).skew(), False
+    if values.min() > 0 and (before or 0) > SKEWED:
+        after = pl.Series(np.log(values)).skew()
+        logarithm = abs(after) < before / 2
+    if logarithm:
+        reason += f"; its logarithm is learned, for its skewness is {before:.1f}, then {after:.1f}"
+        values = np.log(values)
     # A training part may hold one value alone.
-    return Target(name, task, reason, (), float(values.mean()), float(values.std()) or 1.0)
+    mean, scale = float(values.mean()), float(values.std()) or 1.0
+    return Target(name, task, reason, (), mean, scale, logarithm)
 
 
 def choose_name(table: Table, wanted: str | None) -> tuple[str, str]:

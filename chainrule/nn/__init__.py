@@ -36,7 +36,7 @@ from chainrule.nn.attention import patterns
 from chainrule.nn.attention.multi_head import KeyValueCache, MultiHeadAttention
 from chainrule.nn.batch_normalization import BatchNorm, BatchRenorm, InstanceNorm
 from chainrule.nn.channel_attention import CBAM, SqueezeExcitation
-from chainrule.nn.containers import Add, Concat, Flatten, Identity, Sequential
+from chainrule.nn.containers import Add, Concat, Flatten, Identity, Limit, Sequential
 from chainrule.nn.convolution import (
     Conv1d,
     Conv2d,
@@ -56,7 +56,7 @@ from chainrule.nn.dropout import (
     depth_rates,
 )
 from chainrule.nn.embedding import Embedding
-from chainrule.nn.ensemble import Ensemble
+from chainrule.nn.ensemble import Ensemble, Together
 from chainrule.nn.feed_forward import FeedForward
 from chainrule.nn.linear import Linear
 from chainrule.nn.module import Module, Parameter

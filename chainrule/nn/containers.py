@@ -8,10 +8,13 @@ from operator import add
 from typing import Any
 
 from chainrule.errors import ArgumentError, ShapeError
+from chainrule.frontend.functions.elementwise import clip, sqrt, square
 from chainrule.frontend.functions.manipulation import concat, reshape
 from chainrule.frontend.tensor import Tensor
 from chainrule.nn.calls import here
 from chainrule.nn.module import Module
+
+FAR = 1e9
 
 
 class Sequential(Module):
@@ -62,6 +65,26 @@ def _checked(where: str, layers: tuple[Callable, ...]) -> tuple[Callable, ...]:
                 f"pass them one by one: {where}(*layers)" if listed else "",
             )
     return layers
+
+
+class Limit(Module):
+    """x / sqrt(1 + (x / limit)**2): nearly x near 0, and never beyond the limit (Holzmueller et al.
+    2024, on standardised inputs): far outliers no longer drown what is ordinary, and keep their
+    order.
+
+    >>> cr.nn.Limit(3.0)(cr.asarray([0.1, 3.0, 1000.0]))
+    Tensor([0.09994449, 2.1213205 , 2.9999866 ], dtype=float32)
+    """
+
+    def __init__(self, limit: float) -> None:
+        if not limit > 0:
+            raise ArgumentError("Limit", f"limit is {limit}", "", "choose limit > 0")
+        self.limit = limit
+
+    def __call__(self, x: Tensor) -> Tensor:
+        # Squares of greater ones would overflow, and 0 come out.
+        x = clip(x, -FAR * self.limit, FAR * self.limit)
+        return x / sqrt(1 + square(x / self.limit))
 
 
 class Add(Module):

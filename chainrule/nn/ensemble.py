@@ -1,20 +1,23 @@
 """Several models as one: receives models of one task; hands on a model that answers as they do on
-average, or by vote.
+average, or by vote, and one that trains them all at once.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from chainrule.errors import ArgumentError
-from chainrule.frontend.functions.activation import softmax
+from chainrule.frontend import trace
+from chainrule.frontend.functions.activation import log_softmax, softmax
+from chainrule.frontend.functions.elementary import exp, log
 from chainrule.frontend.functions.manipulation import stack
 from chainrule.frontend.functions.network import one_hot
 from chainrule.frontend.functions.reductions import mean
 from chainrule.frontend.functions.searching import argmax
 from chainrule.frontend.tensor import Tensor
 from chainrule.nn.module import Module
+from chainrule.transforms.mapping import vmap
 
 ANSWERS = {
     "mean": lambda outputs: outputs,
@@ -53,3 +56,49 @@ class Ensemble(Module):
     def __call__(self, *arguments: Any) -> Tensor:
         answers = [ANSWERS[self.answer](model(*arguments)) for model in self.models]
         return mean(stack(answers), axis=0)
+
+
+class Together(Module):
+    """Models of one make that are trained at once: what `make()` returns, `count` times, with their
+    parameters stacked, as one mapped call (A-250).
+
+    In training the answers stand beside each other, [members, rows, ...]: the loss must see each,
+    or they would learn to be right on average. In use they are one answer: the mean, or with
+    `logits` the logarithm of the mean probabilities, which a softmax turns into these. All members
+    drop the same places out; their weights differ, so that these mean other things. Raises
+    ArgumentError for models that keep statistics of batches, which have no place for each member.
+
+    >>> cr.random.seed(0)
+    >>> model = cr.nn.Together(lambda: cr.nn.Linear(3, 2), count=4)
+    >>> model(cr.ones((5, 3))).shape
+    (5, 2)
+    >>> with cr.training():
+    ...     model(cr.ones((5, 3))).shape
+    (4, 5, 2)
+    """
+
+    def __init__(self, make: Callable[[], Any], count: int, logits: bool = False) -> None:
+        models = [make() for _ in range(count)]
+        if not models or models[0].buffers():
+            raise ArgumentError(
+                "Together",
+                f"{count} models with {len(models[0].buffers()) if models else 0} buffers",
+                "members are one model mapped over parameters",
+                "pass a count of 1 or more, and models without batch norms",
+            )
+        self.members, self.logits = models[0], logits
+        for path, parameter in self.members.parameters().items():
+            # In place: boxes have no name for the attribute that they hang on.
+            parameter.__init__(stack([model.parameters()[path] for model in models]))
+
+    def __call__(self, x: Any) -> Tensor:
+        answers = vmap(_applied, in_axes=(0, None))(self.members, x)
+        if trace.is_training():
+            return answers
+        if self.logits:
+            return log(mean(exp(log_softmax(answers)), axis=0))
+        return mean(answers, axis=0)
+
+
+def _applied(model: Any, x: Any) -> Any:
+    return model(x)

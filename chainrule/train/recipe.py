@@ -18,7 +18,7 @@ from chainrule.train.callbacks import Averaging, Callback, EarlyStopping, OnPlat
 from chainrule.train.trainer import Trainer
 
 
-def build(recipe: Recipe, inputs: int, outputs: int) -> nn.Sequential:
+def build(recipe: Recipe, inputs: int, outputs: int) -> nn.Module:
     """The network, with weights drawn from the global random stream.
 
     >>> from chainrule.advisor import Recipe
@@ -26,7 +26,15 @@ def build(recipe: Recipe, inputs: int, outputs: int) -> nn.Sequential:
     >>> build(Recipe(hidden=(8, 8), norm="layer"), 4, 3)(cr.ones((5, 4))).shape
     (5, 3)
     """
-    layers: list[Any] = [nn.Dropout(recipe.input_dropout)] if recipe.input_dropout else []
+    if recipe.members == 1:
+        return _network(recipe, inputs, outputs)
+    logits = recipe.loss in names.CLASSIFICATION_LOSSES
+    return nn.Together(partial(_network, recipe, inputs, outputs), recipe.members, logits)
+
+
+def _network(recipe: Recipe, inputs: int, outputs: int) -> nn.Sequential:
+    layers: list[Any] = [nn.Limit(recipe.limit)] if recipe.limit else []
+    layers += [nn.Dropout(recipe.input_dropout)] if recipe.input_dropout else []
     width = inputs
     for size in recipe.hidden:
         layer = _layer(recipe, width, size)
@@ -54,22 +62,34 @@ def _layer(recipe: Recipe, width: int, size: int) -> list[Any]:
 
 
 def make_loss(recipe: Recipe, target: Target | None = None) -> Callable:
-    """The loss of a recipe, of (prediction, target) and `sample_weights`.
+    """The loss of a recipe, of (prediction, target) and `sample_weight`.
 
-    Predictions are [rows, outputs]. Labels are [rows], or for "bce" also [rows, labels] of 0 and 1;
-    numbers are [rows], or [rows, outputs]. A share of the target, "mape", is one of its original
-    units, to which the mean and scale of a regression's `target` bring it back.
+    Predictions are [rows, outputs]; of several members, [members, rows, outputs]. Labels are
+    [rows], or for "bce" also [rows, labels] of 0 and 1; numbers are [rows], or [rows, outputs]. A
+    share of the target, "mape", is one of its original units, to which a regression's `target`
+    brings it back.
     """
     compute: Callable = partial(names.LOSSES[recipe.loss], **recipe.loss_options)
     if recipe.label_smoothing:
         compute = partial(compute, label_smoothing=recipe.label_smoothing)
     if recipe.loss == "bce":
-        return partial(_binary, compute)
-    if recipe.loss in names.CLASSIFICATION_LOSSES:
-        return compute
-    if recipe.loss == "mape" and target is not None:
-        return partial(_in_units, compute, target.scale, target.mean)
-    return partial(_of_numbers, compute)
+        compute = partial(_binary, compute)
+    elif recipe.loss == "mape" and target is not None:
+        compute = partial(_in_units, compute, target.in_units)
+    elif recipe.loss in names.REGRESSION_LOSSES:
+        compute = partial(_of_numbers, compute)
+    return compute if recipe.members == 1 else partial(_of_members, compute)
+
+
+def _of_members(compute: Callable, prediction: cr.Tensor, target: Any, **weights: Any) -> Any:
+    """The mean over members, as over so many more rows; in use they are one."""
+    target = cr.asarray(target)
+    if prediction.ndim == 2:
+        return compute(prediction, target, **weights)
+    members = prediction.shape[0]
+    told = {name: cr.tile(cr.asarray(given), (members,)) for name, given in weights.items()}
+    targets = cr.tile(target, (members, *(1 for _ in target.shape[1:])))
+    return compute(cr.reshape(prediction, (-1, prediction.shape[-1])), targets, **told)
 
 
 def _binary(compute: Callable, prediction: cr.Tensor, target: Any, **options: Any) -> cr.Tensor:
@@ -96,10 +116,9 @@ def _of_numbers(compute: Callable, prediction: cr.Tensor, target: Any, **options
 
 
 def _in_units(
-    compute: Callable, scale: float, mean: float, prediction: cr.Tensor, target: Any, **options: Any
+    compute: Callable, in_units: Callable, prediction: cr.Tensor, target: Any, **options: Any
 ) -> cr.Tensor:
-    scaled = cr.asarray(target) * scale + mean
-    return _of_numbers(compute, prediction * scale + mean, scaled, **options)
+    return _of_numbers(compute, in_units(prediction), in_units(cr.asarray(target)), **options)
 
 
 def make_schedule(recipe: Recipe, steps: int) -> Any:
@@ -117,7 +136,11 @@ def make_optimizer(recipe: Recipe, model: nn.Module, rows: int) -> optim.Optimiz
     schedule = make_schedule(recipe, -(-rows // recipe.batch_size) * recipe.epochs)
     wrapped = recipe.optimizer in names.WRAPPERS
     make = optim.AdamW if wrapped else names.OPTIMIZERS[recipe.optimizer]
-    given = {"weight_decay": recipe.weight_decay, "momentum": recipe.momentum}
+    given: dict[str, Any] = {
+        "weight_decay": recipe.weight_decay,
+        "momentum": recipe.momentum,
+        "groups": optim.undecayed("*bias"),
+    }
     if recipe.momentum is None and "momentum" in inspect.signature(make).parameters:
         given["momentum"] = schedule.momentum
     options: Mapping[str, Any] = {} if wrapped else recipe.optimizer_options
@@ -144,14 +167,24 @@ def _made(part: str, make: Callable, *arguments: Any, **options: Any) -> Any:
 
 
 def make_metrics(target: Target) -> dict[str, Any]:
-    """What is told of each epoch: the accuracy, or the RMSE in original units."""
-    if target.classes:
-        return {"accuracy": metrics.accuracy}
+    """What is told of each epoch: the accuracy, or the RMSE in original units; of members, their
+    mean.
+    """
+
+    def right(prediction: cr.Tensor, truth: cr.Tensor) -> cr.Tensor:
+        return _mean_of_members(cr.astype(cr.argmax(prediction, axis=-1) == truth, cr.float32))
 
     def squares(prediction: cr.Tensor, truth: cr.Tensor) -> cr.Tensor:
-        return cr.square(target.scale * (prediction[:, 0] - truth))
+        errors = target.in_units(prediction[..., 0]) - target.in_units(truth)
+        return _mean_of_members(cr.square(errors))
 
+    if target.classes:
+        return {"accuracy": metrics.averaged(right)}
     return {"rmse": metrics.averaged(squares, finish=cr.sqrt)}
+
+
+def _mean_of_members(values: cr.Tensor) -> cr.Tensor:
+    return values if values.ndim == 1 else cr.mean(values, axis=0)
 
 
 def make_callbacks(recipe: Recipe, model: nn.Module, optimizer: optim.Optimizer) -> list[Callback]:

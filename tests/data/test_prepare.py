@@ -215,3 +215,23 @@ def test_table_that_cannot_be_trained_on_is_an_error(frame, arguments, message):
     with pytest.raises(DataError) as caught:
         prepare(read(pl.DataFrame(frame)), **arguments)
     assert str(caught.value) == message
+
+
+def test_skewed_positive_targets_are_learned_as_logarithms():
+    values = np.random.default_rng(0).lognormal(3, 1, 400)
+    frame = pl.DataFrame({"a": np.random.default_rng(1).normal(size=400), "price": values})
+    problem = prepare(read(frame), "price")
+    part = problem.parts["training"]
+    assert problem.target.logarithm
+    logs = np.log(part.values)
+    np.testing.assert_allclose(part.y, (logs - logs.mean()) / logs.std(), rtol=1e-4, atol=1e-6)
+    np.testing.assert_allclose(problem.target.decode(part.y), part.values, rtol=1e-5)
+    in_units = np.asarray(problem.target.in_units(part.y.astype(float)))
+    np.testing.assert_allclose(in_units, part.values, rtol=1e-5)
+
+
+@pytest.mark.parametrize("shift", [-1.0, 100.0])
+def test_targets_below_zero_or_far_above_it_are_learned_as_they_are(shift):
+    values = np.random.default_rng(0).lognormal(0, 0.5, 400) + shift
+    frame = pl.DataFrame({"a": np.random.default_rng(1).normal(size=400), "price": values})
+    assert not prepare(read(frame), "price").target.logarithm

@@ -65,3 +65,56 @@ def test_all_models_are_trained_and_saved(models):
 def test_arguments(arguments):
     with pytest.raises(ArgumentError, match="Ensemble"):
         nn.Ensemble(*arguments)
+
+
+def together(count, logits=False):
+    def make():
+        return nn.Sequential(nn.Linear(5, 6), nn.Tanh(), nn.Linear(6, 3))
+
+    cr.random.seed(2)
+    model = nn.Together(make, count, logits)
+    cr.random.seed(2)
+    return model, [make() for _ in range(count)]
+
+
+@pytest.mark.covers("A-250")
+def test_members_are_the_models_that_they_were_made_as():
+    model, apart = together(4)
+    answers = np.stack([one(cr.asarray(X)).numpy() for one in apart])
+    with cr.training():
+        assert_allclose(np.asarray(model(cr.asarray(X))), answers, rtol=1e-5, atol=1e-6)
+    assert_allclose(np.asarray(model(cr.asarray(X))), answers.mean(0), rtol=1e-5, atol=1e-6)
+
+
+def test_logits_of_members_are_logarithms_of_mean_probabilities():
+    model, apart = together(3, logits=True)
+    logits = np.stack([one(cr.asarray(X)).numpy().astype(float) for one in apart])
+    p = np.exp(logits) / np.exp(logits).sum(-1, keepdims=True)
+    assert_allclose(np.asarray(model(cr.asarray(X))), np.log(p.mean(0)), rtol=1e-4, atol=1e-6)
+
+
+def test_members_have_the_gradients_that_they_have_apart():
+    model, apart = together(3)
+
+    def loss(model):
+        with cr.training():
+            return cr.sum(model(cr.asarray(X)) ** 2)
+
+    found = cr.grad(loss)(model)
+    alone = [cr.grad(loss)(one) for one in apart]
+    for path, gradient in found.items():
+        own = np.stack([np.asarray(one[path.removeprefix("members.")]) for one in alone])
+        assert_allclose(np.asarray(gradient), own, rtol=1e-4, atol=1e-5)
+
+
+def test_members_cannot_keep_statistics():
+    with pytest.raises(ArgumentError, match="without batch norms"):
+        nn.Together(lambda: nn.Sequential(nn.Linear(2, 2), nn.BatchNorm(2)), 2)
+
+
+def test_a_limit_is_never_passed():
+    x = np.float32([-1e20, -2, 0, 0.01, 2, 1e20])
+    found = nn.Limit(3.0)(cr.asarray(x)).numpy()
+    assert_allclose(found, [-3, -2 / np.sqrt(13 / 9), 0, 0.01, 2 / np.sqrt(13 / 9), 3], rtol=1e-5)
+    with pytest.raises(ArgumentError, match="choose limit > 0"):
+        nn.Limit(0.0)

@@ -170,3 +170,31 @@ def test_models_differ_in_their_weights_alone():
     assert isinstance(first, nn.Sequential)
     assert first.parameters().keys() == second.parameters().keys()
     assert (first[0].weight.numpy() != second[0].weight.numpy()).all()
+
+
+def test_members_have_the_mean_loss():
+    generator = np.random.default_rng(0)
+    logits = generator.normal(size=(4, 6, 3)).astype(np.float32)
+    labels, weights = generator.integers(0, 3, 6), generator.random(6).astype(np.float32)
+    for name in ("cross_entropy", "hinge"):
+        together, alone = make_loss(Recipe(loss=name, members=4)), make_loss(Recipe(loss=name))
+        expected = np.mean([float(alone(one, labels, sample_weight=weights)) for one in logits])
+        found = together(cr.asarray(logits), labels, sample_weight=weights)
+        assert float(found) == pytest.approx(expected, rel=1e-5)
+        assert float(together(logits[0], labels)) == float(alone(logits[0], labels))
+
+
+def test_members_learn_more_than_one():
+    one, four = Recipe(hidden=(8,), limit=3.0), Recipe(hidden=(8,), limit=3.0, members=4)
+    assert kinds(build(one, 4, 3)) == ["Limit", "Linear", "ReLU", "Linear"]
+    count = [sum(p.size for p in build(r, 4, 3).parameters().values()) for r in (one, four)]
+    assert count[1] == 4 * count[0]
+
+
+def test_biases_do_not_decay():
+    model = build(Recipe(members=2), 4, 3)
+    optimizer = make_optimizer(Recipe(weight_decay=0.5), model, 32)
+    before = {path: p.numpy().copy() for path, p in model.parameters().items()}
+    optimizer.update({path: cr.zeros_like(p) for path, p in model.parameters().items()})
+    moved = {path for path, p in model.parameters().items() if (p.numpy() != before[path]).any()}
+    assert moved == {path for path in before if path.endswith("weight")}

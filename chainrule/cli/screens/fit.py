@@ -14,7 +14,7 @@ from chainrule.train import History, Run, Trainer, Watcher
 from chainrule.train.files import CURVE, MODEL, RECORD, REPORT
 from chainrule.train.report.words import figure_text
 
-CHOICE = 38  # The width of the column of choices.
+CHOICE = 48  # The width of the column of choices.
 REPORTS = 10  # Epochs told of where there is no progress bar.
 ENDED = {
     "interrupted": "interrupted: the best network so far is kept",
