@@ -15,6 +15,7 @@ from chainrule.cli.commands.check import check
 from chainrule.cli.commands.compare import compare
 from chainrule.cli.commands.fit import fit
 from chainrule.cli.commands.predict import predict
+from chainrule.cli.commands.search import search
 from chainrule.errors import ChainruleError
 
 INTERRUPTED = 130  # What shells report for a command that Ctrl-C ended.
@@ -70,6 +71,6 @@ def chainrule(
 
 
 # In the order in which --help lists them.
-for verb in (fit, predict, compare, audit, check):
+for verb in (fit, predict, compare, search, audit, check):
     app.command()(verb)
 app.command(name="bench")(measure)

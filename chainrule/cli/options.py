@@ -204,3 +204,28 @@ Ordered = Annotated[
     str | None,
     Option("--ordered", metavar="COLUMN", help="Test on rows later than those trained on."),
 ]
+SearchOutput = Annotated[
+    Path | None,
+    Option(
+        "--output",
+        "-o",
+        metavar="FOLDER",
+        help="For the journal of trials and the run. [default: runs/<data>-search]",
+    ),
+]
+Trials = Annotated[
+    int, Option("--trials", metavar="NUMBER", min=1, help="How many recipes are tried.")
+]
+SearchSeconds = Annotated[
+    float | None, Option("--seconds", metavar="NUMBER", help="No new trial after so long.")
+]
+Parts = Annotated[
+    int | None,
+    Option(
+        "--parts",
+        metavar="NUMBER",
+        min=1,
+        help="Folds of a trial; 1: the validation part. [default: 5 below 1,000 rows, 3 below "
+        "5,000, else 1]",
+    ),
+]

@@ -19,3 +19,4 @@ from chainrule.train.run import Run, TableRun
 from chainrule.train.search import Search, find_learning_rate, grid_search, overfit_one_batch
 from chainrule.train.text.run import TextRun
 from chainrule.train.trainer import Trainer
+from chainrule.train.tuning import Found, Listener, tune

@@ -37,12 +37,15 @@ from chainrule.train.experiment import train_network
 from chainrule.train.fitting import Watcher
 from chainrule.train.predict import Predictor
 from chainrule.train.run import predict_matrix
-from chainrule.train.scores import GREATER_IS_BETTER, Prediction, fitted, scores_of
+from chainrule.train.scores import (
+    GREATER_IS_BETTER,
+    METRICS,
+    Prediction,
+    fitted,
+    meant,
+    scores_of,
+)
 
-METRICS = {
-    True: ("AUC", "accuracy", "balanced accuracy", "F1", "log loss"),
-    False: ("R2", "RMSE", "MAE"),
-}
 # Below, folds are made twice: the greater part of what differs between them is chance.
 FEW_ROWS = 1_000
 # What `split` leaves to validation, of the rows that are not for the test.
@@ -141,7 +144,8 @@ def compare(
     table = _in_order(read(source), groups, ordered)
     extra = [column for column in (groups, ordered) if column is not None]
     gathered = gather(table, target, task=task, drop=[*drop, *extra])
-    metric = _metric(metric, gathered)
+    usual = METRICS[gathered.task][len(gathered.classes) > 2]
+    metric = meant("metric", metric or usual, gathered.task, METRICS[gathered.task])
     plan = _plan(gathered, count, repeats, groups, ordered, seed)
     baselines, left_out = _chosen(models, gathered, bool(extra))
     parts = plan.parts(gathered)
@@ -198,30 +202,6 @@ def _in_order(table: Table, groups: str | None, ordered: str | None) -> Table:
     return replace(table, frame=table.frame[places])
 
 
-def _metric(wanted: str | None, gathered: Gathered) -> str:
-    known = METRICS[bool(gathered.classes)]
-    if wanted is None:
-        return known[1] if len(gathered.classes) > 2 else known[0]
-    return _named("metric", wanted, gathered.task, known)
-
-
-def _named(what: str, wanted: str, task: str, known: Iterable[str]) -> str:
-    """The known name that is meant, whatever its capitals, blanks and hyphens."""
-    plain = {_plain(name): name for name in known}
-    if _plain(wanted) in plain:
-        return plain[_plain(wanted)]
-    raise ArgumentError(
-        "compare",
-        f"there is no {what} '{wanted}' for a {task}",
-        f"there are {', '.join(plain.values())}",
-        suggestion(wanted, plain.values()) or "choose among them",
-    )
-
-
-def _plain(name: str) -> str:
-    return "".join(filter(str.isalnum, name)).lower()
-
-
 def _plan(
     gathered: Gathered,
     count: int,
@@ -248,7 +228,7 @@ def _chosen(
     known = of_task(gathered.task)
     if wanted is not None and not wanted:
         raise ArgumentError("compare", "no models", "", f"name some of {', '.join(known)}")
-    names = [_named("model", name, gathered.task, known) for name in wanted or known]
+    names = [meant("model", name, gathered.task, known) for name in wanted or known]
     asked = [known[name] for name in known if name in names]
     obstacles = {one.name: one.obstacle(len(gathered.values), dependent) for one in asked}
     left_out = {name: why for name, why in obstacles.items() if why}

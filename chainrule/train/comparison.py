@@ -23,6 +23,7 @@ NETWORK = "network"
 # From the simplest: a network is harder to run and to explain than one model of any other kind.
 SIMPLICITY = [*(name for name in BASELINES if name != "stacking"), NETWORK, "stacking"]
 CONSTANT = ("majority class", "mean")
+ERROR = 0.68  # The confidence of an interval of about one standard error on each side.
 NETWORK_COLOR, OTHER_COLOR = "#D55E00", "#0072B2"  # Of Okabe and Ito's palette.
 
 
@@ -80,26 +81,31 @@ class Comparison:
     def _sign(self) -> int:
         return 1 if self.metric in GREATER_IS_BETTER else -1
 
-    def gain(self, name: str, other: str) -> Interval:
-        """By how much the first model is better than the other, of the same folds, at 95 %: less
-        than 0 where it is worse, whatever the metric.
+    def gain(self, name: str, other: str, confidence: float = 0.95) -> Interval:
+        """By how much the first model is better than the other on the same folds: less than 0 where
+        it is worse, whatever the metric.
         """
         ours, theirs = (self[one].values(self.metric) for one in (name, other))
-        return self._over_folds(self._sign * (ours - theirs))
+        return self._over_folds(self._sign * (ours - theirs), confidence)
 
-    def _over_folds(self, values: np.ndarray) -> Interval:
-        return over_folds(values, trained=self.folds["trained"], tested=self.folds["tested"])
+    def _over_folds(self, values: np.ndarray, confidence: float = 0.95) -> Interval:
+        rows = {name: self.folds[name] for name in ("trained", "tested")}
+        return over_folds(values, **rows, confidence=confidence)
 
     @property
     def choice(self) -> str:
-        """The simplest of the models that neither the best one nor the network is shown to be
-        better than.
+        """The simplest of the models that come within one standard error of the best one and of the
+        network (Breiman and others 1984): simplicity alone is no reason to take what is probably
+        worse. A model that is less simple than the network must be shown to be better.
         """
-        judges = (self.best.name, NETWORK)
         alike = [
-            name for name in self._names() if not any(self._beats(judge, name) for judge in judges)
+            name
+            for name in self._names()
+            if not any(self.gain(judge, name, ERROR).low > 0 for judge in (self.best.name, NETWORK))
         ]
-        return min(alike, key=SIMPLICITY.index)
+        found = min(alike, key=SIMPLICITY.index, default=self.best.name)
+        needless = SIMPLICITY.index(found) > SIMPLICITY.index(NETWORK)
+        return NETWORK if needless and not self._beats(found, NETWORK) else found
 
     def _beats(self, name: str, other: str) -> bool:
         return self.gain(name, other).low > 0
@@ -142,12 +148,15 @@ class Comparison:
         return [name for name in self._names() if name in names]
 
     def _network_wins(self) -> str:
-        """Beside the best of the simpler models, which are all shown to be worse."""
+        """Beside the best of the simpler models."""
         end, rest = SIMPLICITY.index(NETWORK), self._names()[1:]
         if not rest:
             return "the network is the only model here"
         rival = next((name for name in rest if SIMPLICITY.index(name) < end), rest[0])
-        return f"the network is better than {_the(rival)}, {self._told(NETWORK, rival)}: use it"
+        told = f"{_the(rival)}, {self._told(NETWORK, rival)}: use it"
+        if self._beats(NETWORK, rival):
+            return f"the network is better than {told}"
+        return f"the network is best, though these rows cannot show that it is better than {told}"
 
     def _told(self, name: str, other: str) -> str:
         low, high, value = (self.text(x) for x in self.gain(name, other))

@@ -42,7 +42,11 @@ def fit_table(
     watcher = watcher or Watcher()
     problem = prepare(read(source), target, task=task, drop=drop, seed=seed)
     watcher.prepared(problem)
-    recipe = choose(problem, **wanted)
+    return run_of(problem, choose(problem, **wanted), watcher)
+
+
+def run_of(problem: Problem, recipe: Recipe, watcher: Watcher) -> TableRun:
+    """Train a network by this recipe, and score it on the test part."""
     snapshots = Snapshots()
     model, history = train_network(problem, recipe, watcher, snapshots)
     watcher.trained(history)

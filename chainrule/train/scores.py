@@ -5,7 +5,7 @@ two baselines.
 from __future__ import annotations
 
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
@@ -13,11 +13,17 @@ import numpy as np
 
 from chainrule import metrics
 from chainrule.data import Part, Problem, Target
-from chainrule.data.target import CLASSIFICATION
+from chainrule.data.read import suggestion
+from chainrule.data.target import CLASSIFICATION, REGRESSION
+from chainrule.errors import ArgumentError
 from chainrule.metrics import Interval, Metric
 from chainrule.train.baselines import Setting, of_task
 
 Scores = dict[str, float]
+METRICS = {
+    CLASSIFICATION: ("AUC", "accuracy", "balanced accuracy", "F1", "log loss"),
+    REGRESSION: ("R2", "RMSE", "MAE"),
+}
 # The others are errors, of which less is better.
 GREATER_IS_BETTER = ("accuracy", "balanced accuracy", "F1", "AUC", "R2")
 
@@ -63,6 +69,25 @@ def asked(target: Target, values: np.ndarray, found: Prediction) -> dict[str, As
     }
 
 
+def meant(what: str, wanted: str, task: str, known: Iterable[str]) -> str:
+    """The known name that is meant, whatever its capitals, blanks and hyphens. Raises
+    ArgumentError.
+    """
+    plain = {_plain(name): name for name in known}
+    if _plain(wanted) in plain:
+        return plain[_plain(wanted)]
+    raise ArgumentError(
+        "scores",
+        f"there is no {what} '{wanted}' for a {task}",
+        f"there are {', '.join(plain.values())}",
+        suggestion(wanted, plain.values()) or "choose among them",
+    )
+
+
+def _plain(name: str) -> str:
+    return "".join(filter(str.isalnum, name)).lower()
+
+
 def scores_of(target: Target, values: np.ndarray, found: Prediction) -> Scores:
     """The figures of one model on rows whose targets are `values`; NaN for the log loss of a model
     that gives no probabilities.
@@ -102,9 +127,7 @@ def margin(
     return Interval(-found.high, -found.low, -found.value)
 
 
-def answers(
-    problem: Problem, predict: Callable[[np.ndarray], Prediction]
-) -> dict[str, Prediction]:
+def answers(problem: Problem, predict: Callable[[np.ndarray], Prediction]) -> dict[str, Prediction]:
     """What the network, a linear model and a constant answer say of the test part, by name."""
     models = {"network": predict, **baselines(problem)}
     return {name: model(problem.parts["test"].x) for name, model in models.items()}

@@ -16,6 +16,7 @@ from chainrule import cli, train
 from chainrule.checks import FAMILIES
 from chainrule.checks.row import Check
 from chainrule.cli.app import app
+from chainrule.cli.screens.search import SearchScreen
 from chainrule.data import read
 from chainrule.train.loop import Loop
 
@@ -489,7 +490,7 @@ def test_compare_prints_an_aligned_table_and_a_verdict(folder):
             ["--json", "none/a.json"],
         ),
         (
-            "[compare] there is no metric 'r3' for a classification; there are AUC, accuracy, "
+            "[scores] there is no metric 'r3' for a classification; there are AUC, accuracy, "
             "balanced accuracy, F1, log loss; choose among them",
             ["--metric", "r3"],
         ),
@@ -497,3 +498,51 @@ def test_compare_prints_an_aligned_table_and_a_verdict(folder):
 )
 def test_compare_finds_bad_options_at_once(message, words):
     fails(message, "compare", "iris", *words)
+
+
+# ---- search ----
+
+
+def test_search_tells_its_trials_and_writes_a_run(folder):
+    pytest.importorskip("optuna")
+    words = ["search", "iris", "--trials", "2", "--parts", "2", "--epochs", "3"]
+    result = run(*words)
+    assert (result.exit_code, result.stderr) == (0, "")
+    found = record("runs/iris-search/run")
+    lines = result.stdout.splitlines()
+    assert " ".join(line.strip() for line in lines).count(found["search"]["verdict"]) >= 1
+    assert [line.split()[:2] for line in lines if line.startswith("  trial ")][:2] == [
+        ["trial", "0"],
+        ["trial", "1"],
+    ]
+    assert lines[-1].startswith("run folder runs/iris-search/run: model.safetensors")
+    fails(
+        "[search] the search in 'runs/iris-search' is done, of 2 trials; its run lies in "
+        "'runs/iris-search/run'; choose another --output, or more --trials to go on",
+        *words,
+    )
+
+
+def test_an_interrupted_search_says_how_it_goes_on(folder, monkeypatch):
+    pytest.importorskip("optuna")
+    tried = SearchScreen.tried
+
+    def stopping(self, trial):
+        tried(self, trial)
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(SearchScreen, "tried", stopping)
+    result = run("search", "iris", "--trials", "3", "--parts", "2", "--epochs", "2")
+    assert result.exit_code == 1
+    assert "interrupted after 1 trial: the same command goes on" in result.stdout
+    assert sorted(os.listdir("runs/iris-search")) == ["trials.jsonl"]
+
+
+def test_search_finds_bad_options_at_once(folder):
+    fails(
+        "[search] trials=40, seconds=-1.0, parts=None; they must be positive; choose others",
+        "search",
+        "iris",
+        "--seconds",
+        "-1",
+    )

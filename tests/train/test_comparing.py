@@ -286,6 +286,18 @@ VERDICTS = [
         "tree, which is simpler",
         "decision tree",
     ),
+    (
+        {"network": [0.84, 0.86, 0.83], "k-NN": [0.80, 0.85, 0.80]},
+        "the network is best, though these rows cannot show that it is better than k-NN, 0.027 AUC "
+        "(-0.024 .. 0.077): use it",
+        NETWORK,
+    ),
+    (
+        {"network": [0.84, 0.86, 0.83], "stacking": [0.88, 0.87, 0.86]},
+        "no difference that these rows can show between stacking and the network, 0.027 AUC "
+        "(-0.024 .. 0.077): take the network, which is simpler",
+        NETWORK,
+    ),
     ({"network": [0.9], "k-NN": [0.8]}, "the network is best on one fold, which tells nothing of "
      "chance: make more", "k-NN"),
     ({"network": [0.9, 0.8]}, "the network is the only model here", NETWORK),

@@ -44,6 +44,13 @@ class Screen:
             )
             self.line(f"  {name:<{widths[0]}}{aligned}", style="bold" if number == 1 else None)
 
+    def listing(self, header: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
+        """Columns of words, all to the left; the first row stands out."""
+        widths = [max(map(len, column)) for column in zip(header, *rows, strict=True)]
+        for number, cells in enumerate([header, *rows]):
+            text = "  ".join(f"{cell:<{width}}" for cell, width in zip(cells, widths, strict=True))
+            self.line(f"  {text}".rstrip(), style="bold" if number == 1 else None)
+
     def audited(self, found: Audit) -> None:
         """What the audit found, errors in red."""
         for severity, text in found.lines():

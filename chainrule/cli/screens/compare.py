@@ -32,7 +32,8 @@ class CompareScreen(ProgressScreen, Onlooker):
         self.fact("target", f"{gathered.name}: {gathered.task}{classes}, as {gathered.reason}")
         times = f", {plan.repeats} times" if plan.repeats > 1 else ""
         self.fact("folds", f"{plan.count}{times}, {KINDS[plan.kind]}; all models have the same")
-        self.fact("models", f"{len(models)}, with the defaults of their libraries and of fit")
+        defaults = "with the defaults of fit and of their libraries, these on one thread"
+        self.fact("models", f"{len(models)}, {defaults}")
         for note in gathered.notes:
             self.line(f"  {'note':<{NAME}}{note}", style="yellow")
         self.count = plan.count * plan.repeats
