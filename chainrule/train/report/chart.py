@@ -61,7 +61,7 @@ class Scale:
             inside = [v for v in found if self.low <= v <= self.high]
             if len(inside) >= 3:
                 break
-        return inside[:: -(-len(inside) // (TICKS + 1))]
+        return inside[:: max(1, -(-len(inside) // (TICKS + 1)))]
 
     def _even(self) -> list[float]:
         rough = (self.high - self.low) / TICKS
