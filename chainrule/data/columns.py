@@ -117,12 +117,12 @@ def _check_converted(where: str, series: pl.Series, numbers: pl.Series, kind: st
             f"{_rows(bad)}: '{series[bad[0]]}'",
             "correct these cells, or leave them empty",
         )
-    infinite = numbers.is_infinite().fill_null(False).arg_true()
-    if len(infinite):
+    beyond = numbers.cast(pl.Float32).is_infinite().fill_null(False).arg_true()
+    if len(beyond):
         raise DataError(
             where,
-            f"column '{name}' has infinite values",
-            f"{_rows(infinite)}: {numbers[infinite[0]]}",
+            f"column '{name}' has values beyond float32",
+            f"{_rows(beyond)}: {numbers[beyond[0]]}",
             "correct these cells, or leave them empty",
         )
 

@@ -368,7 +368,7 @@ def test_check_names_what_it_does_not_know():
         (
             {"a": [*X[:-1], float("inf")], "y": X},
             [],
-            "[t.csv] column 'a' has infinite values; row 40: inf; "
+            "[t.csv] column 'a' has values beyond float32; row 40: inf; "
             "correct these cells, or leave them empty",
         ),
         (

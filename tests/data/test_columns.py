@@ -55,12 +55,12 @@ def test_polars_categories_are_text():
         ),
         (
             ["1", "inf", "-inf"],
-            "[t.csv] column 'c' has infinite values; 2 rows, the first is row 2: inf; "
+            "[t.csv] column 'c' has values beyond float32; 2 rows, the first is row 2: inf; "
             "correct these cells, or leave them empty",
         ),
         (
             [1.0, 2.0, float("-inf")],
-            "[t.csv] column 'c' has infinite values; row 3: -inf; "
+            "[t.csv] column 'c' has values beyond float32; row 3: -inf; "
             "correct these cells, or leave them empty",
         ),
         (

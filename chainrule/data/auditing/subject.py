@@ -78,7 +78,8 @@ class Subject:
     def x(self) -> np.ndarray:
         """The numeric columns, float64 [rows, names], NaN where a cell is empty."""
         chosen = self.frame.select(pl.col(self.names).cast(pl.Float64).fill_null(float("nan")))
-        return chosen.to_numpy().reshape(self.rows, len(self.names))
+        # Without any column, polars would give integers.
+        return chosen.to_numpy().astype(np.float64).reshape(self.rows, len(self.names))
 
     @cached_property
     def varying(self) -> np.ndarray:
