@@ -384,9 +384,9 @@ def test_check_names_what_it_does_not_know():
         (
             {"a": X, "y": X},
             ["--learning-rate", "1e30"],
-            "[fit] the training loss is nan in epoch 1; the steps were too large, or the data "
-            "hold values far out of the ordinary; lower the learning rate, or check the columns' "
-            "ranges; train.NanGuard says which operation it was",
+            "[fit] the training loss is nan in epoch 1; the steps were too large, values far "
+            "out of the ordinary, or labels of no class; lower the learning rate, or check the "
+            "columns' ranges and the labels; train.NanGuard says which operation it was",
         ),
         (
             {"a": X, "y": X},
