@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 import chainrule as cr
+from chainrule import data
 from chainrule.frontend import stateful
 from chainrule.nn import activations
 
@@ -19,10 +20,18 @@ MODULES = [
     if ">>> " in path.read_text(encoding="utf-8")
 ]
 # The functions of `cr` itself: tests/frontend/test_docstrings.py.
-PACKAGES = (cr.activations, cr.augment, cr.distributions, cr.metrics, cr.nn, cr.optim)
+PACKAGES = (
+    cr.activations, cr.augment, data, cr.distributions, cr.metrics, cr.nn, cr.optim, cr.train,
+)  # fmt: skip
 SPACES = (*PACKAGES, cr.nn.init, cr.nn.losses, cr.optim.schedules)
-# Abstract bases have none.
-WITHOUT_EXAMPLE = {cr.metrics.Metric, cr.optim.Optimizer, cr.optim.schedules.Schedule}
+# Abstract bases have none, nor have results that are shown by what returns them.
+WITHOUT_EXAMPLE = {
+    data.Loader,
+    cr.metrics.Metric,
+    cr.metrics.intervals.Interval,
+    cr.optim.Optimizer,
+    cr.optim.schedules.Schedule,
+}
 
 
 @pytest.mark.parametrize("name", MODULES)

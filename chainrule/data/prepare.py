@@ -25,6 +25,11 @@ from chainrule.errors import DataError
 class Part:
     """The rows of one part: their matrix, their encoded target, their target as it was, and their
     places in the table.
+
+    >>> from chainrule import data
+    >>> part = data.prepare(data.read("iris")).parts["test"]
+    >>> part.x.shape, part.y[:3], part.values[0]
+    ((30, 4), array([0, 0, 0]), 'setosa')
     """
 
     x: np.ndarray
@@ -37,6 +42,12 @@ class Part:
 class Problem:
     """A table made ready. `kinds` are the columns in use, `left_out` those that are not, with the
     reason; `places` are the rows' places in the table as it was read, with rows without a target.
+
+    >>> from chainrule import data
+    >>> problem = data.prepare(data.read("iris"), drop=["petal width (cm)"])
+    >>> problem.target.classes, list(problem.parts), list(problem.kinds)[:2]
+    (('setosa', 'versicolor', 'virginica'), ['training', 'validation', 'test'],
+    ['sepal length (cm)', 'sepal width (cm)'])
     """
 
     table: Table
@@ -60,6 +71,12 @@ class Gathered:
     """A table whose target and columns are found and converted, before any split: `frame` are the
     columns in use, `values` the target's, and every part has its share of each of `strata`, the
     labels or bins of a regression.
+
+    >>> from chainrule import data
+    >>> found = data.gather(data.read("iris"))
+    >>> rows = {"training": np.arange(0, 150, 2), "test": np.arange(1, 150, 2)}
+    >>> found.problem(rows).parts["test"].x.shape
+    (75, 4)
     """
 
     table: Table
@@ -109,6 +126,11 @@ def prepare(
 ) -> Problem:
     """Find target, task and kinds of columns; split; fit the preprocessing on the training part, by
     the `steps` that `fit_preprocessing` knows. Raises DataError.
+
+    >>> from chainrule import data
+    >>> problem = data.prepare(data.read("iris"), numeric="min-max")
+    >>> float(problem.parts["training"].x.max())
+    1.0
     """
     asked = {one for key in steps.get("transformers", ()) for one in names_in(key)}
     found = gather(table, target, task=task, drop=drop, asked=asked)
@@ -126,7 +148,13 @@ def gather(
     drop: Sequence[str] = (),
     asked: Collection[str] = (),
 ) -> Gathered:
-    """Find target, task and kinds of columns; those `asked` for stay in use. Raises DataError."""
+    """Find target, task and kinds of columns; those `asked` for stay in use. Raises DataError.
+
+    >>> from chainrule import data
+    >>> found = data.gather(data.read("iris"))
+    >>> found.name, found.task, found.frame.shape
+    ('target', 'classification', (150, 4))
+    """
     name, why = targets.choose_name(table, target)
     _check_drop(table, drop, name)
     rows = table.frame.height

@@ -25,6 +25,12 @@ ORDERS = {"l1": 1, "l2": 2}
 class Preprocessing:
     """What becomes of each column: the result of `fit_preprocessing`. `one_unit` says whether the
     numeric ones share one scale; `rows` is the norm that each row's numbers are divided by.
+
+    >>> from chainrule import data
+    >>> table = data.read("iris")
+    >>> found = data.prepare(table, numeric="min-max").preprocessing
+    >>> found.outputs[0], found.transform(table.frame[:2]).shape
+    ('sepal length (cm)', (2, 4))
     """
 
     columns: tuple[Column, ...]

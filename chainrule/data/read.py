@@ -25,6 +25,11 @@ SEPARATORS = ",;\t|"
 class Table:
     """A frame with the name that messages call it by, the hash of its content, and its target where
     that is known.
+
+    >>> from chainrule import data
+    >>> table = data.read("iris")
+    >>> table.name, table.frame.shape, table.target
+    ('iris', (150, 5), 'target')
     """
 
     name: str
@@ -40,6 +45,12 @@ class Table:
 def read(source: str | Path | pl.DataFrame) -> Table:
     """A CSV or Parquet file, a polars frame, or a data set that ships with scikit-learn. Raises
     DataError.
+
+    >>> from pathlib import Path
+    >>> from chainrule import data
+    >>> _ = Path("flats.csv").write_text("rooms,rent\\n2,500\\n3,700\\n")
+    >>> data.read("flats.csv").frame["rent"].to_list()
+    ['500', '700']
     """
     if isinstance(source, pl.DataFrame):
         return _checked(Table("table", source, _hash(source.write_json().encode())))

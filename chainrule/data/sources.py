@@ -25,6 +25,17 @@ class Source(ABC):
     """Rows in chunks that can be read in any order. `lengths` holds the rows of each chunk, None
     where they are unknown before they are read; `buffer` is how many rows are shuffled together
     unless the loader says otherwise.
+
+    >>> from chainrule.data import Source, StreamLoader
+    >>> class Squares(Source):
+    ...     lengths = np.asarray([3, 3])
+    ...     def read(self, chunk):
+    ...         x = np.arange(3 * chunk, 3 * chunk + 3)
+    ...         return x, x**2
+    ...     def where(self, chunk):
+    ...         return f"squares, chunk {chunk}"
+    >>> [y.tolist() for x, y in StreamLoader(Squares(), batch_size=4, shuffle=False)]
+    [[0, 1, 4, 9], [16, 25]]
     """
 
     lengths: np.ndarray | None

@@ -26,6 +26,11 @@ def split(labels: np.ndarray, seed: int) -> dict[str, np.ndarray]:
     labels' shares. (A-242)
 
     Labels of three rows or more are in every part. Rows come in their old order.
+
+    >>> from chainrule import data
+    >>> rows = data.split(np.repeat([0, 1], [40, 10]), seed=0)
+    >>> {name: len(chosen) for name, chosen in rows.items()}
+    {'training': 30, 'validation': 10, 'test': 10}
     """
     generator = np.random.default_rng([seed, 0])
     found: dict[str, list] = {"training": [], "validation": [], "test": []}

@@ -30,6 +30,11 @@ class Target:
     """What is predicted: the classes in order, or mean and scale that standardise a regression, and
     bring its predictions back to their units (A-221). With `logarithm` they are of log(value),
     and predictions are medians rather than means.
+
+    >>> from chainrule import data
+    >>> target = data.prepare(data.read("iris")).target
+    >>> target.outputs, target.encode(np.asarray(["virginica", "setosa"]))
+    (3, array([2, 0]))
     """
 
     name: str

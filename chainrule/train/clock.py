@@ -41,6 +41,10 @@ class Clock(Callback):
 
     With `minutes` None it is the steps alone that count: the same seed gives the same weights.
     Raises ArgumentError for a time that is not above 0.
+
+    >>> schedule = cr.train.Gone(cr.optim.schedules.Linear(0.1, 100), steps=100)
+    >>> optimizer = cr.optim.Adam(cr.nn.Linear(2, 1), schedule)
+    >>> callback = cr.train.Clock(schedule, minutes=0.5)
     """
 
     def __init__(self, schedule: Gone, minutes: float | None) -> None:

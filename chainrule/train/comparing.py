@@ -93,7 +93,12 @@ class Folds:
 
 
 class Onlooker:
-    """Is told of each step of a comparison. A subclass overrides what it wants to know."""
+    """Is told of each step of a comparison. A subclass overrides what it wants to know.
+
+    >>> class Told(cr.train.Onlooker):
+    ...     def done(self, name, fold):
+    ...         print(f"{name} has seen fold {fold}")
+    """
 
     def planned(self, gathered: Gathered, metric: str, plan: Folds, models: Sequence[str]) -> None:
         """Before the first fold."""

@@ -18,6 +18,10 @@ Next = Callable[[Any, Any], tuple[Any, Any]]
 class Decoded(NamedTuple):
     """Sequences, (batch, length) or (batch, beams, length), filled with the end token behind their
     end; and their log-probabilities, (batch,) or (batch, beams).
+
+    >>> found = cr.train.Decoded(cr.asarray([[3, 1]]), cr.asarray([-0.5]))
+    >>> found.tokens.tolist()
+    [[3, 1]]
     """
 
     tokens: cr.Tensor

@@ -37,6 +37,10 @@ def check_free(folder: Path) -> None:
 def save(run: Run, folder: str | Path | None = None) -> Path:
     """Write a run to a new folder; without one, to `runs/<name of the data>-<number>`. Raises
     DataError if it exists.
+
+    >>> run = cr.train.fit("iris", epochs=1)
+    >>> cr.train.save(run, "flowers").name
+    'flowers'
     """
     if folder is None:
         return _save_numbered(run)
@@ -80,7 +84,12 @@ def _write_json(content: Any, path: Path) -> None:
 
 
 def load(folder: str | Path) -> Run:
-    """Read a run folder. Raises DataError where it is none, damaged, or of a later version."""
+    """Read a run folder. Raises DataError where it is none, damaged, or of a later version.
+
+    >>> folder = cr.train.save(cr.train.fit("iris", epochs=1), "irises")
+    >>> cr.train.load(folder).target.classes
+    ('setosa', 'versicolor', 'virginica')
+    """
     folder = Path(folder)
     _check_there(folder, RECORD, MODEL)
     try:

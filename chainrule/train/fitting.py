@@ -23,6 +23,12 @@ PACKAGES = ("numpy", "llvmlite", "scikit-learn", "polars")
 class Watcher(Callback):
     """Is told of each step when it is done, and of the events of training. A subclass overrides
     what it wants to know.
+
+    >>> class Told(cr.train.Watcher):
+    ...     def prepared(self, data):
+    ...         print(list(data.parts))
+    >>> run = cr.train.fit("iris", epochs=1, watcher=Told())
+    ['training', 'validation', 'test']
     """
 
     def prepared(self, data: Any) -> None: ...

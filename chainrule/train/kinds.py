@@ -43,7 +43,11 @@ KINDS = (
 
 
 def kind_of(source: Any) -> Kind:
-    """The kind of a source of data."""
+    """The kind of a source of data.
+
+    >>> cr.train.kind_of("novel.txt").name, cr.train.kind_of("flats.csv").name
+    ('text', 'table')
+    """
     return next(kind for kind in KINDS if kind.takes(source))
 
 
@@ -59,6 +63,10 @@ def fit(source: Any, target: str | None = None, **options: Any) -> Run:
     `fit_table`; a file that ends in .txt, .md or .text is a text, see `fit_text`. All take `seed`
     and `watcher`. Options that are None are left to the rules. Raises DataError, TrainingError, and
     ArgumentError for options of another kind of data.
+
+    >>> run = cr.train.fit("iris", epochs=20, seed=1)
+    >>> run.record["metrics"]["network"]["accuracy"] > 0.8
+    True
     """
     kind = kind_of(source)
     return call("fit", kind.fit, kind.name, source, target=target, **options)

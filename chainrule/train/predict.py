@@ -18,6 +18,10 @@ class Predictor:
 
     `function` of (model, x) is the model itself unless given. Inputs and outputs may be trees of
     arrays.
+
+    >>> model = cr.nn.Linear(2, 3)
+    >>> cr.train.Predictor(model)(np.ones((5, 2), np.float32)).shape
+    (5, 3)
     """
 
     CHUNK = 256

@@ -39,6 +39,10 @@ class Run(ABC):
     """A trained model, and the record of how it came to be (run.json). Each kind of data has a
     class of runs, which says what else its folder holds. Fresh from training a run may have
     `evidence`: then it is saved with a report.
+
+    >>> run = cr.train.fit("iris", epochs=2)
+    >>> run.kind, run.record["recipe"]["epochs"]
+    ('table', 2)
     """
 
     kind: ClassVar[str]
@@ -59,7 +63,13 @@ class Run(ABC):
 
 @dataclass(frozen=True)
 class TableRun(Run):
-    """A model of tables, with the columns that it reads and their kinds."""
+    """A model of tables, with the columns that it reads and their kinds.
+
+    >>> from chainrule import data
+    >>> run = cr.train.fit("iris", epochs=2)
+    >>> run.predictions(data.read("iris")).shape
+    (150, 9)
+    """
 
     kind = "table"
     files = (PREPROCESSING,)

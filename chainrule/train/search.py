@@ -136,6 +136,11 @@ def _endless(loader: Loader) -> Iterator[Any]:
 class Search:
     """One row for each point of a grid: `parameters`, and the figure on the `training` and the
     `validation` rows of each fold.
+
+    >>> pairs = [({"decay": d}, [d]) for d in (0.1, 0.2)]
+    >>> rows = [{"parameters": p, "training": v, "validation": v} for p, v in pairs]
+    >>> cr.train.Search(rows).best, cr.train.Search(rows, mode="max").best
+    ({'decay': 0.1}, {'decay': 0.2})
     """
 
     rows: list[dict[str, Any]]

@@ -18,6 +18,12 @@ NAMED = 3  # Columns and rows that are named; the others are counted.
 class Finding:
     """One fault of the data. An "error" makes the result worthless, or training impossible; a
     "warning" makes it worse. `item` is its number in the checklist; `rows` count from 0.
+
+    >>> import polars as pl
+    >>> from chainrule.data import audit
+    >>> (finding,) = audit(pl.DataFrame({"a": [1.0] * 4, "y": [0, 1, 0, 1]}), "y")
+    >>> finding.check, finding.where, finding.cure
+    ('constant', "column 'a'", 'leave them out')
     """
 
     check: str
@@ -44,7 +50,16 @@ class Finding:
 
 @dataclass(frozen=True)
 class Audit(Sequence):
-    """The findings, errors first. Printed, it is a table; empty, nothing was found."""
+    """The findings, errors first. Printed, it is a table; empty, nothing was found.
+
+    >>> import polars as pl
+    >>> from chainrule.data import audit
+    >>> print(audit(pl.DataFrame({"a": [1.0] * 4, "y": [0, 1, 0, 1]}), "y"))
+    table: 1 warning
+      warning  column 'a': one value in every row
+               so it says nothing, and standardising divides by its spread of 0
+               cure: leave them out (E-108)
+    """
 
     name: str
     findings: tuple[Finding, ...]

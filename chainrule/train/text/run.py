@@ -24,7 +24,14 @@ AT_ONCE = 16  # Characters that one call draws; a reader sees them come.
 
 @dataclass(frozen=True)
 class TextRun(Run):
-    """A model of the characters of a text."""
+    """A model of the characters of a text.
+
+    >>> from pathlib import Path
+    >>> _ = Path("count.txt").write_text("0 1 2 3 4 5 6 7 8 9 " * 100)
+    >>> run = cr.train.fit("count.txt", steps=4, layers=1, width=16, context=16)
+    >>> len(run.continued("0 1 ", length=6))
+    6
+    """
 
     kind = "text"
 
