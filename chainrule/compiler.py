@@ -19,6 +19,7 @@ from chainrule.codegen import llvm
 from chainrule.codegen.entry import ENTRY
 from chainrule.codegen.measure import mark_ir, peak_flops, peak_ir
 from chainrule.codegen.program import emit_kernel, emit_program
+from chainrule.codegen.shares import row_blocks
 from chainrule.codegen.threads import barrier_ir, pool_ir
 from chainrule.codegen.tiling import Choice, choices
 from chainrule.config import config
@@ -27,7 +28,7 @@ from chainrule.frontend.tensor import Tensor
 from chainrule.ir.fingerprint import fingerprint
 from chainrule.ir.machine import Machine
 from chainrule.ir.node import Node
-from chainrule.ir.plan import Kernel, Program
+from chainrule.ir.plan import Block, Kernel, Program
 from chainrule.passes.pipeline import Job, plan
 from chainrule.passes.simplify import simplify as simplify  # `inspection` reads graphs with it.
 from chainrule.runtime.cache import Cache, default_folder, key
@@ -223,6 +224,11 @@ def arithmetic(marks: np.ndarray, dtype: DType, serial: bool) -> tuple[Executabl
 def signature(kernel: Kernel) -> str:
     """A name for what a kernel does, whatever its arrays are called: its code on this machine."""
     return key(str(emit_kernel(kernel, "kernel", machine())[0].text("")))
+
+
+def keeps_apart(body: Block, threads: int) -> bool:
+    """Whether so many threads go through all turns of a loop without meeting."""
+    return row_blocks(body, machine(), {}) % threads == 0
 
 
 def tile_choices(kernel: Kernel) -> list[Choice]:

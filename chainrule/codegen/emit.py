@@ -83,12 +83,27 @@ def lanes_for(kernel: Kernel, axis: Axis | None, vector_bytes: int) -> int:
     return lanes
 
 
+def _lanes(kernel: Kernel, vector: Axis | None, vector_bytes: int) -> int:
+    """Lanes of a visit: several vectors where it sums down columns that are far apart."""
+    lanes = lanes_for(kernel, vector, vector_bytes)
+    if vector is None or not _goes_down(kernel, vector):
+        return lanes
+    return max(lanes * n for n in (1, 2, BESIDE) if n == 1 or lanes * n * UNITS <= vector.size)
+
+
 def _goes_down(kernel: Kernel, vector: Axis) -> bool:
     """Whether the kernel sums down columns: far from one element to the next, so that each visit
     should bring several vectors.
     """
     turns = math.prod(axis.size for axis in kernel.inner)
     return bool(kernel.inner) and vector not in kernel.inner and turns >= LONG
+
+
+def units_of(kernel: Kernel, vector_bytes: int) -> tuple[Units, Axis | None, int]:
+    """(how the kernel's points are numbered, along which axis its vectors lie, their lanes)."""
+    vector = vector_axis(kernel)
+    lanes = _lanes(kernel, vector, vector_bytes)
+    return Units(kernel, vector, lanes), vector, lanes
 
 
 class Units:
@@ -126,11 +141,7 @@ class Units:
 def emit_loops(kernel: Kernel, name: str, vector_bytes: int) -> tuple[Function, int]:
     """A kernel without a contraction: (its function, its number of units)."""
     f, pointers, first, end = begin(kernel, name)
-    vector = vector_axis(kernel)
-    lanes = lanes_for(kernel, vector, vector_bytes)
-    if vector is not None and _goes_down(kernel, vector):
-        lanes = max(lanes * n for n in (1, 2, BESIDE) if n == 1 or lanes * n * UNITS <= vector.size)
-    units = Units(kernel, vector, lanes)
+    units, vector, lanes = units_of(kernel, vector_bytes)
     with f.loop(first, end) as loop:
         stands, chunk = units.locate(f, loop.index)
         with nested(f, units.inside) as inside:

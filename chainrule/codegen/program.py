@@ -13,6 +13,7 @@ from collections.abc import Callable, Mapping
 from chainrule.codegen.builder import Function, Module
 from chainrule.codegen.contract import emit_contraction
 from chainrule.codegen.emit import emit_loops, signature
+from chainrule.codegen.shares import row_blocks
 from chainrule.codegen.special import emit_special
 from chainrule.codegen.tiling import Choice
 from chainrule.codegen.transpose import emit_transposition, turned
@@ -64,6 +65,7 @@ class _Emitter:
         self.program, self.module = program, module
         self.machine, self.choices = machine, choices
         self.kernels: dict[str, str] = {}  # text of a kernel -> its name
+        self.functions: dict[Kernel, tuple[str, int]] = {}
         self.helpers: set[str] = set()
         self.f = Function(
             "program",
@@ -76,6 +78,7 @@ class _Emitter:
         )
         self.thread, self.threads, self.slots, self.barrier = self.f.parameters
         self.turns: dict[Turn, Value] = {}
+        self.blocks = 0  # Blocks of rows, where each thread keeps its own.
         self.bases: dict[int, Value] = {}
         self.failed = self.f.alloca(I64)  # Whether a call of the host has failed: thread 0 knows.
         self.f.store(constant(I64, 0), self.failed, 8)
@@ -99,7 +102,7 @@ class _Emitter:
     def _items(self, block: Block, alone: bool) -> None:
         for item in block.items:
             if isinstance(item, Barrier):
-                self.f.call_void("barrier", self.barrier, self.threads)
+                self._meet(alone)
             elif isinstance(item, Kernel):
                 for kernel in (item, *item.beside):
                     self._kernel(kernel, alone)
@@ -128,10 +131,25 @@ class _Emitter:
             emit(alone)
 
     def _meet(self, alone: bool) -> None:
-        if not alone:
+        if not alone and not self.blocks:
             self.f.call_void("barrier", self.barrier, self.threads)
 
     def _loop(self, item: Loop, alone: bool) -> None:
+        blocks = 1 if alone else row_blocks(item.body, self.machine, self.choices)
+        if blocks == 1:
+            self._all_turns(item, alone)
+            return
+        f = self.f
+        apart, together, after = f.block("apart"), f.block("together"), f.block("after")
+        f.cond_branch(f.icmp("eq", f.urem(constant(I64, blocks), self.threads), 0), apart, together)
+        for label, number in ((apart, blocks), (together, 0)):
+            f.enter(label)
+            self.blocks = number
+            self._all_turns(item, alone)
+            f.branch(after)
+        f.enter(after)
+
+    def _all_turns(self, item: Loop, alone: bool) -> None:
         f = self.f
         with f.loop(0, item.turn.length) as loop:
             last = constant(I64, item.turn.length - 1)
@@ -184,13 +202,20 @@ class _Emitter:
         f = self.f
         if alone:
             f.call_void(name, *pointers, constant(I64, 0), constant(I64, units))
+        elif self.blocks:
+            self._share(name, pointers, self.blocks, units // self.blocks)
         elif kernel.serial or units == 1:
             with f.when(f.icmp("eq", self.thread, 0)):
                 f.call_void(name, *pointers, constant(I64, 0), constant(I64, units))
         else:
-            first = f.udiv(f.mul(self.thread, units), self.threads)
-            end = f.udiv(f.mul(f.add(self.thread, 1), units), self.threads)
-            f.call_void(name, *pointers, first, end)
+            self._share(name, pointers, units, 1)
+
+    def _share(self, name: str, pointers: list[Value], blocks: int, units: int) -> None:
+        """This thread's share of so many blocks of units."""
+        f = self.f
+        first = f.udiv(f.mul(self.thread, blocks), self.threads)
+        end = f.udiv(f.mul(f.add(self.thread, 1), blocks), self.threads)
+        f.call_void(name, *pointers, f.mul(first, units), f.mul(end, units))
 
     def _host(self, call: Special) -> None:
         """Thread 0 hands the addresses of operands and results to the function of the last slot."""
@@ -205,6 +230,11 @@ class _Emitter:
 
     def _function(self, kernel: Kernel) -> tuple[str, int]:
         """(the kernel's function, its units); kernels with the same text share a function."""
+        if kernel not in self.functions:
+            self.functions[kernel] = self._emitted(kernel)
+        return self.functions[kernel]
+
+    def _emitted(self, kernel: Kernel) -> tuple[str, int]:
         name = f"kernel{len(self.kernels)}"
         function, units = emit_kernel(kernel, name, self.machine, self.choices.get(kernel))
         text = function.text("").replace(f"@{name}", "@kernel")

@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from chainrule.compiler import Compiled, engine, measuring
+from chainrule.compiler import Compiled, engine, keeps_apart, measuring
 from chainrule.inspection.limits import least_seconds, nearest
 from chainrule.inspection.marks import State, marked, measured, table
 from chainrule.inspection.traffic import Traffic, least_bytes, traffic
@@ -167,7 +167,7 @@ class Explanation:
     @property
     def barriers(self) -> int:
         """How often all threads meet in one call, each branch and `while` counted once."""
-        return _barriers(self.block)
+        return _barriers(self.block, self.threads)
 
     @property
     def flops(self) -> int:
@@ -238,16 +238,16 @@ def short_text(number: float) -> str:
     return f"{number} "
 
 
-def _barriers(block: Block) -> int:
-    """Blocks on one thread have none; shared loops meet after each turn."""
+def _barriers(block: Block, threads: int) -> int:
+    """Blocks on one thread have none; shared loops meet after each turn, if rows are not apart."""
     if block.serial:
         return 0
     total = 0
     for item in block.items:
-        meets = [_barriers(body) + (not body.serial) for body in bodies(item)]
+        meets = [_barriers(body, threads) + (not body.serial) for body in bodies(item)]
         if isinstance(item, Branch):
-            total += max(_barriers(body) for body in bodies(item))
-        else:
+            total += max(_barriers(body, threads) for body in bodies(item))
+        elif not (isinstance(item, Loop) and keeps_apart(item.body, threads)):
             total += sum(meets) * (item.turn.length if isinstance(item, Loop) else 1)
         total += isinstance(item, Barrier)
     return total

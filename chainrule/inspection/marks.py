@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
+from dataclasses import replace
 
 import numpy as np
 
@@ -62,7 +63,7 @@ def _marked(block: Block, place: Place, numbers: dict[Kernel, int]) -> Block:
             item = Branch(item.flag, *inner)
         entry = WAITING + 2 * numbers[item] if isinstance(item, Kernel) else WAITING
         items += [item, Mark(place, entry)]
-    return Block(items, block.temporaries, block.serial)
+    return replace(block, items=items)
 
 
 def measured(

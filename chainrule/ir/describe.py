@@ -100,7 +100,9 @@ class _Items:
         if isinstance(item, Loop):
             name = self.turns[item.turn] = f"turn{len(self.turns)}"
             backwards = " backwards" if item.turn.reverse else ""
-            return under(f"for {name} < {item.turn.length}{backwards}", self.block(item.body))
+            rows = f", {item.body.rows} rows apart" if item.body.rows else ""
+            head = f"for {name} < {item.turn.length}{backwards}{rows}"
+            return under(head, self.block(item.body))
         if isinstance(item, While):
             test = under("repeat", self.block(item.test))
             return test + under(f"while {item.flag.buffer.name}", self.block(item.body))

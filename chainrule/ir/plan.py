@@ -274,13 +274,16 @@ class Block:
     """Items in order of execution. `temporaries` live no longer than one run of the block.
 
     `updates` are pairs (state, its new value) until scheduling has settled how the state gets it. A
-    `serial` block runs on one thread, a `brief` program is over before others would be awake.
+    `serial` block runs on one thread, a `brief` program is over before others would be awake. If
+    `rows` is not 0, no row of so many ever meets another in any turn of the block: its barriers may
+    be left out where each thread keeps its own.
     """
 
     items: list[Item] = field(default_factory=list)
     temporaries: list[Buffer] = field(default_factory=list)
     serial: bool = False
     brief: bool = False
+    rows: int = 0
     updates: list[tuple[Place, Place]] = field(default_factory=list)
 
 

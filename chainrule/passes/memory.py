@@ -47,14 +47,14 @@ def _place(block: Block, base: int) -> int:
 def _lifetimes(block: Block) -> tuple[dict[Buffer, tuple[int, int]], list[tuple[int, object]]]:
     """(first and last time that each temporary is touched, items with inner blocks and their time).
 
-    Time advances with each item on one thread, with each barrier on several.
+    Time advances with each item on one thread, with each barrier on several that meet there.
     """
     own = set(block.temporaries)
     spans: dict[Buffer, tuple[int, int]] = {}
     inner: list[tuple[int, object]] = []
     time = 0
     for item in block.items:
-        time += block.serial or isinstance(item, Barrier)
+        time += block.serial or (isinstance(item, Barrier) and not block.rows)
         if isinstance(item, Barrier):
             continue
         if bodies(item):

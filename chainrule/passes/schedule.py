@@ -28,6 +28,7 @@ from chainrule.ir.plan import (
 from chainrule.ir.stages import Stages
 from chainrule.passes.dependencies import Dependencies, bodies
 from chainrule.passes.materialize import COST
+from chainrule.passes.rows import rows_apart
 
 READING = 2  # Work of reading a vector that is used once, out of the second cache.
 LANES = 16  # Work is counted in vector instructions of about this width.
@@ -74,6 +75,7 @@ def _nested(item: object, serial: bool) -> object:
     inner = serial or all(_shareable(body) < SMALL_TURN for body in bodies(item))
     if isinstance(item, Loop):
         item.body = _schedule(item.body, inner)
+        item.body.rows = 0 if inner else rows_apart(item.body, item.turn)
     elif isinstance(item, While):
         item.test, item.body = _schedule(item.test, inner), _schedule(item.body, inner)
     elif isinstance(item, Branch):
