@@ -5,7 +5,7 @@ whose numbers scikit-learn's transformers found.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -284,10 +284,15 @@ def _whitening(x: np.ndarray, kind: str) -> Whitening:
 
 
 def in_one_unit(frame: pl.DataFrame) -> bool:
-    """Whether half of the columns have the same range, and none leaves it."""
-    if frame.width < COLUMNS_IN_ONE_UNIT:
+    """Whether the columns of a frame share their range, as pixels do."""
+    return frame.width >= COLUMNS_IN_ONE_UNIT and same_range(frame.min().row(0), frame.max().row(0))
+
+
+def same_range(least: Iterable[float], greatest: Iterable[float]) -> bool:
+    """Whether half of the columns with these extremes have the same range, and none leaves it."""
+    ranges = Counter(zip(least, greatest, strict=True))
+    if ranges.total() < COLUMNS_IN_ONE_UNIT:
         return False
-    ranges = Counter(zip(frame.min().row(0), frame.max().row(0), strict=True))
     (low, high), count = ranges.most_common(1)[0]
-    inside = all(low <= least and greatest <= high for least, greatest in ranges)
-    return inside and count >= SHARED_RANGE * frame.width
+    inside = all(low <= start and end <= high for start, end in ranges)
+    return inside and count >= SHARED_RANGE * ranges.total()

@@ -125,10 +125,10 @@ class Optimizer(Beside):
 
     def decayed(self, x: Tensor, g: Tensor, now: SimpleNamespace) -> tuple[Tensor, Tensor]:
         """Parameter and gradient after weight decay."""
-        if not now.weight_decay:
+        if isinstance(now.weight_decay, (int, float)) and not now.weight_decay:
             return x, g
         if not self.decoupled:
-            return x, g + now.weight_decay * x
+            return x, g + _number(now.weight_decay, x.dtype) * x
         # The factor is close to 1, where float32 would round it.
         return x * cast(1 - now.learning_rate * now.weight_decay, x.dtype), g
 

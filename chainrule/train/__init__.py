@@ -1,6 +1,9 @@
 """Training: receives data and a model; hands on a trained model, its scores, and its folder."""
 
+from typing import Any
+
 from chainrule.advisor import Recipe
+from chainrule.deferred import Deferred
 from chainrule.train.callbacks import Averaging, Callback, EarlyStopping, NanGuard, OnPlateau
 from chainrule.train.clock import Clock, Gone
 from chainrule.train.comparing import Onlooker, compare
@@ -20,3 +23,12 @@ from chainrule.train.search import Search, find_learning_rate, grid_search, over
 from chainrule.train.text.run import TextRun
 from chainrule.train.trainer import Trainer
 from chainrule.train.tuning import Found, Listener, tune
+
+# scikit-learn is needed for these alone.
+_estimators = Deferred("chainrule.train.estimators")
+
+
+def __getattr__(name: str) -> Any:
+    if name in ("NetClassifier", "NetRegressor"):
+        return getattr(_estimators, name)
+    raise AttributeError(f"module 'chainrule.train' has no attribute {name!r}")

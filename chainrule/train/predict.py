@@ -3,18 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import cached_property
 from typing import Any
 
 import numpy as np
 
-import chainrule as cr
 from chainrule import nn, tree
 from chainrule.data.loader import rows_of
+from chainrule.train.programs import shared
 
 
 class Predictor:
     """Applies a model to any number of rows, in chunks of one size: one program, and a row's result
-    does not depend on its neighbours.
+    does not depend on its neighbours. A few rows have a smaller program, as one alone should take
+    microseconds; of wide layers its sums may end in another last digit.
 
     `function` of (model, x) is the model itself unless given. Inputs and outputs may be trees of
     arrays.
@@ -24,31 +26,45 @@ class Predictor:
     (5, 3)
     """
 
-    CHUNK = 256
+    CHUNK, FEW = 256, 16
 
     def __init__(self, model: nn.Module, function: Callable | None = None) -> None:
-        self.model = model
-        self._run = cr.jit(function or _applied)
+        self.model, self.function = model, function or _applied
 
     def __call__(self, x: Any) -> Any:
         """The model's outputs, [rows, ...], as NumPy arrays; of no rows, none."""
-        parts = []
         x = tree.map(np.asarray, x)
-        for start in range(0, max(rows_of(x), 1), self.CHUNK):
+        rows = rows_of(x)
+        if rows <= self.FEW:
+            return self._chunk(self._few, x, self.FEW)
+        parts = []
+        for start in range(0, rows, self.CHUNK):
             chunk = tree.map(lambda array, start=start: array[start : start + self.CHUNK], x)
-            rows = rows_of(chunk)
-            found = self._run(self.model, tree.map(_padded, chunk))
-            parts.append(tree.map(lambda output, rows=rows: output.numpy()[:rows], found))
+            parts.append(self._chunk(self._many, chunk, self.CHUNK))
         return tree.map(lambda *outputs: np.concatenate(outputs), *parts)
+
+    @cached_property
+    def _few(self) -> Callable:
+        return shared(self.function, self.model, self.FEW)
+
+    @cached_property
+    def _many(self) -> Callable:
+        return shared(self.function, self.model, self.CHUNK)
+
+    def _chunk(self, run: Callable, x: Any, size: int) -> Any:
+        """Of up to `size` rows."""
+        rows = rows_of(x)
+        found = run(self.model, tree.map(lambda array: _padded(array, size), x))
+        return tree.map(lambda output: output.numpy()[:rows], found)
 
 
 def _applied(model: nn.Module, x: Any) -> Any:
     return model(x)
 
 
-def _padded(rows: np.ndarray) -> np.ndarray:
-    if len(rows) == Predictor.CHUNK:
+def _padded(rows: np.ndarray, size: int) -> np.ndarray:
+    if len(rows) == size:
         return rows
-    padded = np.zeros((Predictor.CHUNK, *rows.shape[1:]), rows.dtype)
+    padded = np.zeros((size, *rows.shape[1:]), rows.dtype)
     padded[: len(rows)] = rows
     return padded

@@ -7,6 +7,7 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import TYPE_CHECKING, Any, ClassVar, Protocol, Self
 
 import numpy as np
@@ -92,12 +93,17 @@ class TableRun(Run):
         model = build(recipe, len(preprocessing.outputs), target.outputs)
         return cls(model, target, record["columns"], preprocessing, record)
 
+    @cached_property
+    def predictor(self) -> Predictor:
+        """What applies the model to preprocessed rows."""
+        return Predictor(self.model)
+
     def predict(self, table: Table) -> Prediction:
         """Predictions for a table. Raises DataError for missing columns, and for values of another
         kind.
         """
         x = self.preprocessing.transform(self.columns(table))
-        return predict_matrix(Predictor(self.model), self.target, x)
+        return predict_matrix(self.predictor, self.target, x)
 
     def columns(self, table: Table) -> pl.DataFrame:
         """The table's columns that the model reads, converted."""

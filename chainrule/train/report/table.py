@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import numpy as np
-import polars as pl
 
 from chainrule.data import Problem
 from chainrule.data.columns import BOOLEAN, CATEGORY, DATE, NUMBER, cells, convert
 from chainrule.data.fitted import Categorical, Numeric, Ordinal
+from chainrule.deferred import polars as pl
 from chainrule.train.report.facts import Bins, Column
 
 KINDS = {

@@ -1,0 +1,227 @@
+"""Fitting: receives a step, a matrix with targets and weights, and how long to go on; hands on the
+trained model. All epochs, their validation and the choice of the best one are a native call, or a
+few.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+import chainrule as cr
+from chainrule.frontend.stateful import Buffer, Stateful
+from chainrule.train.programs import shared
+from chainrule.train.steps import Evaluation, Step
+
+EVALUATION_ROWS = 64
+NEVER = 1 << 62
+# Shapes come in few sizes, so that tables of about one size share their programs: powers of two up
+# to the first, then eight steps from one to the next.
+SMALL_ROWS, SMALL_COLUMNS, SMALL_EPOCHS = 2_048, 16, 256
+ORDER = 1 << 17  # Rows of all epochs of a call, at least.
+SECONDS_A_CALL = 0.25  # Between two calls Ctrl-C is heard.
+FIRST_BATCHES = 64
+
+
+def padded_size(size: int, small: int) -> int:
+    """The least of the sizes in use that is not below this one.
+
+    >>> from chainrule.train.estimators.fitting import padded_size
+    >>> padded_size(30, 16), padded_size(1437, 2048), padded_size(100_000, 2048)
+    (32, 2048, 106496)
+    """
+    if size <= small:
+        return small
+    step = 1 << (size - 1).bit_length() - 1
+    step = step if step < 8 * small else step // 8
+    return -(-size // step) * step
+
+
+@dataclass(frozen=True)
+class Part:
+    """Rows for a network, in arrays that may have more: `rows` to train on, then `held` to judge
+    by.
+    """
+
+    x: np.ndarray
+    y: np.ndarray
+    weights: np.ndarray
+    rows: int
+    held: int
+
+    def batches(self, size: int) -> int:
+        """How many an epoch has, the last of which may be smaller."""
+        return -(-self.rows // size)
+
+
+class Fitting(Stateful):
+    """What a training moves on: the step's state, the losses of each epoch, and the best model."""
+
+    def __init__(self, step: Step, batch_size: int, epochs: int) -> None:
+        self.step, self.batch_size = step, batch_size
+        self.evaluation = Evaluation(step.model, step.loss, {})
+        self.best = {path: Buffer(box) for path, box in step.model.named_boxes().items()}
+        self.lowest = Buffer(cr.asarray(np.inf, dtype=cr.float64))
+        self.goal = Buffer(self.lowest)  # What the next loss must be below to count as progress.
+        self.factor = Buffer(cr.asarray(1.0, dtype=cr.float64))
+        self.stale, self.epoch = Buffer(0), Buffer(0)
+        curve = np.zeros(padded_size(epochs, SMALL_EPOCHS), np.float32)
+        self.losses, self.held_losses = Buffer(curve), Buffer(curve)
+
+    def _name(self, box: Any, path: str) -> None:
+        """The parts have named their boxes."""
+
+    def restart(self) -> None:
+        """No epoch is done; weights and the optimizer's state stay."""
+        self.step.reset()
+        self.lowest.assign(cr.asarray(np.inf, dtype=cr.float64))
+        self.goal.assign(cr.asarray(np.inf, dtype=cr.float64))
+        self.factor.assign(cr.asarray(1.0, dtype=cr.float64))
+        self.stale.assign(cr.asarray(0))
+        self.epoch.assign(cr.asarray(0))
+
+    def curves(self) -> tuple[list[float], list[float]]:
+        """The losses of the epochs in training, and of held-out rows where there are some."""
+        done = self.epoch.item()
+        held = self.held_losses.numpy()[:done].tolist()
+        return self.losses.numpy()[:done].tolist(), [] if np.isnan(held).all() else held
+
+    def keep(self) -> None:
+        """The present model is the best so far."""
+        for path, box in self.step.model.named_boxes().items():
+            self.best[path].assign(box)
+
+    def restore(self) -> None:
+        """Bring the best model back."""
+        for path, box in self.step.model.named_boxes().items():
+            box.assign(self.best[path])
+
+
+def advance(fitting: Fitting, data: tuple, order: Any, rates: Any, at: dict) -> cr.Tensor:
+    """The batches `first` to `last` - 1 of an order, until training is stale; the number of the
+    next one. `at` holds numbers: see `_run`.
+    """
+    step, size = fitting.step, fitting.batch_size
+    numbers: Any = step.optimizer.hyperparameters
+    lanes = cr.arange(size)
+    batches = (at["rows"] + size - 1) // size
+
+    def turn(number: Any) -> Any:
+        place = number % batches * size + lanes
+        chosen = order[number // batches * at["rows"] + place % at["rows"]]
+        numbers.learning_rate.assign(fitting.factor * rates[number])
+        step(_batch(data, chosen, place < at["rows"]))
+        cr.cond((number + 1) % batches == 0, lambda: _end(fitting, data, at), lambda: None)
+        return number + 1
+
+    def goes_on(number: Any) -> Any:
+        return (number < at["last"]) & (fitting.stale < at["patience"])
+
+    return cr.while_loop(goes_on, turn, at["first"])
+
+
+def _batch(data: tuple, rows: Any, counts: Any) -> tuple:
+    """Some rows of the data; those that do not count weigh nothing."""
+    x, y, weights = (cr.take(array, rows, axis=0) for array in data)
+    weights = cr.where(counts, weights, 0)
+    if y.ndim > 1:
+        weights = cr.broadcast_to(weights[:, None], y.shape)
+    return x, y, weights
+
+
+def _end(fitting: Fitting, data: tuple, at: dict) -> None:
+    """Judge an epoch that is over."""
+    step, evaluation = fitting.step, fitting.evaluation
+    loss = step.total / step.weight
+    step.reset()
+    evaluation.reset()
+    lanes = cr.arange(EVALUATION_ROWS)
+
+    def judge(first: Any) -> Any:
+        rows = at["rows"] + (first + lanes) % at["held"]
+        evaluation(_batch(data, rows, first + lanes < at["held"]))
+        return first + EVALUATION_ROWS
+
+    cr.while_loop(lambda first: first < at["held"], judge, cr.asarray(0))
+    held = evaluation.total / evaluation.weight
+    monitored = cr.where(at["held"] > 0, held, loss)
+    best, advances = monitored < fitting.lowest, monitored < fitting.goal
+    fitting.lowest.assign(cr.where(best, monitored, fitting.lowest))
+    fitting.goal.assign(cr.where(advances, monitored - at["least"], fitting.goal))
+    fitting.stale.assign(cr.where(advances, 0, fitting.stale + 1))
+    lower = (fitting.stale > 0) & (fitting.stale % at["shrink_after"] == 0)
+    fitting.factor.assign(cr.where(lower, fitting.factor * at["shrink"], fitting.factor))
+    cr.cond(best & (at["held"] > 0), fitting.keep, lambda: None)
+    here = cr.arange(fitting.losses.shape[0]) == fitting.epoch
+    fitting.losses.assign(cr.where(here, cr.astype(loss, cr.float32), fitting.losses))
+    fitting.held_losses.assign(cr.where(here, cr.astype(held, cr.float32), fitting.held_losses))
+    fitting.epoch.assign(fitting.epoch + 1)
+
+
+@dataclass
+class Course:
+    """How a training goes on: `rate` is a function of the number of steps taken. It ends after
+    `patience` epochs that lowered the loss by less than `least`; each `shrink_after` of them
+    multiply the rate by `shrink`.
+    """
+
+    epochs: int
+    rate: Callable
+    generator: np.random.Generator
+    shuffle: bool = True
+    patience: int | None = None
+    least: float = 0.0
+    shrink: float = 1.0
+    shrink_after: int = 1
+
+    def orders(self, rows: int, batches: int) -> Iterator[tuple[int, np.ndarray, np.ndarray]]:
+        """(epochs, the rows of each after the other, the rate of each step), as many epochs at once
+        as `ORDER` holds.
+        """
+        most = max(1, ORDER // rows)
+        for start in range(0, self.epochs, most):
+            count = min(most, self.epochs - start)
+            order = np.empty(padded_size(rows, ORDER), np.int64)
+            rates = np.empty(len(order), np.float32)
+            drawn = np.tile(np.arange(rows), (count, 1))
+            if self.shuffle and batches > 1:
+                self.generator.permuted(drawn, axis=1, out=drawn)
+            order[: drawn.size] = drawn.ravel()
+            steps = cr.arange(start * batches, (start + count) * batches)
+            rates[: count * batches] = self.rate(steps).numpy()
+            yield count, order, rates
+
+    def numbers(self, part: Part) -> dict[str, Any]:
+        """What the program is told of all this."""
+        return {
+            "rows": part.rows,
+            "held": part.held,
+            "patience": NEVER if self.patience is None else self.patience,
+            "least": self.least,
+            "shrink": self.shrink,
+            "shrink_after": self.shrink_after,
+        }
+
+
+def run(fitting: Fitting, part: Part, course: Course, single: bool = False) -> Iterator[None]:
+    """Train; pauses after each native call, or with `single` after each epoch."""
+    batches = part.batches(fitting.batch_size)
+    data, numbers = (part.x, part.y, part.weights), course.numbers(part)
+    kinds = [(array.shape, array.dtype) for array in data]
+    pace = FIRST_BATCHES
+    for epochs, order, rates in course.orders(part.rows, batches):
+        program = shared(advance, fitting, *kinds, len(order))
+        first = 0
+        while first < epochs * batches:
+            last = min(first + (batches if single else pace), epochs * batches)
+            start = time.perf_counter()
+            reached = program(fitting, data, order, rates, numbers | {"first": first, "last": last})
+            pace = max(1, int(SECONDS_A_CALL * (last - first) / (time.perf_counter() - start)))
+            yield
+            if int(reached) < last or fitting.stale.item() >= numbers["patience"]:
+                return
+            first = last
