@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from chainrule import nn, optim
+from chainrule import nn
 from chainrule.advisor import Recipe
 from chainrule.advisor.choices import RATES
 from chainrule.data import Target
@@ -80,9 +80,7 @@ def recipe_for(
     recipe = Recipe(**_quick(asked, rows, targets, inputs) | wanted)
     if _is_auto(alpha):
         return recipe
-    options = {**recipe.optimizer_options, "groups": optim.undecayed()}
-    decay = alpha / min(recipe.batch_size, rows)
-    return replace(recipe, weight_decay=decay, optimizer_options=options)
+    return replace(recipe, weight_decay=alpha / min(recipe.batch_size, rows))
 
 
 def _is_auto(value: Any) -> bool:
