@@ -27,7 +27,8 @@ Data = Annotated[
     Argument(
         metavar="DATA",
         help="A table: a CSV or Parquet file, or a shipped data set: "
-        f"{', '.join(SHIPPED)}. Or a text: a .txt or .md file.",
+        f"{', '.join(SHIPPED)}. Or a text, a .txt or .md file. Or a folder with images, one folder "
+        "a class.",
     ),
 ]
 TargetColumn = Annotated[
@@ -70,7 +71,9 @@ Epochs = Annotated[
 Minutes = Annotated[
     float | None,
     Option(
-        "--minutes", metavar="NUMBER", help="For texts: how long it may take in all. [default: 10]"
+        "--minutes",
+        metavar="NUMBER",
+        help="For texts and images: how long it may take in all. [default: 10 for texts]",
     ),
 ]
 Steps = Annotated[
@@ -89,13 +92,16 @@ NewData = Annotated[
     Argument(
         metavar="DATA",
         help="A CSV or Parquet file with the columns of the training; for a text a file that it "
-        "is to continue.",
+        "is to continue; an image, or a folder of them.",
     ),
 ]
 PredictionFile = Annotated[
     Path | None,
     Option(
-        "--output", "-o", metavar="FILE", help="For tables: the file to write, .csv or .parquet."
+        "--output",
+        "-o",
+        metavar="FILE",
+        help="For tables and images: the file to write, .csv or .parquet.",
     ),
 ]
 Force = Annotated[bool | None, Option("--force", help="Replace the output file if it exists.")]

@@ -12,6 +12,7 @@ from chainrule.train.decoding import Decoded, beam_search, greedy, sample, teach
 from chainrule.train.files import load, save
 from chainrule.train.fitting import Watcher
 from chainrule.train.history import History
+from chainrule.train.images.run import ImageRun
 from chainrule.train.kinds import fit, kind_of
 from chainrule.train.loggers import JsonLines, TensorBoard
 from chainrule.train.monitors import Activations, GradientNorms, watched

@@ -10,9 +10,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from chainrule.data.read import SHIPPED
 from chainrule.data.texts import ENDINGS
 from chainrule.errors import ArgumentError
 from chainrule.train.experiment import fit_table
+from chainrule.train.images.fitting import fit_images
+from chainrule.train.images.run import ImageRun
 from chainrule.train.run import Run, TableRun
 from chainrule.train.text.fitting import fit_text
 from chainrule.train.text.run import TextRun
@@ -35,8 +38,14 @@ def _is_text(source: Any) -> bool:
     return isinstance(source, (str, Path)) and Path(source).suffix.lower() in ENDINGS
 
 
+def _is_folder(source: Any) -> bool:
+    shipped = str(source) in SHIPPED
+    return isinstance(source, (str, Path)) and not shipped and Path(source).is_dir()
+
+
 # The first that takes a source; what nobody else takes is a table, or no data at all.
 KINDS = (
+    Kind(_is_folder, fit_images, ImageRun),
     Kind(_is_text, fit_text, TextRun),
     Kind(lambda source: True, fit_table, TableRun),
 )
@@ -57,10 +66,11 @@ def named(name: str) -> Kind:
 
 
 def fit(source: Any, target: str | None = None, **options: Any) -> Run:
-    """Train a network on a table or on a text, as the source says.
+    """Train a network on a table, a text or images, as the source says.
 
     A CSV or Parquet file, a polars frame or the name of a shipped data set is a table, see
-    `fit_table`; a file that ends in .txt, .md or .text is a text, see `fit_text`. All take `seed`
+    `fit_table`; a file that ends in .txt, .md or .text is a text, see
+    `fit_text`; a folder has images, see `fit_images`. All take `seed`
     and `watcher`. Options that are None are left to the rules. Raises DataError, TrainingError, and
     ArgumentError for options of another kind of data.
 

@@ -1,14 +1,15 @@
-"""`chainrule fit`: trains on a table or a text, and writes a run folder."""
+"""`chainrule fit`: trains on a table, a text or images, and writes a run folder."""
 
 from __future__ import annotations
 
 from chainrule import train
 from chainrule.cli import options
+from chainrule.cli.screens.images import ImageScreen
 from chainrule.cli.screens.table import TableScreen
 from chainrule.cli.screens.text import TextScreen
 from chainrule.train.files import check_free
 
-SCREENS = {"table": TableScreen, "text": TextScreen}
+SCREENS = {"table": TableScreen, "text": TextScreen, "images": ImageScreen}
 
 
 def fit(
@@ -24,7 +25,7 @@ def fit(
     minutes: options.Minutes = None,
     steps: options.Steps = None,
 ) -> None:
-    """Train a network on a table or a text, and write a run folder.
+    """Train a network on a table, a text or images, and write a run folder.
 
     It is compared with simpler models on data that nothing was fitted or chosen on. Ctrl-C ends
     training early: the best network so far is kept, reported and written.

@@ -1,4 +1,4 @@
-"""`chainrule predict`: applies a run to a table, or lets a model of text write on."""
+"""`chainrule predict`: applies a run to a table or images, or lets a model of text write on."""
 
 from __future__ import annotations
 
@@ -29,7 +29,8 @@ def predict(
     """Apply a run to new data of its kind.
 
     The rows of a table are written with a column `prediction`, and for classes a column
-    `probability_<class>` each. A text is continued on the screen, from a file or a --prompt.
+    `probability_<class>` each; images have a row each, with their path. A text is continued on the
+    screen, from a file or a --prompt.
     """
     if output is not None:
         check_output(output, bool(force))
@@ -79,4 +80,17 @@ def _of_text(
     print()
 
 
-PREDICT: dict[str, Callable[..., None]] = {"table": _of_table, "text": _of_text}
+def _of_images(run: train.ImageRun, *, data: str, output: Path) -> None:
+    result, unreadable = run.predictions(data)
+    screen = Screen()
+    for file, reason in unreadable.items():
+        screen.line(f"left out: {file}: {reason}", style="yellow")
+    write(result, output)
+    screen.line(f"{result.height:,} predictions written to {output}")
+
+
+PREDICT: dict[str, Callable[..., None]] = {
+    "table": _of_table,
+    "text": _of_text,
+    "images": _of_images,
+}

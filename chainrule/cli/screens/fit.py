@@ -37,7 +37,7 @@ class FitScreen(ProgressScreen, Watcher):
         """Each choice with its reason."""
         self.heading("Recipe")
         for choice, what in choices.items():
-            self.fact(choice, f"{what:<{CHOICE}}{reasons[choice]}")
+            self.fact(choice, f"{what:<{CHOICE - 2}}  {reasons[choice]}")
         self.heading("Training")
 
     def epoch_end(self, trainer: Trainer) -> None:

@@ -1,0 +1,58 @@
+"""The screen of `chainrule fit` on images: receives facts from training; tells of files, scores and
+classes.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from chainrule import nn
+from chainrule.cli.screens.base import NAME
+from chainrule.cli.screens.fit import FitScreen, parameters
+from chainrule.data.images import ImageProblem
+from chainrule.data.read import listed
+from chainrule.train.images.recipe import ImageRecipe
+from chainrule.train.scores import Scores
+
+NAMED = 5  # Files that cannot be read; the record has all of them.
+
+
+class ImageScreen(FitScreen):
+    """Tells of a training on images."""
+
+    def prepared(self, problem: ImageProblem) -> None:
+        self.problem = problem
+        images = sum(len(part.y) for part in problem.parts.values())
+        self.line(f"{problem.name}: {images:,} images", style="bold")
+        classes = problem.target.classes
+        self.fact("classes", f"{len(classes)}: {listed(classes)}")
+        height, width, channels = problem.size
+        colours = "grey" if channels == 1 else "in colour"
+        self.fact("size", f"{height} x {width}, {colours}: {problem.size_reason}")
+        sizes = ", ".join(f"{len(part.y):,} {name}" for name, part in problem.parts.items())
+        self.fact("split", f"{sizes}")
+        files = list(problem.unreadable.items())
+        for file, reason in files[:NAMED]:
+            self.line(f"  {'left out':<{NAME}}{file}: {reason}", style="yellow")
+        if len(files) > NAMED:
+            self.line(f"  {'':<{NAME}}and {len(files) - NAMED:,} more files", style="yellow")
+        for note in problem.notes:
+            self.line(f"  {'note':<{NAME}}{note}", style="yellow")
+
+    def chosen(self, recipe: ImageRecipe, model: nn.Module) -> None:
+        choices = recipe.described()
+        choices["network"] += f" ({parameters(model)})"
+        self.recipe(choices, recipe.reasons)
+        self.open_progress(recipe.epochs, "compiling")
+
+    def figures(self, row: Mapping[str, Any]) -> str:
+        return (
+            f"loss {row['loss']:.4f}, validation loss {row['validation_loss']:.4f}, "
+            f"validation accuracy {row['validation_accuracy']:.4g}"
+        )
+
+    def scored(self, scores: Mapping[str, Scores]) -> None:
+        images = len(self.problem.parts["test"].y)
+        self.heading(f"Test, on {images:,} images that nothing was fitted or chosen on")
+        self.compared(scores)
