@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 import polars as pl
 import pytest
+from PIL import Image
 from typer.testing import CliRunner
 
 import chainrule as cr
@@ -233,6 +234,37 @@ def test_options_of_another_kind_of_data_are_an_error():
     result = run("predict", "model", "-o", "out.csv")
     assert result.exit_code == 2
     assert result.stderr.startswith("[predict] output is not for data of the kind text; it takes ")
+
+
+# ---- Images ----
+
+
+def test_folder_of_images_is_fitted_and_applied(folder):
+    for number in range(40):
+        path = Path("shades", "dark" if number % 2 else "light", f"{number}.png")
+        path.parent.mkdir(parents=True, exist_ok=True)
+        Image.new("L", (8, 8), 10 + number if number % 2 else 200 + number).save(path)
+    Path("shades/dark/broken.png").write_bytes(b"no image")
+    result = run("fit", "shades", "--epochs", "3", "-o", "model")
+    assert (result.exit_code, result.stderr) == (0, "")
+    lines = result.stdout.splitlines()
+    assert lines[0] == "shades: 40 images"
+    assert f"  {'left out':16}shades/dark/broken.png: it is no image" in lines
+    found = record("model")
+    for choice, reason in found["recipe"]["reasons"].items():
+        assert any(line.startswith(f"  {choice} ") and line.endswith(reason) for line in lines)
+    result = run("predict", "model", "shades", "-o", "out.csv")
+    assert (result.exit_code, result.stderr) == (0, "")
+    assert result.stdout.splitlines() == [
+        "left out: shades/dark/broken.png: it is no image",
+        "40 predictions written to out.csv",
+    ]
+    assert pl.read_csv("out.csv").columns == [
+        "path",
+        "prediction",
+        "probability_dark",
+        "probability_light",
+    ]
 
 
 # ---- audit ----
