@@ -81,7 +81,10 @@ def prepare_images(folder: str | Path, *, size: int | None = None, seed: int = 0
     target = Target("class", CLASSIFICATION, "the folders are classes", classes)
     y = target.encode(labels)
     rows = _rows(np.asarray([part for _, _, part in kept]), y, seed)
-    parts = {part: Part(pixels[chosen], y[chosen], labels[chosen]) for part, chosen in rows.items()}
+    parts = {
+        part: Part(pixels[chosen], y[chosen], labels[chosen], chosen)
+        for part, chosen in rows.items()
+    }
     content = hashlib.sha256(y.tobytes())
     content.update(pixels)
     return ImageProblem(

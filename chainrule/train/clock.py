@@ -5,6 +5,7 @@ the rate follows, and ends it in time.
 from __future__ import annotations
 
 import time
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 import chainrule as cr
@@ -37,7 +38,7 @@ class Gone(Stateful, Schedule):
 
 
 class Clock(Callback):
-    """Tells a `Gone` schedule the time, and ends training before the epoch that would end too late.
+    """Tells `Gone` schedules the time, and ends training before the epoch that would end too late.
 
     With `minutes` None it is the steps alone that count: the same seed gives the same weights.
     Raises ArgumentError for a time that is not above 0.
@@ -47,10 +48,10 @@ class Clock(Callback):
     >>> callback = cr.train.Clock(schedule, minutes=0.5)
     """
 
-    def __init__(self, schedule: Gone, minutes: float | None) -> None:
+    def __init__(self, schedules: Sequence[Gone], minutes: float | None) -> None:
         if minutes is not None and not minutes > 0:
             raise ArgumentError("Clock", f"minutes={minutes}", "it is a time", "choose one above 0")
-        self.schedule = schedule
+        self.schedules = schedules
         self.seconds = None if minutes is None else 60 * minutes
 
     def fit_start(self, trainer: Trainer) -> None:
@@ -63,7 +64,8 @@ class Clock(Callback):
     def stretch_start(self, trainer: Trainer) -> None:
         if self.seconds is not None:
             share = min(1.0, (time.monotonic() - self.start) / self.seconds)
-            self.schedule.share.assign(cr.asarray(share, dtype=cr.float64))
+            for schedule in self.schedules:
+                schedule.share.assign(cr.asarray(share, dtype=cr.float64))
 
     def epoch_end(self, trainer: Trainer) -> None:
         now = time.monotonic()
@@ -75,5 +77,6 @@ class Clock(Callback):
 
     def share(self, trainer: Trainer) -> Any:
         """How much of the training is gone, from 0 to 1."""
-        done = float(trainer.optimizer.steps) / self.schedule.steps
-        return min(1.0, max(done, float(self.schedule.share)))
+        schedule = self.schedules[0]
+        done = float(trainer.optimizer.steps) / schedule.steps
+        return min(1.0, max(done, float(schedule.share)))

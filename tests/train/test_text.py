@@ -220,7 +220,7 @@ def test_clock_ends_training_and_the_rate_follows_it(monkeypatch):
 
     model = cr.nn.Linear(1, 1)
     schedule = Gone(cr.optim.schedules.Linear(0.1, 10**9), 10**9)
-    clock = Clock(schedule, minutes=1)
+    clock = Clock([schedule], minutes=1)
     trainer = Trainer(
         model, cr.nn.losses.mse, cr.optim.SGD(model, schedule), callbacks=[Passing(), clock]
     )

@@ -103,7 +103,7 @@ def _train(
         loss_of(recipe),
         optimizer,
         {"accuracy": metrics.accuracy},
-        [Clock(schedule, minutes), watcher, EarlyStopping(patience=None)],
+        [Clock([schedule], minutes), watcher, EarlyStopping(patience=None)],
         seed=problem.seed,
     )
     return trainer.fit(

@@ -27,7 +27,7 @@ def baselines(problem: ImageProblem) -> dict[str, Predict]:
     part, target = problem.parts["training"], problem.target
     generator = np.random.default_rng(problem.seed)
     chosen = generator.permutation(len(part.y))[:MOST_IMAGES]
-    flat = Part(_flat(part.x[chosen]), part.y[chosen], part.values[chosen])
+    flat = Part(_flat(part.x[chosen]), part.y[chosen], part.values[chosen], chosen)
     setting = Setting(True, len(chosen), problem.seed)
     constant, linear = list(of_task(CLASSIFICATION).values())[:2]
     models = {one.name: fitted(one.make(setting), flat, target) for one in (linear, constant)}

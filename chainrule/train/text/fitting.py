@@ -82,16 +82,20 @@ def fit_text(
 
 
 def _train(corpus: Corpus, recipe: TextRecipe, model: GPT, seed: int, watcher: Watcher) -> History:
-    schedule = Gone(_schedule(recipe), recipe.steps)
+    schedule, others = (
+        Gone(_schedule(recipe, rate), recipe.steps)
+        for rate in (recipe.learning_rate, recipe.other_rate)
+    )
     minutes = None if recipe.minutes is None else TRAINING * recipe.minutes
-    clock = Clock(schedule, minutes)
+    clock = Clock([schedule, others], minutes)
     writing = TextRun(model, corpus.alphabet, {"recipe": recipe.to_json()})
-    optimizer = optim.AdamW(
+    optimizer = optim.Muon(
         model,
         schedule,
         betas=(0.9, 0.99),
         weight_decay=recipe.weight_decay,
-        groups=optim.undecayed(),
+        where=_turned,
+        groups={_not_turned: {"learning_rate": others, "weight_decay": 0.0}},
     )
     trainer = Trainer(
         model,
@@ -113,9 +117,18 @@ def _train(corpus: Corpus, recipe: TextRecipe, model: GPT, seed: int, watcher: W
     )
 
 
-def _schedule(recipe: TextRecipe) -> Any:
+def _turned(path: str, parameter: Any) -> bool:
+    """Whether it is a matrix within the blocks, which Muon is for."""
+    return parameter.ndim == 2 and path.startswith("body.")
+
+
+def _not_turned(path: str, parameter: Any) -> bool:
+    return not _turned(path, parameter)
+
+
+def _schedule(recipe: TextRecipe, rate: float) -> Any:
     warm_up = max(1, round(recipe.warm_up * recipe.steps))
-    return optim.schedules.WarmupCosine(0.0, recipe.learning_rate, warm_up, recipe.steps + 1)
+    return optim.schedules.WarmupCosine(0.0, rate, warm_up, recipe.steps + 1)
 
 
 def _run(

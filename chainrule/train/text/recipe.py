@@ -42,6 +42,7 @@ class TextRecipe:
     context: int
     dropout: float
     learning_rate: float
+    other_rate: float
     weight_decay: float
     warm_up: float
     clip_norm: float
@@ -74,7 +75,8 @@ class TextRecipe:
             "context": f"{self.context} characters",
             "dropout": f"{self.dropout:g}" if self.dropout else "none",
             "loss": self.loss,
-            "optimizer": f"AdamW, rate {self.learning_rate:g}, decay {self.weight_decay:g}",
+            "optimizer": f"Muon, rate {self.learning_rate:g}, decay {self.weight_decay:g}",
+            "other weights": f"AdamW, rate {self.other_rate:g}",
             "schedule": f"warm-up for {self.warm_up:.0%}, then cosine",
             "clipping": f"gradients to norm {self.clip_norm:g}",
             "batch size": f"{self.batch_size} passages",
@@ -106,7 +108,8 @@ def choose_for_text(length: int, **wanted: Any) -> TextRecipe:
         heads=_heads(width),
         context=context,
         dropout=0.0 if passes < PASSES else 0.1 if passes < 4 * PASSES else 0.2,
-        learning_rate=2e-3,
+        learning_rate=0.02,
+        other_rate=3e-3,
         weight_decay=0.1,
         warm_up=0.03,
         clip_norm=1.0,
@@ -165,7 +168,8 @@ def _reasons(
         "context": f"half a dozen lines at most of {length:,} characters",
         "dropout": f"each character is seen about {passes:.1f} times",
         "loss": "what a perfect compressor would need with this model",
-        "optimizer": "finds a step size for each weight; matrices decay, vectors do not",
+        "optimizer": "moves matrices evenly in all directions: AdamW took twice the steps",
+        "other weights": "of the embedding, the head and vectors, which do not decay",
         "schedule": "small steps while moments are few, large ones, small ones to settle",
         "clipping": "single steep passages do not throw it back",
         "batch size": f"{recipe.batch_size * recipe.context:,} characters a step",
