@@ -13,6 +13,7 @@ from chainrule.cli.commands.audit import audit
 from chainrule.cli.commands.bench import measure
 from chainrule.cli.commands.check import check
 from chainrule.cli.commands.compare import compare
+from chainrule.cli.commands.evaluate import evaluate
 from chainrule.cli.commands.fit import fit
 from chainrule.cli.commands.predict import predict
 from chainrule.cli.commands.search import search
@@ -71,6 +72,6 @@ def chainrule(
 
 
 # In the order in which --help lists them.
-for verb in (fit, predict, compare, search, audit, check):
+for verb in (fit, predict, evaluate, compare, search, audit, check):
     app.command()(verb)
 app.command(name="bench")(measure)

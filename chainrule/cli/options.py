@@ -95,6 +95,16 @@ NewData = Annotated[
         "is to continue; an image, or a folder of them.",
     ),
 ]
+LabelledData = Annotated[
+    str,
+    Argument(
+        metavar="DATA",
+        help="A table with the columns of the training and its target, or a shipped data set.",
+    ),
+]
+ReportFile = Annotated[
+    Path | None, Option("--report", metavar="FILE", help="Write a report, as one .html file.")
+]
 PredictionFile = Annotated[
     Path | None,
     Option(

@@ -1,27 +1,29 @@
-"""Tables that commands write: receives a frame and a path; writes it whole or not at all."""
+"""What commands write: receives a table or a text, and a path; writes it whole or not at all."""
 
 from __future__ import annotations
 
-import os
 from collections.abc import Sequence
 from pathlib import Path
 
 import polars as pl
 
 from chainrule.errors import DataError
+from chainrule.train.saving import written
 
 PICTURES = (".png", ".svg")
 WRITERS = {".csv": "write_csv", ".parquet": "write_parquet"}
 
 
 def write(result: pl.DataFrame, output: Path) -> None:
-    """Write beside the final place, then rename: an interruption leaves no half file."""
-    unfinished = output.with_name(f".{output.name}.{os.getpid()}")
-    try:
+    """Write a table."""
+    with written(output) as unfinished:
         getattr(result, WRITERS[output.suffix.lower()])(unfinished)
-        unfinished.replace(output)
-    finally:
-        unfinished.unlink(missing_ok=True)
+
+
+def write_text(text: str, output: Path) -> None:
+    """Write a text."""
+    with written(output) as unfinished:
+        unfinished.write_text(text, encoding="utf-8")
 
 
 def check_output(output: Path, force: bool) -> None:

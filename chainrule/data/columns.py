@@ -7,6 +7,7 @@ The same conversion serves training and prediction, so a value means the same in
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 
 from chainrule.deferred import polars as pl
 from chainrule.errors import DataError
@@ -100,6 +101,11 @@ def convert(where: str, series: pl.Series, kind: str) -> pl.Series:
         numbers = series.cast(pl.Float64, strict=False)
     _check_converted(where, series, numbers, kind)
     return numbers
+
+
+def converted(where: str, frame: pl.DataFrame, kinds: Mapping[str, str]) -> pl.DataFrame:
+    """These columns of a frame, each of a kind that is known."""
+    return pl.DataFrame([convert(where, cells(frame[name]), kind) for name, kind in kinds.items()])
 
 
 def _check_converted(where: str, series: pl.Series, numbers: pl.Series, kind: str) -> None:

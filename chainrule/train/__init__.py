@@ -19,6 +19,7 @@ from chainrule.train.monitors import Activations, GradientNorms, watched
 from chainrule.train.online import Online
 from chainrule.train.predict import Predictor
 from chainrule.train.progress import Progress
+from chainrule.train.report.evaluation import evaluate
 from chainrule.train.run import Run, TableRun
 from chainrule.train.search import Search, find_learning_rate, grid_search, overfit_one_batch
 from chainrule.train.text.run import TextRun

@@ -11,6 +11,8 @@ from typing import Any
 from chainrule import nn
 from chainrule.advisor import Recipe, choose
 from chainrule.data import Problem, prepare, read
+from chainrule.data.columns import converted
+from chainrule.data.drift import profile
 from chainrule.deferred import polars as pl
 from chainrule.train.callbacks import Callback
 from chainrule.train.fitting import Watcher, recorded, seeded
@@ -99,6 +101,13 @@ def _train(
     return model, history
 
 
+def _profiles(problem: Problem) -> dict[str, Any]:
+    """How the training rows of each column are spread: later tables are held against it."""
+    taught = problem.table.frame[problem.parts["training"].rows]
+    frame = converted(problem.table.name, taught, problem.kinds)
+    return {name: profile(frame[name], kind).to_json() for name, kind in problem.kinds.items()}
+
+
 def _record(
     problem: Problem, recipe: Recipe, history: History, scores: dict[str, Scores]
 ) -> dict[str, Any]:
@@ -111,6 +120,7 @@ def _record(
         kind=TableRun.kind,
         target=problem.target.to_json(),
         columns=dict(problem.kinds),
+        profiles=_profiles(problem),
         left_out=dict(problem.left_out),
         notes=list(problem.notes),
         split={name: len(part.y) for name, part in problem.parts.items()},

@@ -53,6 +53,11 @@ def seeded(seed: int) -> Iterator[None]:
         cr.random.set_state(stream)
 
 
+def now() -> str:
+    """The time, with its zone."""
+    return time.strftime("%Y-%m-%dT%H:%M:%S%z")
+
+
 def recorded(
     data: Mapping[str, Any],
     recipe: Mapping[str, Any],
@@ -63,7 +68,7 @@ def recorded(
     """What run.json says of any run, and further facts."""
     return {
         "format": FORMAT,
-        "created": time.strftime("%Y-%m-%dT%H:%M:%S%z"),
+        "created": now(),
         "data": data,
         **facts,
         "recipe": recipe,

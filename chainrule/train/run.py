@@ -15,7 +15,8 @@ import numpy as np
 from chainrule import nn
 from chainrule.advisor import Recipe
 from chainrule.data import Preprocessing, Table, Target
-from chainrule.data.columns import cells, convert
+from chainrule.data.columns import converted
+from chainrule.data.drift import Move, Profile, moves
 from chainrule.data.fitted import OfCategories
 from chainrule.data.read import listed, suggestion
 from chainrule.deferred import polars as pl
@@ -117,16 +118,19 @@ class TableRun(Run):
                 "the model reads it",
                 close or "add it, with empty cells where nothing is known",
             )
-        return pl.DataFrame(
-            [
-                convert(table.name, cells(table.frame[name]), kind)
-                for name, kind in self.kinds.items()
-            ]
-        )
+        return converted(table.name, table.frame, self.kinds)
+
+    def moves(self, table: Table) -> dict[str, Move]:
+        """How far each column is from the rows that the model was trained on, the farthest first.
+        Runs from before there were profiles tell of none.
+        """
+        profiles = self.record.get("profiles", {})
+        known = {name: Profile.from_json(found) for name, found in profiles.items()}
+        return moves(known, self.columns(table))
 
     def notices(self, table: Table) -> list[str]:
         """What a user should know of a table before trusting its predictions: columns not read,
-        values never seen.
+        values never seen, columns that have moved.
         """
         known = {*self.kinds, *self.record["left_out"], self.target.name}
         extra = [name for name in table.frame.columns if name not in known]
@@ -138,6 +142,9 @@ class TableRun(Run):
                 notices.append(
                     f"'{column.name}' has values that training never saw: {listed(unseen)}"
                 )
+        far = [f"'{name}'" for name, move in self.moves(table).items() if move.far]
+        if far:
+            notices.append(f"the values are not spread as in training: {listed(far)}")
         return notices
 
     def predictions(self, table: Table) -> pl.DataFrame:

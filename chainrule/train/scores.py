@@ -60,11 +60,13 @@ def asked(target: Target, values: np.ndarray, found: Prediction) -> dict[str, As
     # Of several classes, the mean over each against the rest: they need not be probabilities.
     count = len(target.classes)
     labels = truth if count == 2 else np.eye(count, dtype=np.int64)[truth]
+    scores = found.scores if p is None else p
+    ranked = scores if len(np.unique(truth)) == count else None  # Else an area is not defined.
     return {
         "accuracy": Asked(metrics.accuracy, answer, truth, {}),
         "balanced accuracy": Asked(metrics.balanced_accuracy, answer, truth, {}),
         "F1": Asked(metrics.f1, answer, truth, {"average": "macro"}),
-        "AUC": Asked(metrics.roc_auc, found.scores if p is None else p, labels, {}),
+        "AUC": Asked(metrics.roc_auc, ranked, labels, {}),
         "log loss": Asked(metrics.log_loss, p, truth, {}),
     }
 

@@ -5,10 +5,13 @@ A section that a run has no facts for is None, and left out.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, fields, is_dataclass
+from typing import Any
 
 from chainrule.data import Audit
+from chainrule.data.drift import Move
 from chainrule.metrics.intervals import Interval
 
 Points = tuple[tuple[float, float], ...]
@@ -53,6 +56,7 @@ class Verdict:
     answer: str
     sentence: str
     reasons: tuple[str, ...] = ()
+    question: str = "Would we use it?"
 
 
 @dataclass(frozen=True)
@@ -227,11 +231,11 @@ class Advice:
 
 @dataclass(frozen=True)
 class Drift:
-    """How far the columns of a table are from those of the training: (column, index, least index
-    that is no chance), the farthest first, and what else speaks of other data.
+    """How far the columns of a table are from those of the training, the farthest first, and what
+    else speaks of other data.
     """
 
-    columns: tuple[tuple[str, float, float], ...]
+    columns: Mapping[str, Move]
     notices: tuple[str, ...]
 
 
@@ -256,3 +260,16 @@ class Report:
     columns: tuple[Column, ...] | None = None
     recipe: tuple[Choice, ...] | None = None
     costs: Costs | None = None
+
+
+def plain(fact: Any) -> Any:
+    """A record as dicts, lists, numbers and texts, for JSON: NaN becomes None."""
+    if is_dataclass(fact):
+        return {one.name: plain(getattr(fact, one.name)) for one in fields(fact)}
+    if hasattr(fact, "_asdict"):
+        return plain(fact._asdict())
+    if isinstance(fact, Mapping):
+        return {str(name): plain(value) for name, value in fact.items()}
+    if isinstance(fact, (list, tuple)):
+        return [plain(value) for value in fact]
+    return None if isinstance(fact, float) and not math.isfinite(fact) else fact

@@ -19,6 +19,7 @@ from chainrule.train.report.facts import (
     Choice,
     Costs,
     Curve,
+    Importance,
     Learning,
     Report,
     Subject,
@@ -31,6 +32,7 @@ from chainrule.train.run import TableRun, predict_matrix
 from chainrule.train.scores import Prediction, asked, figure
 
 SAMPLE = 5_000  # More training rows tell nothing new of the gap to validation.
+CELLS = 4  # Of a row with a large error.
 CALLS = 30  # Of which the median is the latency.
 
 
@@ -68,7 +70,14 @@ def gather(run: TableRun, evidence: TableEvidence) -> Report:
         comparison=compared,
         learning=_learning(evidence, predict),
         **errors(problem.target, test.values, evidence.answers["network"]),
-        mistakes=mistakes(problem, "validation", predict(validation.x), matters),
+        mistakes=mistakes(
+            problem.target,
+            validation.values,
+            predict(validation.x),
+            "validation",
+            problem.places[validation.rows] + 1,
+            problem.table.frame[validation.rows].select(_shown(problem, matters)),
+        ),
         importance=matters,
         layers=inside.layers(
             run.model,
@@ -84,6 +93,12 @@ def gather(run: TableRun, evidence: TableEvidence) -> Report:
         costs=costs(run, training.x[:1]),
     )
     return replace(found, verdict=verdict(found), advice=advise(found))
+
+
+def _shown(problem: Problem, matters: Importance | None) -> list[str]:
+    """The columns by which rows are told: the most important ones, or the first."""
+    names = [name for name, *_ in matters.columns] if matters else list(problem.kinds)
+    return names[:CELLS]
 
 
 def subject(run: TableRun) -> Subject:

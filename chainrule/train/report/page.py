@@ -87,7 +87,9 @@ def _header(report: Report) -> Html:
     subject = report.subject
     return tag(
         "header",
-        tag("p", f"chainrule · {subject.origin.get('created', '')}", class_="eyebrow"),
+        tag(
+            "p", f"chainrule · {subject.origin['created'][:16].replace('T', ' ')}", class_="eyebrow"
+        ),
         tag("h1", f"{subject.data}: predicting {subject.target}"),
         tag("p", _summary(report), class_="lead"),
         _verdict(report.verdict) if report.verdict else None,
@@ -114,7 +116,7 @@ def _verdict(found: Verdict) -> Html:
     reasons = [tag("li", reason) for reason in found.reasons]
     return tag(
         "div",
-        tag("p", "Would we use it? ", tag("strong", found.sentence)),
+        tag("p", found.question, " ", tag("strong", found.sentence)),
         tag("ul", reasons) if reasons else None,
         class_=f"verdict {found.answer.replace(' ', '-')}",
     )

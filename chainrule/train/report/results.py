@@ -30,6 +30,7 @@ from chainrule.train.report.words import (
 
 MOST_CLASSES = 20  # A greater confusion matrix is no picture any more.
 PAIRS = 12  # Of such, so many pairs are told.
+MOST_MOVES = 20
 
 
 def figure(chart: Html, title: str, hint: str, legend: tuple[tuple[str, str], ...] = ()) -> Html:
@@ -107,26 +108,21 @@ def advice(found: tuple[Advice, ...]) -> Html:
 
 
 def drift(found: Drift) -> Html:
-    notices = [tag("li", notice) for notice in found.notices]
-    far = [one for one in found.columns if one[1] > one[2]]
-    rows = [(name, figure_text(index), figure_text(least)) for name, index, least in found.columns]
-    told = (
-        f"{counted(len(far), 'column')} of {len(found.columns)} moved."
-        if far
-        else "No column moved more than chance moves it."
+    far = sum(move.far for move in found.columns.values())
+    rows = [
+        (name, figure_text(move.distance), figure_text(move.chance), "moved" if move.far else "")
+        for name, move in list(found.columns.items())[:MOST_MOVES]
+    ]
+    told = f"{counted(far, 'column')} of {len(found.columns)} moved." if far else "No column moved."
+    caption = (
+        "How far each column is from the training rows: sum (p - q) ln(p / q) over its tenths or "
+        "categories, the population stability index. From 0.25 on, and beyond chance, it moved."
     )
+    header = ["column", "index", "chance goes to", ""]
     return together(
-        tag("ul", notices) if notices else None,
+        tag("ul", [tag("li", notice) for notice in found.notices]) if found.notices else None,
         tag("p", told),
-        table(
-            "How far each column is from the training rows: sum (p - q) ln(p / q) over its tenths "
-            "or categories, the population stability index. From 0.25 on it is another column.",
-            ["column", "index", "chance ends at"],
-            rows[:20],
-            numbers=(1, 2),
-        )
-        if rows
-        else None,
+        table(caption, header, rows, numbers=(1, 2)) if rows else None,
     )
 
 

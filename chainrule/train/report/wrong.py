@@ -9,12 +9,12 @@ from typing import Any
 import numpy as np
 
 from chainrule import metrics
-from chainrule.data import Problem, Target, kurtosis
+from chainrule.data import Target, kurtosis
+from chainrule.deferred import polars as pl
 from chainrule.train.report.facts import (
     Bins,
     Calibration,
     Confusion,
-    Importance,
     Mistakes,
     Points,
     Ranking,
@@ -24,7 +24,7 @@ from chainrule.train.scores import Prediction
 
 DRAWN = 400  # Points of a cloud, and of a curve: more are a blot.
 CONFIDENCES = 10  # Bins of a reliability diagram.
-LARGEST, CELLS, LETTERS = 10, 4, 40  # Rows that are shown, their columns, and what of a cell.
+LARGEST, LETTERS = 10, 40  # Rows that are shown, and what of a cell.
 
 
 def errors(target: Target, values: np.ndarray, found: Prediction) -> dict[str, Any]:
@@ -103,27 +103,33 @@ def residuals(said: np.ndarray, values: np.ndarray) -> Residuals:
 
 
 def mistakes(
-    problem: Problem, part: str, found: Prediction, importance: Importance | None
+    target: Target,
+    values: np.ndarray,
+    found: Prediction,
+    part: str,
+    numbers: np.ndarray,
+    cells: pl.DataFrame,
 ) -> Mistakes:
-    """The rows of a part with the largest losses, and their most important columns."""
-    chosen, target = problem.parts[part], problem.target
+    """The rows with the largest losses, with their numbers in the file and what they say: a row of
+    `cells` each.
+    """
     if target.classes:
-        true = found.probabilities[np.arange(len(chosen.y)), chosen.y]
+        true = found.probabilities[np.arange(len(values)), target.encode(values)]
         wrong = -np.log(np.maximum(true, np.finfo(float).tiny))
     else:
-        wrong = np.abs(found.values - chosen.values)
-    names = [name for name, *_ in importance.columns] if importance else list(problem.kinds)
-    names = names[:CELLS]
-    frame = problem.table.frame
-    rows = []
-    for place in np.argsort(-wrong, kind="stable")[:LARGEST]:
-        row = int(chosen.rows[place])
-        cells = tuple(_cell(frame[name][row]) for name in names)
-        number = int(problem.places[row]) + 1
-        truth, said = _cell(chosen.values[place]), _cell(found.values[place])
-        rows.append((number, truth, said, float(wrong[place]), cells))
+        wrong = np.abs(found.values - values)
+    rows = [
+        (
+            int(numbers[row]),
+            _cell(values[row]),
+            _cell(found.values[row]),
+            float(wrong[row]),
+            tuple(map(_cell, cells.row(row))),
+        )
+        for row in np.argsort(-wrong, kind="stable")[:LARGEST].tolist()
+    ]
     measure = "-log p(true)" if target.classes else "error"
-    return Mistakes(part, measure, tuple(names), tuple(rows))
+    return Mistakes(part, measure, tuple(cells.columns), tuple(rows))
 
 
 def _cell(value: Any) -> str:
