@@ -5,6 +5,7 @@ average, or by vote, and one that trains them all at once.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from copy import deepcopy
 from typing import Any
 
 from chainrule.errors import ArgumentError
@@ -98,6 +99,18 @@ class Together(Module):
         if self.logits:
             return log(mean(exp(log_softmax(answers)), axis=0))
         return mean(answers, axis=0)
+
+    def member(self, place: int) -> Any:
+        """A copy of one of the models, alone.
+
+        >>> model = cr.nn.Together(lambda: cr.nn.Linear(3, 2), count=4)
+        >>> model.member(0).weight.shape
+        (3, 2)
+        """
+        found = deepcopy(self.members)
+        for parameter in found.parameters().values():
+            parameter.__init__(parameter[place])
+        return found
 
 
 def _applied(model: Any, x: Any) -> Any:

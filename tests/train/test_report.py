@@ -73,7 +73,7 @@ def hostile():
 
 @pytest.fixture(scope="module")
 def diabetes():
-    return train.fit("diabetes", epochs=20)
+    return train.fit("diabetes", epochs=20, members=1, limit=1e5, activation="relu")
 
 
 @pytest.fixture(scope="module")
@@ -244,6 +244,17 @@ def test_norms_of_layers_are_those_of_handmade_gradients(diabetes, diabetes_repo
     best = diabetes.record["training"]["best_epoch"]
     assert dict(diabetes_report.layers[-1].gradient)[best] == pytest.approx(expected, rel=1e-4)
     assert dict(diabetes_report.layers[-1].deviation)[best] == pytest.approx(y.std(), rel=1e-4)
+
+
+def test_of_several_networks_the_first_is_looked_at():
+    run = train.fit("iris", epochs=4, members=3)
+    found = gather(run, run.evidence)
+    one, part = run.model.member(0), run.evidence.problem.parts["training"]
+    best = run.record["training"]["best_epoch"]
+    assert dict(found.layers[-1].deviation)[best] == pytest.approx(
+        one(part.x[:256]).numpy().std(), rel=1e-5
+    )
+    assert found.costs.parameters == 3 * sum(p.size for p in one.parameters().values())
 
 
 # ---- What it says ----

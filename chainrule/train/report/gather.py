@@ -177,7 +177,10 @@ def costs(run: TableRun, row: np.ndarray) -> Costs:
         start = time.perf_counter()
         predictor(row)
         seconds.append(time.perf_counter() - start)
-    layers = tuple((r.path, r.kind, r.output, r.parameters, r.flops) for r in summary.rows)
+    layers = tuple(
+        (row.path.removeprefix("members."), row.kind, row.output, row.parameters, row.flops)
+        for row in summary.rows
+    )
     return Costs(
         layers,
         summary.total.parameters,

@@ -48,7 +48,8 @@ def layers(
     model: nn.Module, loss: Callable, weights: Mapping[int, Weights], last: int, x: Any, y: Any
 ) -> tuple[Layer, ...]:
     """What happens in each layer on at most `ROWS` rows, with the weights of some epochs and at the
-    end, which stands for the epoch `last`. The model is left as it was.
+    end, which stands for the epoch `last`; of several models trained together, in the first. The
+    model is left as it was.
     """
     x, y = x[:ROWS], y[:ROWS]
     kept = model.state_dict()
@@ -56,12 +57,19 @@ def layers(
     try:
         for epoch, state in sorted({**weights, last: kept}.items()):
             model.load_state_dict(state)
-            for name, value in _figures(model, loss, x, y).items():
+            one = alone(model)
+            for name, value in _figures(one, loss, x, y).items():
                 what, _, path = name.partition("/")
                 points[NAMES[what], path].append((float(epoch), value))
     finally:
         model.load_state_dict(kept)
-    return tuple(_layer(name, path, model, points) for path, name in _named(model, points).items())
+    one = alone(model)
+    return tuple(_layer(name, path, one, points) for path, name in _named(one, points).items())
+
+
+def alone(model: nn.Module) -> nn.Module:
+    """The model, or the first of several that are trained together."""
+    return model.member(0) if isinstance(model, nn.Together) else model
 
 
 def _figures(model: nn.Module, loss: Callable, x: Any, y: Any) -> dict[str, float]:
@@ -87,7 +95,7 @@ def _named(model: nn.Module, points: Mapping[tuple[str, str], Any]) -> dict[str,
 
 
 # They hand on what others say.
-SILENT = (nn.Dropout, nn.Sequential, nn.Identity)
+SILENT = (nn.Dropout, nn.Sequential, nn.Identity, nn.Limit)
 
 
 def _layer(name: str, path: str, model: nn.Module, points: Mapping[tuple[str, str], list]) -> Layer:

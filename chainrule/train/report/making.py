@@ -85,7 +85,7 @@ def _curve(curve: Curve, best: int) -> Html:
 def layers(found: tuple[Layer, ...]) -> Html:
     hint = (
         "Measured on a sample of training rows at the start, after epochs 1, 2, 4, 8 and so on, "
-        "and of the network that is kept."
+        "and of the network that is kept; of several that are trained together, in the first."
     )
     drawn = [_by_layer(found, *panel) for panel in PANELS]
     return together(tag("p", hint, class_="hint"), charts(*drawn), _layer_table(found))
