@@ -24,13 +24,15 @@ PACKAGES = (
     cr.activations, cr.augment, data, cr.distributions, cr.metrics, cr.nn, cr.optim, cr.train,
 )  # fmt: skip
 SPACES = (*PACKAGES, cr.nn.init, cr.nn.losses, cr.optim.schedules)
-# Abstract bases have none, nor have results that are shown by what returns them.
+# Abstract bases have none, nor have results that are shown by what returns them, or need a folder
+# of images.
 WITHOUT_EXAMPLE = {
     data.Loader,
     cr.metrics.Metric,
     cr.metrics.intervals.Interval,
     cr.optim.Optimizer,
     cr.optim.schedules.Schedule,
+    cr.train.ImageRun,
 }
 
 

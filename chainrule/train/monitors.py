@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import chainrule as cr
 from chainrule import nn
+from chainrule.frontend import trace
 from chainrule.frontend.stateful import Buffer, Stateful
 from chainrule.nn.calls import observed
 from chainrule.train.callbacks import Callback
@@ -86,7 +87,7 @@ class Activations(Callback):
     those of the last axis, that are 0 or below for every one of these inputs: they learn nothing
     (B-055). Of each `nn.Sigmoid` and `nn.Tanh`, `saturated/<layer>` is the share of values at which
     the derivative is below a twentieth of its greatest (E-066). `watched(model, x)` gives the same
-    at any time.
+    at any time. What a model maps or scans is told as a whole.
 
     >>> callback = cr.train.Activations(np.ones((8, 2), np.float32))
     """
@@ -113,10 +114,11 @@ def watched(model: nn.Module, x: Any) -> dict[str, float]:
 
 
 def _watched(model: nn.Module, x: Any) -> dict[str, cr.Tensor]:
-    places, found = model.walk().places, {}
+    places, found, level = model.walk().places, {}, trace.state.level
 
     def watch(module: nn.Module, result: Any) -> Any:
-        path = places.get(id(module))
+        # What is mapped or scanned within the model is of one member or turn alone.
+        path = places.get(id(module)) if trace.state.level is level else None
         if path and isinstance(result, cr.Tensor) and result.dtype.is_float:
             found[f"activation_mean/{path}"] = cr.mean(result)
             found[f"activation_std/{path}"] = cr.std(result)

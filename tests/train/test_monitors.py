@@ -59,3 +59,11 @@ def test_activations_and_dead_units():
     )
     row = trainer.fit((X, Y), quiet=True).epochs[0]
     assert {name: row[name] for name in found} == pytest.approx(found, rel=1e-5)
+
+
+def test_members_that_are_mapped_are_told_as_a_whole():
+    model = nn.Sequential(nn.Together(lambda: nn.Linear(4, 2), count=3), nn.ReLU())
+    found = watched(model, X)
+    told = model[0](X).numpy()
+    assert found["activation_mean/layers.0"] == pytest.approx(told.mean(), rel=1e-5)
+    assert not any("members" in name for name in found)

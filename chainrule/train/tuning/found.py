@@ -18,6 +18,10 @@ class Found:
     """The trials of a search in their order; by how much the best one beat the `default` recipe on
     folds made anew (None where it is the default itself); `importances` of parameters; and, unless
     the search was interrupted, the `run` of the recipe that was taken, and its folder.
+
+    >>> trial = Trial(0, "first", {}, {}, DONE, loss=0.5, steps={}, seconds=1.0)
+    >>> cr.train.Found("AUC", Recipe(), [trial], None, {}).verdict
+    'nothing better than the default was found in 1 trial: it is kept'
     """
 
     metric: str

@@ -33,6 +33,10 @@ JOURNAL, RUN = "trials.jsonl", "run"
 class Listener(Watcher):
     """Is told of each step of a search, and then of the last training. A subclass overrides what it
     wants to know.
+
+    >>> class Told(cr.train.Listener):
+    ...     def tried(self, trial):
+    ...         print(trial.changes, trial.loss)
     """
 
     def searching(self, gathered: Gathered, metric: str, parts: int, journal: Journal) -> None:
