@@ -58,6 +58,7 @@ def _join(graph: Dependencies, number: int) -> None:
             merged = merge(other, kernel)
             if merged is not None:
                 graph.absorb(target, number, merged)
+                _join(graph, target)  # What it needs now may take it.
                 return
 
 

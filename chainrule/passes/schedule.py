@@ -24,6 +24,7 @@ from chainrule.ir.plan import (
     Place,
     Store,
     While,
+    walk,
 )
 from chainrule.ir.stages import Stages
 from chainrule.passes.dependencies import Dependencies, bodies
@@ -203,18 +204,16 @@ def _reads_before_writing(kernel: Kernel, state: Place, new: Place) -> bool:
         return False
     # In a kernel of several loops the old value could be read in a later loop than the one that
     # stores.
-    return Stages(kernel).count == 1 or _outer_only(kernel, stores[0])
+    return Stages(kernel).count == 1 or _outer_only(kernel, stores[0], loads)
 
 
-def _outer_only(kernel: Kernel, store: Store) -> bool:
-    """State that is one element a row, written after everything of that row has been read."""
+def _outer_only(kernel: Kernel, store: Store, loads: list[Expr]) -> bool:
+    """State that is one element a row, written when everything of that row has been read."""
     if store.index.axes() & kernel.inner:
         return False
-    stages = Stages(kernel)
-    own = stages.stage[id(store.value)]
-    return own == stages.count - 1 and not any(
-        stages.inner[id(s.value)] for s in kernel.statements if stages.stage[id(s.value)] == own
-    )
+    stages, read = Stages(kernel), {id(load) for load in loads}
+    readers = [s.value for s in kernel.statements if read & {id(x) for x in walk(s.value)}]
+    return max(stages.stage[id(x)] for x in readers) <= stages.stage[id(store.value)]
 
 
 def _copy(source: Place, target: Place) -> Kernel:

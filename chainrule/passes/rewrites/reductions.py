@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import math
+from functools import reduce
+from operator import mul
 
 from chainrule.dtypes import float32, rounded
 from chainrule.ir.node import Node, broadcast_to, cast, constant, make, permute, reshape
@@ -67,6 +69,34 @@ def reduce_before_broadcast(node: Node) -> Node | None:
         return once
     bits = 0 if node.dtype.is_float else node.dtype.bits
     return once * (_wrapped(count, bits, node.dtype.kind) if bits else count)
+
+
+@rules("sum")
+def sum_before_factors(node: Node) -> Node | None:
+    """sum(x * k) is sum(x) * k for what is equal in all terms: so several sums become one."""
+    axes = node.attributes["axes"]
+    factors, negative = _factors(node.inputs[0])
+    equal = [x for x in factors if set(axes) <= set(stretched(x))]
+    if not (equal or negative) or node.dtype.is_narrow:
+        return None
+    others = [x for x in factors if x not in equal]
+    terms = reduce(mul, others) if others else constant(1, node.dtype, node.inputs[0].shape)
+    result = make("sum", terms, axes=axes)
+    for x in equal:
+        small = [n for axis, n in enumerate(x.inputs[0].shape) if axis not in axes]
+        result = result * broadcast_to(reshape(x.inputs[0], small), node.shape)
+    return make("negative", result) if negative else result
+
+
+def _factors(x: Node) -> tuple[list[Node], bool]:
+    """The operands of a product of products, and whether its sign is turned."""
+    if x.op.name == "negative":
+        factors, negative = _factors(x.inputs[0])
+        return factors, not negative
+    if x.op.name != "multiply":
+        return [x], False
+    (left, turned), (right, again) = map(_factors, x.inputs)
+    return left + right, turned != again
 
 
 def _wrapped(count: int, bits: int, kind: str) -> int:
