@@ -96,6 +96,7 @@ class _Alone(Emission):
         _each_case(f, block, tiles.row_blocks, tiles.rows, rest, lambda rows: body(stands, rows))
 
     def _whole(self, tile: Tile) -> None:
+        tile.fetch()
         tile.clear()
         with term_blocks(self.f, self.tiles.terms) as block:
             tile.accumulate(block)

@@ -24,7 +24,7 @@ from chainrule.codegen.values import I64, Type, Value, constant
 from chainrule.ir.index import Axis
 from chainrule.ir.plan import Kernel, Operand, Place
 
-WORTH_FETCHING = 256  # So many terms take as long as memory does to answer.
+WORTH_FETCHING = 96  # So many terms take as long as memory does to answer.
 
 Stands = dict[Axis, Value]
 
