@@ -14,6 +14,7 @@ from chainrule.passes.rewrites.values import reshape_groups, scalar, stretched
 rules = Rules()
 REDUCTIONS = ("sum", "prod", "max", "min")
 IDENTITY = {"sum": 0, "prod": 1}
+FACTORS = 8  # Of a product so many are looked at.
 
 
 @rules("sum", "prod")
@@ -77,11 +78,10 @@ def sum_before_factors(node: Node) -> Node | None:
     axes = node.attributes["axes"]
     factors, negative = _factors(node.inputs[0])
     equal = [x for x in factors if set(axes) <= set(stretched(x))]
-    if not (equal or negative) or node.dtype.is_narrow:
-        return None
     others = [x for x in factors if x not in equal]
-    terms = reduce(mul, others) if others else constant(1, node.dtype, node.inputs[0].shape)
-    result = make("sum", terms, axes=axes)
+    if not (equal or negative) or not others or node.dtype.is_narrow:
+        return None
+    result = make("sum", reduce(mul, others), axes=axes)
     for x in equal:
         small = [n for axis, n in enumerate(x.inputs[0].shape) if axis not in axes]
         result = result * broadcast_to(reshape(x.inputs[0], small), node.shape)
@@ -90,13 +90,17 @@ def sum_before_factors(node: Node) -> Node | None:
 
 def _factors(x: Node) -> tuple[list[Node], bool]:
     """The operands of a product of products, and whether its sign is turned."""
-    if x.op.name == "negative":
-        factors, negative = _factors(x.inputs[0])
-        return factors, not negative
-    if x.op.name != "multiply":
-        return [x], False
-    (left, turned), (right, again) = map(_factors, x.inputs)
-    return left + right, turned != again
+    factors, waiting, negative = [], [x], False
+    while waiting:
+        x = waiting.pop()
+        if x.op.name == "negative":
+            negative = not negative
+            waiting.append(x.inputs[0])
+        elif x.op.name == "multiply" and len(factors) + len(waiting) < FACTORS:
+            waiting += x.inputs[::-1]
+        else:
+            factors.append(x)
+    return factors, negative
 
 
 def _wrapped(count: int, bits: int, kind: str) -> int:

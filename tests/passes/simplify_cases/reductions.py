@@ -51,6 +51,18 @@ def _():
     return [make("sum", broadcast_to(var(1, 3), (4, 3)), axes=(0, 1))]
 
 
+@case("sum_before_factors", left=(
+    "multiply(sum(multiply(a, b)), reshape(c)), negative(sum(multiply(a, b))), "
+    "sum(multiply(multiply(a, b), broadcast(d)))"
+), exact=False)
+def _():
+    x, k, y, row = var(3, 4), var(3, 1), var(3, 4), var(1, 4)
+    product = (x * broadcast_to(k, (3, 4))) * y
+    along = (x * y) * broadcast_to(row, (3, 4))
+    negative = x * make("negative", y)
+    return [make("sum", terms, axes=(1,)) for terms in (product, negative, along)]
+
+
 @case("reduce_before_reshape", left="reshape(sum(a)), sum(a)", exact=False)
 def _():
     x = var(2, 3, 4)
