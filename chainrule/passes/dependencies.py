@@ -71,10 +71,10 @@ class Dependencies:
                 self.ancestors[number] |= bits
 
     def may_absorb(self, target: int, number: int) -> bool:
-        """Whether `number` could run at the place of `target`: nothing else that it needs comes
-        after `target`.
+        """Whether `number` could run at the place of `target`, which does not need it: nothing else
+        that it needs comes after `target`.
         """
-        return all(
+        return not self.depends(target, number) and all(
             before == target or not self.depends(before, target) for before in self.direct[number]
         )
 
