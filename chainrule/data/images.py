@@ -130,7 +130,7 @@ def _found(folder: Path) -> list[tuple[Path, str, str]]:
         (file, kind.name, part)
         for above, part in given.items()
         for kind in sorted(above.iterdir())
-        if kind.is_dir()
+        if kind.is_dir() and not kind.name.startswith(".")
         for file in image_files(kind)
     ]
     if not found:

@@ -1,6 +1,7 @@
 """Folders of images: what is read, what is chosen, and that a model of them tells their classes."""
 
 import json
+from dataclasses import replace
 
 import numpy as np
 import polars as pl
@@ -132,6 +133,21 @@ def test_flips_are_for_images_whose_mirror_images_are_as_well_known(digits):
     # Who knows nothing cannot tell.
     recipe = choose_for_images(problem, dict.fromkeys(known, 0.1))
     assert recipe.flips == ()
+
+
+@pytest.mark.covers("F-065")
+def test_few_images_are_varied_more_and_mixed(digits):
+    problem = prepare_images(digits)
+    known = dict.fromkeys(("as they are", "horizontal", "vertical", "of the largest class"), 0.5)
+    few = choose_for_images(problem, known)
+    parts = dict(problem.parts)
+    part = parts["training"]
+    parts["training"] = replace(part, y=np.tile(part.y, 30))
+    many = choose_for_images(replace(problem, parts=parts), known)
+    assert few.affine
+    assert few.mixup > 0
+    assert not many.affine
+    assert many.mixup == 0
 
 
 def test_width_follows_the_time(digits):

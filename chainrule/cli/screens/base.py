@@ -26,6 +26,8 @@ class Screen:
 
     def line(self, text: str = "", style: str | None = None) -> None:
         self.console.print(text, style=style, markup=False)
+        # Who looks on through a pipe or a log file sees each line when it is said.
+        self.console.file.flush()
 
     def heading(self, text: str) -> None:
         self.line()

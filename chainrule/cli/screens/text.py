@@ -6,13 +6,14 @@ from __future__ import annotations
 
 import time
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
 from chainrule import nn
 from chainrule.cli.screens.fit import REPORTS, FitScreen, parameters
 from chainrule.data.texts import Corpus
-from chainrule.train import Trainer
-from chainrule.train.text.recipe import LOOKS, TextRecipe
+from chainrule.train import Run, Trainer
+from chainrule.train.text.recipe import TextRecipe
 from chainrule.train.text.scores import Scores
 
 
@@ -26,20 +27,31 @@ class TextScreen(FitScreen):
         self.fact("split", f"{sizes}; one after the other")
 
     def chosen(self, recipe: TextRecipe, model: nn.Module) -> None:
-        self.start, self.told = time.monotonic(), 0.0
+        self.start, self.gone, self.told = time.monotonic(), 0.0, 0.0
         self.seconds = 60 * recipe.minutes if recipe.minutes else float("inf")
         choices = recipe.described()
         choices["network"] += f" ({parameters(model)})"
         self.recipe(choices, recipe.reasons)
-        self.open_progress(min(recipe.epochs, LOOKS), "compiling")
+        self.open_progress(100, "compiling")
+
+    def epoch_end(self, trainer: Trainer) -> None:
+        done, passed = trainer.row["epoch"] / trainer.planned, time.monotonic() - self.start
+        self.gone = max(done, passed / self.seconds)
+        super().epoch_end(trainer)
+
+    def advance(self, description: str) -> None:
+        """In hundredths of the training, however many epochs that is."""
+        if self.progress is not None:
+            self.progress.update(
+                self.bar, completed=round(100 * self.gone), description=description
+            )
 
     def figures(self, row: Mapping[str, Any]) -> str:
         return f"{row['loss']:.3f} bits per character, validation {row['validation_loss']:.3f}"
 
     def due(self, number: int, trainer: Trainer) -> bool:
-        gone = max(number / trainer.planned, (time.monotonic() - self.start) / self.seconds)
-        tenths, told = int(gone * REPORTS), int(self.told * REPORTS)
-        self.told = gone
+        tenths, told = int(self.gone * REPORTS), int(self.told * REPORTS)
+        self.told = self.gone
         return number == 1 or tenths > told
 
     def sampled(self, text: str) -> None:
@@ -47,6 +59,14 @@ class TextScreen(FitScreen):
         for line in text.strip().splitlines():
             self.line(f"    {line}", style="dim")
         self.line()
+
+    def written(self, run: Run, folder: Path) -> None:
+        shares = run.record["known_words"]
+        test = f"{shares['test']:.1%} of the words of the test part"
+        self.line()
+        self.line(f"  {shares['network']:.1%} of the words that the network writes, and {test},")
+        self.line("  occur in the training part")
+        super().written(run, folder)
 
     def scored(self, scores: Mapping[str, Scores]) -> None:
         self.heading("Bits per character")

@@ -81,7 +81,7 @@ def choose_for_images(
     """The recipe for images, of which a linear model knows the share `mirrored["as they are"]`,
     "horizontal" and "vertical" when they are mirrored; and another one those "of the largest
     class". What is `wanted` and not None wins over the
-    rules. Raises ArgumentError. (F-063, F-065)
+    rules. Few images are varied more, and mixed (F-065). Raises ArgumentError.
     """
     wanted = {name: value for name, value in wanted.items() if value is not None}
     for name, value in wanted.items():

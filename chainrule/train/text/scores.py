@@ -20,13 +20,15 @@ Scores = dict[str, float]
 WORD = re.compile(r"[^\W\d_]+")
 # Bytes of the training part that a compressor has read before, to keep it within a few seconds.
 MOST_BYTES = 1 << 23
+# Of so many characters n-grams take a gigabyte.
+MOST_TOKENS = 1 << 24
 
 
 def score(corpus: Corpus, model: nn.Module, context: int) -> dict[str, Scores]:
     """Bits per character on the validation and the test part: of the network, of n-grams of the
     best length, of single characters, and of a compressor that has read the training part.
     """
-    training = corpus.tokens("training")
+    training = corpus.tokens("training")[-MOST_TOKENS:]
     held = {part: corpus.tokens(part) for part in ("validation", "test")}
     grams = best_order(training, held["validation"], len(corpus.alphabet))
     single = NGrams(training, len(corpus.alphabet), 1)
