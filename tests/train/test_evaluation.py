@@ -134,6 +134,6 @@ def test_report_of_an_evaluation_is_json_and_a_page(iris):
     found = train.evaluate(iris, read("iris"))
     written = json.loads(json.dumps(plain(found), allow_nan=False))
     assert written["verdict"]["answer"] == found.verdict.answer
-    figures = written["comparison"]["figures"]["on these rows"]
+    figures = written["comparison"]["figures"]["on new rows"]
     assert figures["accuracy"].keys() == {"low", "high", "value"}
     assert "Are these data like the training" in page(found)

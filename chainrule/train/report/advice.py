@@ -7,8 +7,9 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 
 from chainrule.data.auditing.finding import ERROR
+from chainrule.data.read import listed
 from chainrule.train.report.facts import Advice, Layer, Report
-from chainrule.train.report.words import ahead_text, counted, figure_text, share_text
+from chainrule.train.report.words import ahead_text, figure_text, share_text
 
 # From such a difference in accuracy, or such a ratio of errors, training is far ahead.
 GAP, RATIO = 0.03, 1.25
@@ -16,10 +17,10 @@ LATE = 0.9  # The best epoch is among the last tenth: there may be more to come.
 RISES, STEEP = 0.4, 0.1  # A loss that rises so often, by so much of itself, oscillates.
 DEAD, SATURATED = 0.4, 0.5
 VANISHING, EXPLODING = 1e-3, 1e3  # First layer's gradient beside the last one's.
-RARE, FOUND = 0.1, 0.8  # A class of less than this share, of which fewer than this are found.
+RARE, FOUND = 0.2, 0.8  # A class with less than this share of the rows of the largest one, of
+# which less than this share is found.
 UNCALIBRATED = 0.05
 HEAVY = 3.0  # Excess kurtosis of residuals: that of Laplace's distribution.
-WIDE = 0.1  # An interval of the accuracy that is wider than this says little.
 Rule = Callable[[Report], Iterator[Advice]]
 RULES: list[Rule] = []
 
@@ -96,19 +97,23 @@ def underfitting(report: Report) -> Iterator[Advice]:
 
 @rule
 def rare_classes(report: Report) -> Iterator[Advice]:
-    """A class that is rare and missed: the loss hardly hears of it (E-096, F-069)."""
+    """Classes that are rare and missed: the loss hardly hears of them (E-096, F-069)."""
     if report.confusion is None:
         return
-    rows = sum(map(sum, report.confusion.counts))
-    for place, (name, counts) in enumerate(zip(report.confusion.classes, report.confusion.counts)):
-        here = sum(counts)
-        if 0 < here < RARE * rows and counts[place] < FOUND * here:
-            yield Advice(
-                f"Weigh the class '{name}' more, or move its threshold",
-                f"It is {share_text(here / rows)} of the rows, and {counts[place]} of "
-                f"{counted(here, 'row')} are found: the accuracy hardly notices.",
-                ("E-096", "F-069"),
-            )
+    counts = report.confusion.counts
+    most = max(map(sum, counts))
+    missed = [
+        f"'{name}' ({counts[place][place]} of {sum(counts[place]):,} rows found)"
+        for place, name in enumerate(report.confusion.classes)
+        if 0 < sum(counts[place]) < RARE * most
+        and counts[place][place] < FOUND * sum(counts[place])
+    ]
+    if missed:
+        yield Advice(
+            "Weigh rare classes more, or move their thresholds",
+            f"There are few rows of {listed(missed, 3)}: the accuracy hardly notices.",
+            ("E-096", "F-069"),
+        )
 
 
 @rule
@@ -178,17 +183,17 @@ def gradients(report: Report) -> Iterator[Advice]:
 
 @rule
 def few_rows(report: Report) -> Iterator[Advice]:
-    """An interval that is too wide to choose by."""
+    """Test rows that are too few to choose by: they cannot tell the network from its rival."""
     found = report.comparison
-    if found is None:
-        return
-    one = next(iter(found.figures.values()))[found.main]
-    width = one.high - one.low
-    if width > (WIDE if report.subject.classes else WIDE * 2 * abs(one.value)):
+    if (
+        found is not None
+        and found.margin is not None
+        and found.margin.low <= 0 <= found.margin.high
+    ):
         yield Advice(
             f"Compare models by cross-validation: chainrule compare {report.subject.data}",
-            f"{found.rows} test rows leave the {found.main} between {figure_text(one.low)} and "
-            f"{figure_text(one.high)}: folds test every row once.",
+            f"{found.rows} test rows cannot tell the network from {found.rival}; folds test every "
+            "row once.",
         )
 
 

@@ -75,6 +75,11 @@ class Scale:
 UNIT = Scale(0.0, 1.0)
 
 
+def shortened(text: str, most: int) -> str:
+    """A text of so many letters at most."""
+    return text if len(text) <= most else text[: most - 1] + "…"
+
+
 def tick_text(value: float) -> str:
     size = abs(value)
     if size >= 1e6 or 0 < size < 1e-3:
@@ -203,7 +208,9 @@ def whiskers(rows: Sequence[tuple[str, float, float, float, str]], title: str) -
         y = each * (number + 0.5) + 4
         told = tag("title", f"{name}: {value:.4g}, {low:.4g} to {high:.4g}")
         marks += [
-            tag("text", name, x=left - 10, y=y + 4, text_anchor="end", class_="name"),
+            tag(
+                "text", shortened(name, 20), x=left - 10, y=y + 4, text_anchor="end", class_="name"
+            ),
             tag("line", told, x1=across(low), x2=across(high), y1=y, y2=y, class_=f"line {style}"),
             tag("circle", told, cx=across(value), cy=y, r=4, class_=f"dot solid {style}"),
         ]

@@ -24,7 +24,7 @@ from chainrule.train.report.words import figure_text
 from chainrule.train.report.wrong import errors, mistakes
 from chainrule.train.run import TableRun
 
-NOW, THEN = "on these rows", "at training, on its test part"
+NOW, THEN = "on new rows", "at training"
 CELLS = 4
 
 

@@ -48,6 +48,11 @@ class Comparison:
     rival: str = ""
     margin: Interval | None = None
 
+    @property
+    def beside(self) -> str:
+        """What our figure is to be read beside: the best rival, or the only other one."""
+        return self.rival or list(self.figures)[-1]
+
 
 @dataclass(frozen=True)
 class Verdict:

@@ -127,9 +127,10 @@ def _tiles(report: Report) -> Html:
     if report.comparison:
         found = report.comparison
         models = list(found.figures.items())
-        for name, figures in (models[0], *[one for one in models[1:] if one[0] == found.rival]):
+        for name, figures in [models[0], *(one for one in models[1:] if one[0] == found.beside)]:
             one = figures[found.main]
-            tiles.append((f"{name}: {found.main}", figure_text(one.value), range_text(one)))
+            told = range_text(one) if one.low < one.high else ""
+            tiles.append((f"{name}: {found.main}", figure_text(one.value), told))
     if report.costs:
         costs = report.costs
         kept = f"{seconds_text(costs.latency)} a row"

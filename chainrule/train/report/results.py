@@ -70,18 +70,19 @@ def comparison(found: Comparison) -> Html:
         "other test rows of the same source (bootstrap)."
     )
     whole = table(caption, ["", *header], rows, numbers=range(1, len(names) + 1), class_="first")
-    return together(whole, _intervals(found) if len(found.figures) > 1 else None)
+    return together(whole, _intervals(found, found.margin) if found.margin else None)
 
 
-def _intervals(found: Comparison) -> Html:
+def _intervals(found: Comparison, margin: Interval) -> Html:
     rows = [
         (model, figures[found.main].low, figures[found.main].value, figures[found.main].high,
          "six" if number else "one")
         for number, (model, figures) in enumerate(found.figures.items())
     ]  # fmt: skip
-    hint = "Where intervals overlap much, other test rows could turn the order around."
-    if found.margin is not None:
-        hint += f" {_margin(found.rival, found.margin)}"
+    hint = (
+        "Where intervals overlap much, other test rows could turn the order around. "
+        f"{_margin(found.rival, margin)}"
+    )
     chart = whiskers(rows, f"{found.main} of each model")
     return tag("div", charts(figure(chart, found.main, hint)), class_="whole")
 

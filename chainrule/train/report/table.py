@@ -58,7 +58,8 @@ def _fate(column: object) -> str:
     """What becomes of a column, in words."""
     if isinstance(column, Numeric):
         x = "x" if column.epsilon is None else f"log(x + {column.epsilon:.3g})"
-        told = f"({x} - {column.mean:.4g}) / {column.scale:.4g}"
+        sign = "-" if column.mean >= 0 else "+"
+        told = f"({x} {sign} {abs(column.mean):.4g}) / {column.scale:.4g}"
         filled = f"; missing becomes {column.fill:.4g}, and is marked"
         return told + filled * column.tells_missing
     if isinstance(column, Categorical):

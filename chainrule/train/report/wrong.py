@@ -11,6 +11,7 @@ import numpy as np
 from chainrule import metrics
 from chainrule.data import Target, kurtosis
 from chainrule.deferred import polars as pl
+from chainrule.train.report.chart import shortened
 from chainrule.train.report.facts import (
     Bins,
     Calibration,
@@ -135,5 +136,4 @@ def mistakes(
 def _cell(value: Any) -> str:
     if isinstance(value, (float, np.floating)):
         return f"{value:.4g}"
-    text = "" if value is None else str(value)
-    return text if len(text) <= LETTERS else text[: LETTERS - 1] + "…"
+    return shortened("" if value is None else str(value), LETTERS)
