@@ -291,6 +291,16 @@ def test_trials_that_diverge_are_failures_and_the_search_goes_on(monkeypatch, ma
         train.tune("iris", trials=3)
 
 
+def test_choices_that_do_not_go_together_are_failures(monkeypatch):
+    """Batch norms keep statistics, which averaged weights do not fit."""
+    monkeypatch.setattr(searching, "_trained", lambda found, *rest: found)
+    monkeypatch.setattr(space, "STAGES", (space.Stage("shape", ("norm",), 1.0),))
+    found = train.tune("iris", trials=3, averaging="swa", **QUICK)
+    states = {t.point["norm"]: t.state for t in found.trials}
+    assert states.pop("batch") == FAILED
+    assert set(states.values()) <= {DONE, PRUNED}
+
+
 # ---- Interruptions ----
 
 

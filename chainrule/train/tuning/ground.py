@@ -12,7 +12,7 @@ import numpy as np
 
 from chainrule.advisor import choose
 from chainrule.data import Gathered, Problem, folds, split
-from chainrule.errors import TrainingError
+from chainrule.errors import ArgumentError, TrainingError
 from chainrule.train.experiment import train_network
 from chainrule.train.fitting import Watcher
 from chainrule.train.predict import Predictor
@@ -124,10 +124,11 @@ class _Watch(Watcher):
 
 def tried(ground: Ground, before: Sequence[Trial], stage: str, point: Point) -> Trial:
     """One trial, to its end or until it is hopeless beside those before."""
-    moved = changes(ground.problems[0], ground.wanted, point, ground.start)
     start, state, losses = time.perf_counter(), DONE, []
+    moved: Point = {}
     steps: dict[int, float] = {}
     try:
+        moved = changes(ground.problems[0], ground.wanted, point, ground.start)
         for fold, problem in enumerate(ground.problems):
             watcher = _Watch(before, steps) if ground.count == 1 else Watcher()
             losses.append(ground.loss(problem, moved, watcher))
@@ -138,6 +139,10 @@ def tried(ground: Ground, before: Sequence[Trial], stage: str, point: Point) -> 
     except _Hopeless:
         state = PRUNED
     except TrainingError:
+        state = FAILED
+    except ArgumentError:  # Of choices that do not go together; alone, each does.
+        if not before:
+            raise
         state = FAILED
     loss = float(np.mean(losses)) if state == DONE else None
     seconds = time.perf_counter() - start
