@@ -189,14 +189,26 @@ Models = Annotated[
     list[str] | None,
     Option("--model", metavar="NAME", help="Only this one beside the network. May be repeated."),
 ]
+METRICS = "AUC, accuracy, balanced accuracy, F1, log loss; R2, RMSE, MAE."
 Metric = Annotated[
     str | None,
     Option(
         "--metric",
         metavar="NAME",
-        help="AUC, accuracy, balanced accuracy, F1, log loss; R2, RMSE, MAE. [default: AUC for two "
-        "classes, accuracy for more, R2 for numbers]",
+        help=f"{METRICS} [default: AUC for two classes, accuracy for more, R2 for numbers]",
     ),
+]
+SearchMetric = Annotated[
+    str | None,
+    Option(
+        "--metric",
+        metavar="NAME",
+        help=f"{METRICS} [default: log loss for classes, R2 for numbers]",
+    ),
+]
+ScorePlot = Annotated[
+    Path | None,
+    Option("--plot", metavar="FILE", help="Draw scores and intervals into a file, .png or .svg."),
 ]
 Folds = Annotated[int, Option("--folds", metavar="NUMBER", min=2, help="Parts of the rows.")]
 Repeats = Annotated[

@@ -24,12 +24,13 @@ def compare(
     batch_size: options.BatchSize = None,
     learning_rate: options.LearningRate = None,
     json: options.JsonFile = None,
-    plot: options.PlotFile = None,
+    plot: options.ScorePlot = None,
 ) -> None:
     """Put the network beside linear models, naive Bayes, k-NN, SVMs, trees, forests and boosting.
 
     All are trained and tested on the same folds, with preprocessing fitted in each. Says which to
-    use: the simplest that nothing is shown to be better than. Ctrl-C keeps the folds that are done.
+    use: the simplest whose distance from the best may well be chance. Ctrl-C keeps the folds that
+    are done.
     """
     check_file(json, (".json",))
     check_file(plot, PICTURES)

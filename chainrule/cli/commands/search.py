@@ -17,7 +17,7 @@ def search(
     output: options.SearchOutput = None,
     task: options.TaskName = None,
     drop: options.Drop = None,
-    metric: options.Metric = None,
+    metric: options.SearchMetric = None,
     trials: options.Trials = 40,
     seconds: options.SearchSeconds = None,
     parts: options.Parts = None,

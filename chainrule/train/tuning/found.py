@@ -9,6 +9,7 @@ from typing import Any
 
 from chainrule.advisor import CHOICES, Recipe
 from chainrule.metrics.intervals import Interval
+from chainrule.train.report.words import figure_text
 from chainrule.train.run import Run
 from chainrule.train.tuning.journal import DONE, FAILED, PRUNED, Trial
 
@@ -56,7 +57,7 @@ class Found:
             return f"interrupted after {self._count()}: the same command goes on"
         if not self.best.changes:
             return f"nothing better than the default was found in {self._count()}: it is kept"
-        low, high, value = (f"{x:.4f}" for x in self.gain)
+        low, high, value = map(figure_text, self.gain)
         if self.gain.value <= 0:
             return (
                 f"the search gained nothing: on folds made anew, the best of {self._count()} "
