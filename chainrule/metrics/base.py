@@ -113,18 +113,22 @@ class Streaming(Stateful):
             box.assign(statistic)
 
 
-def metric(kind: Kind, like: Callable[..., Any]) -> Callable[[Callable[..., Any]], Metric]:
-    """Makes a metric of a formula of statistics, with the name and docstring of `like`."""
+def metric(
+    kind: Kind, like: Callable[..., Any] | None = None
+) -> Callable[[Callable[..., Any]], Metric]:
+    """Makes a metric of a formula of statistics, with its name and docstring or those of `like`."""
 
     def decorated(formula: Callable[..., Any]) -> Metric:
-        @functools.wraps(like)
+        named = like or formula
+
+        @functools.wraps(named)
         def whole(
             prediction: Any, target: Any, *, sample_weight: Any = None, **options: Any
         ) -> Any:
-            _check_options(like, options, kind.of, formula)
+            _check_options(named, options, kind.of, formula)
             if not np.size(target):
                 raise ArgumentError(
-                    name_of(like), "there are no rows", "a metric is of one at least", "pass some"
+                    name_of(named), "there are no rows", "a metric is of one at least", "pass some"
                 )
             target = unpadded(target, sample_weight)
             found = kind.of(prediction, target, sample_weight, **known_options(kind.of, options))

@@ -11,7 +11,6 @@ be computed from is 0, and averages are over the classes that occur, both as in 
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import Any
 
 from chainrule.dtypes import float64, int64
@@ -27,7 +26,6 @@ from chainrule.frontend.lift import cast, lift, reshape_to
 from chainrule.frontend.tensor import Tensor, concrete
 from chainrule.metrics.base import (
     Kind,
-    Metric,
     Statistics,
     averaged,
     empty,
@@ -98,12 +96,8 @@ def _no_counts(*, classes: int | None = None) -> Statistics:
     return (empty(classes, classes),)
 
 
+# A metric of it is a formula of the confusion matrix.
 COUNTS = Kind(_no_counts, _count)
-
-
-def of_counts(formula: Callable[..., Any]) -> Metric:
-    """Makes a metric of a formula of the confusion matrix."""
-    return metric(COUNTS, formula)(formula)
 
 
 @averaged
@@ -117,7 +111,7 @@ def accuracy(prediction: Any, target: Any, *, threshold: float | None = None) ->
     return cast(p == y, float64)
 
 
-@of_counts
+@metric(COUNTS)
 def confusion_matrix(counts: Tensor) -> Tensor:
     """[target, prediction]: the weight of rows of one class that were taken for another.
 
@@ -128,7 +122,7 @@ def confusion_matrix(counts: Tensor) -> Tensor:
     return counts + 0
 
 
-@of_counts
+@metric(COUNTS)
 def balanced_accuracy(counts: Tensor) -> Tensor:
     """The mean over classes of the share of their rows that is predicted right: the accuracy if all
     classes were as frequent. (A-228)
@@ -140,7 +134,7 @@ def balanced_accuracy(counts: Tensor) -> Tensor:
     return _mean(ratio(diagonal(counts), rows), cast(rows != 0, float64))
 
 
-@of_counts
+@metric(COUNTS)
 def precision(counts: Tensor, *, average: str | None = "binary") -> Tensor:
     """TP / (TP + FP): of the rows that were taken for a class, the share that belongs to it.
 
@@ -153,7 +147,7 @@ def precision(counts: Tensor, *, average: str | None = "binary") -> Tensor:
     return _average("precision", diagonal(counts), sum(counts, axis=0), counts, average)
 
 
-@of_counts
+@metric(COUNTS)
 def recall(counts: Tensor, *, average: str | None = "binary") -> Tensor:
     """TP / (TP + FN): of the rows of a class, the share that was taken for it; also called
     sensitivity. `average` is that of `precision`. (A-229)
@@ -164,7 +158,7 @@ def recall(counts: Tensor, *, average: str | None = "binary") -> Tensor:
     return _average("recall", diagonal(counts), sum(counts, axis=1), counts, average)
 
 
-@of_counts
+@metric(COUNTS)
 def specificity(counts: Tensor, *, average: str | None = "binary") -> Tensor:
     """TN / (TN + FP): of the rows that are not of a class, the share that was not taken for it.
     `average` is that of `precision`. (A-229)
@@ -179,7 +173,7 @@ def specificity(counts: Tensor, *, average: str | None = "binary") -> Tensor:
     return _average("specificity", others - false, others, counts, average)
 
 
-@of_counts
+@metric(COUNTS)
 def f_beta(counts: Tensor, *, beta: float, average: str | None = "binary") -> Tensor:
     """(1 + beta**2) P R / (beta**2 P + R) of precision P and recall R, which then counts beta times
     as much (van Rijsbergen 1979). `average` is that of `precision`. (A-230)
@@ -190,7 +184,7 @@ def f_beta(counts: Tensor, *, beta: float, average: str | None = "binary") -> Te
     return _f_beta(counts, beta, average)
 
 
-@of_counts
+@metric(COUNTS)
 def f1(counts: Tensor, *, average: str | None = "binary") -> Tensor:
     """2 P R / (P + R), the harmonic mean of precision P and recall R. `average` is that of
     `precision`. (A-230)
@@ -201,7 +195,7 @@ def f1(counts: Tensor, *, average: str | None = "binary") -> Tensor:
     return _f_beta(counts, 1, average)
 
 
-@of_counts
+@metric(COUNTS)
 def kappa(counts: Tensor, *, power: int = 0) -> Tensor:
     """1 - (cost of the disagreements) / (that by chance): Cohen's kappa, 1 for agreement, 0 for no
     more than chance. NaN if there is but one class.
@@ -219,7 +213,7 @@ def kappa(counts: Tensor, *, power: int = 0) -> Tensor:
     return 1 - sum(cost * counts) / sum(cost * chance)
 
 
-@of_counts
+@metric(COUNTS)
 def matthews(counts: Tensor) -> Tensor:
     """The correlation of predicted and true labels, from -1 to 1: (TP TN - FP FN) / sqrt((TP + FP)
     (TP + FN) (TN + FP) (TN + FN)) for two classes, Gorodkin's R_K for more.
@@ -233,7 +227,7 @@ def matthews(counts: Tensor) -> Tensor:
     return ratio(both, sqrt(spreads[0] * spreads[1]))
 
 
-@of_counts
+@metric(COUNTS)
 def roi(counts: Tensor, *, gain: float, cost: float) -> Tensor:
     """(gain * TP - cost * (TP + FP)) / (cost * (TP + FP)): the return on investment of acting on
     each row that is taken for class 1, at a `cost`, with a `gain` where it is of class 1. (A-236)

@@ -4,7 +4,6 @@ beside labels; hand on how good they are, and how honest.
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from functools import partial
 from typing import Any, NamedTuple
 
@@ -25,7 +24,6 @@ from chainrule.frontend.lift import cast, lift
 from chainrule.frontend.tensor import Tensor
 from chainrule.metrics.base import (
     Kind,
-    Metric,
     Statistics,
     averaged,
     empty,
@@ -150,12 +148,11 @@ def _binned(prediction: Any, target: Any, weights: Any, *, bins: int = BINS) -> 
     return sum(inside, axis=axes), *sums
 
 
-def of_bins(formula: Callable[..., Any]) -> Metric:
-    """Makes a metric of a formula of weight, confidence and right answers in bins of confidence."""
-    return metric(Kind(_no_bins, _binned), formula)(formula)
+# A metric of it is a formula of weight, confidence and right answers in bins of confidence.
+BINNED = Kind(_no_bins, _binned)
 
 
-@of_bins
+@metric(BINNED)
 def calibration_error(weight: Tensor, confidence: Tensor, right: Tensor) -> Tensor:
     """sum over bins of share of rows * |frequency - confidence|, the expected calibration error
     (Naeini et al. 2015; Guo et al. 2017, 15 bins).
@@ -169,7 +166,7 @@ def calibration_error(weight: Tensor, confidence: Tensor, right: Tensor) -> Tens
     return sum(abs(right - confidence)) / sum(weight)
 
 
-@of_bins
+@metric(BINNED)
 def maximum_calibration_error(weight: Tensor, confidence: Tensor, right: Tensor) -> Tensor:
     """The greatest |frequency - confidence| of a bin, as `calibration_error` has them.
 
@@ -189,7 +186,7 @@ class Reliability(NamedTuple):
     weight: Tensor
 
 
-@of_bins
+@metric(BINNED)
 def reliability_curve(weight: Tensor, confidence: Tensor, right: Tensor) -> Reliability:
     """Frequency, mean confidence and weight of each bin as `calibration_error` has them: on the
     diagonal are honest probabilities.

@@ -5,7 +5,6 @@ hand on errors, and shares of the variance.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
 from functools import partial
 from typing import Any
 
@@ -21,7 +20,6 @@ from chainrule.frontend.lift import cast, reshape_to
 from chainrule.frontend.tensor import Tensor
 from chainrule.metrics.base import (
     Kind,
-    Metric,
     Statistics,
     averaged,
     empty,
@@ -130,17 +128,12 @@ def _joined(some: Statistics, others: Statistics) -> Statistics:
     return rows + more_rows, total, mean + apart * share, spread
 
 
+# A metric of it is a formula of the moments of targets and errors, mean over outputs; streaming,
+# it is told of several `outputs`.
 MOMENTS = Kind(_no_moments, _moments, _joined)
 
 
-def of_moments(formula: Callable[..., Any]) -> Metric:
-    """Makes a metric of a formula of the moments of targets and errors, mean over the outputs.
-    Streaming, it is told of several `outputs`.
-    """
-    return metric(MOMENTS, formula)(formula)
-
-
-@of_moments
+@metric(MOMENTS)
 def r2(rows: Tensor, weight: Tensor, mean: Tensor, spread: Tensor) -> Tensor:
     """1 - sum (target - prediction)**2 / sum (target - mean)**2: 1 for no error, 0 for errors as
     those of the mean. The mean over outputs, (rows, outputs).
@@ -154,7 +147,7 @@ def r2(rows: Tensor, weight: Tensor, mean: Tensor, spread: Tensor) -> Tensor:
     return where(rows < 2, math.nan, _explained(spread[1] + weight * square(mean[1]), spread[0]))
 
 
-@of_moments
+@metric(MOMENTS)
 def explained_variance(rows: Tensor, weight: Tensor, mean: Tensor, spread: Tensor) -> Tensor:
     """1 - variance of the errors / variance of the targets: R2 of predictions without their bias.
     The mean over outputs, (rows, outputs).
