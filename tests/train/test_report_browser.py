@@ -2,10 +2,14 @@
 out from its ground, on narrow and wide screens, light and dark.
 """
 
+import numpy as np
+import polars as pl
 import pytest
 from browser import CHROMIUM, Browser
 
 from chainrule import train
+from chainrule.data import read
+from chainrule.train.report import page
 
 pytestmark = pytest.mark.skipif(CHROMIUM is None, reason="no Chromium here: make browser")
 WIDTHS, SCHEMES = (400, 1400), ("light", "dark")
@@ -55,24 +59,68 @@ def browser(tmp_path_factory):
     found.close()
 
 
-@pytest.fixture(scope="module", params=["breast-cancer", "diabetes"])
+def hostile():
+    """Twenty classes, and names that are markup, long, or without a blank."""
+    rows = np.arange(400)
+    names = [f"{n} <b>&" + ("x" * 90 if n % 7 == 0 else " and so on" * (n % 5)) for n in range(20)]
+    return pl.DataFrame(
+        {
+            "<script>alert(1)</script>": (rows * 37 % 101) / 7,
+            "y" * 200: rows % 20 + 0.1 * (rows % 3),
+            '"quoted" & so on': [f"v{n % 4}" * 30 for n in rows],
+            "<i>": [names[n % 20] for n in rows],
+        }
+    )
+
+
+@pytest.fixture(scope="module", params=["breast-cancer", "diabetes", "hostile"])
 def report(request, tmp_path_factory):
-    run = train.fit(request.param, epochs=8)
-    folder = train.save(run, tmp_path_factory.mktemp("runs") / request.param)
+    data = hostile() if request.param == "hostile" else request.param
+    run = train.fit(data, epochs=8)
+    folder = train.save(run, tmp_path_factory.mktemp("runs") / "run")
     return (folder / "report.html").as_uri()
+
+
+@pytest.fixture(scope="module")
+def evaluated(tmp_path_factory):
+    run, data = train.fit(hostile(), epochs=8), hostile()[:300]
+    path = tmp_path_factory.mktemp("runs") / "evaluated.html"
+    path.write_text(page(train.evaluate(run, read(data))), encoding="utf-8")
+    return path.as_uri()
 
 
 @pytest.mark.parametrize("width", WIDTHS)
 @pytest.mark.parametrize("scheme", SCHEMES)
 def test_report_in_a_browser(browser, report, width, scheme):
     browser.open(report, width, scheme)
+    assert browser.value("document.querySelectorAll('section').length") >= 10
+    check(browser, report, width)
+
+
+@pytest.mark.parametrize("width", WIDTHS)
+def test_evaluation_in_a_browser(browser, evaluated, width):
+    browser.open(evaluated, width)
+    check(browser, evaluated, width)
+
+
+def check(browser, report, width):
     assert browser.told("Log.entryAdded") == browser.told("Runtime.exceptionThrown") == []
     assert [one["request"]["url"] for one in browser.told("Network.requestWillBeSent")] == [report]
-    assert browser.value("document.querySelectorAll('section').length") >= 10
     assert browser.value("document.documentElement.scrollWidth") == width
     assert browser.value("document.querySelectorAll('details').forEach(e => e.open = true)") is None
     assert browser.value(WIDE) == []
     assert browser.value(FAINT) == []
+
+
+def test_report_on_paper(browser, report):
+    """A sheet of A4 is 794 pixels wide: nothing lies beyond it, and the paper stays white."""
+    browser.open(report, 794, "dark")
+    browser.ask("Emulation.setEmulatedMedia", media="print")
+    assert browser.value("document.documentElement.scrollWidth") == 794
+    ground = "getComputedStyle(document.body).backgroundColor"
+    assert browser.value(ground) == "rgb(255, 255, 255)"
+    assert browser.value(FAINT) == []
+    browser.ask("Emulation.setEmulatedMedia", media="")
 
 
 def test_ground_follows_the_scheme(browser, report):
