@@ -2,28 +2,49 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
+from typing import Any
 
 import polars as pl
+from polars.io.plugins import register_io_source
 
 from chainrule.errors import DataError
 from chainrule.train.saving import written
 
 PICTURES = (".png", ".svg")
-WRITERS = {".csv": "write_csv", ".parquet": "write_parquet"}
 
 
-def write(result: pl.DataFrame, output: Path) -> None:
-    """Write a table."""
+def write(frames: Iterable[pl.DataFrame], output: Path) -> None:
+    """Write frames of the same columns, one after the other, as one table."""
     with written(output) as unfinished:
-        getattr(result, WRITERS[output.suffix.lower()])(unfinished)
+        WRITERS[output.suffix.lower()](iter(frames), unfinished)
 
 
 def write_text(text: str, output: Path) -> None:
     """Write a text."""
     with written(output) as unfinished:
         unfinished.write_text(text, encoding="utf-8")
+
+
+def _write_csv(frames: Iterator[pl.DataFrame], path: Path) -> None:
+    with path.open("wb") as file:
+        for number, frame in enumerate(frames):
+            frame.write_csv(file, include_header=number == 0)
+
+
+def _write_parquet(frames: Iterator[pl.DataFrame], path: Path) -> None:
+    """polars appends to no file, but takes rows from a source as they come."""
+    first = next(frames)
+
+    def rows(*wishes: Any) -> Iterator[pl.DataFrame]:
+        yield first
+        yield from frames
+
+    register_io_source(rows, schema=first.schema).sink_parquet(path)
+
+
+WRITERS: dict[str, Callable] = {".csv": _write_csv, ".parquet": _write_parquet}
 
 
 def check_output(output: Path, force: bool) -> None:

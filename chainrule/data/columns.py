@@ -80,9 +80,9 @@ def _dates(text: pl.Series) -> pl.Series:
     return whole.str.to_datetime("%Y-%m-%dT%H:%M:%S%.f", strict=False)
 
 
-def convert(where: str, series: pl.Series, kind: str) -> pl.Series:
+def convert(where: str, series: pl.Series, kind: str, start: int = 0) -> pl.Series:
     """A column of `cells` as float64, or as text for categories. Raises DataError for values of
-    another kind.
+    another kind; it names their rows, of which there are `start` before these.
     """
     if kind == CATEGORY:
         return series.cast(pl.String)
@@ -99,16 +99,21 @@ def convert(where: str, series: pl.Series, kind: str) -> pl.Series:
         numbers = moments.dt.epoch("ms") / MILLISECONDS_A_DAY
     else:
         numbers = series.cast(pl.Float64, strict=False)
-    _check_converted(where, series, numbers, kind)
+    _check_converted(where, series, numbers, kind, start)
     return numbers
 
 
-def converted(where: str, frame: pl.DataFrame, kinds: Mapping[str, str]) -> pl.DataFrame:
+def converted(
+    where: str, frame: pl.DataFrame, kinds: Mapping[str, str], start: int = 0
+) -> pl.DataFrame:
     """These columns of a frame, each of a kind that is known."""
-    return pl.DataFrame([convert(where, cells(frame[name]), kind) for name, kind in kinds.items()])
+    columns = [convert(where, cells(frame[name]), kind, start) for name, kind in kinds.items()]
+    return pl.DataFrame(columns)
 
 
-def _check_converted(where: str, series: pl.Series, numbers: pl.Series, kind: str) -> None:
+def _check_converted(
+    where: str, series: pl.Series, numbers: pl.Series, kind: str, start: int
+) -> None:
     name = series.name
     bad = (series.is_not_null() & numbers.is_null()).arg_true()
     if len(bad):
@@ -120,7 +125,7 @@ def _check_converted(where: str, series: pl.Series, numbers: pl.Series, kind: st
         raise DataError(
             where,
             f"column '{name}' has {what}",
-            f"{_rows(bad)}: '{series[bad[0]]}'",
+            f"{_rows(bad, start)}: '{series[bad[0]]}'",
             "correct these cells, or leave them empty",
         )
     beyond = numbers.cast(pl.Float32).is_infinite().fill_null(False).arg_true()
@@ -128,14 +133,14 @@ def _check_converted(where: str, series: pl.Series, numbers: pl.Series, kind: st
         raise DataError(
             where,
             f"column '{name}' has values beyond float32",
-            f"{_rows(beyond)}: {numbers[beyond[0]]}",
+            f"{_rows(beyond, start)}: {numbers[beyond[0]]}",
             "correct these cells, or leave them empty",
         )
 
 
-def _rows(places: pl.Series) -> str:
+def _rows(places: pl.Series, start: int) -> str:
     """`row 3`, or `3 rows, the first is row 3`, counted from 1 without the header."""
-    first = places[0] + 1
+    first = start + places[0] + 1
     return f"row {first}" if len(places) == 1 else f"{len(places)} rows, the first is row {first}"
 
 

@@ -24,7 +24,7 @@ SEPARATORS = ",;\t|"
 @dataclass(frozen=True)
 class Table:
     """A frame with the name that messages call it by, the hash of its content, and its target where
-    that is known.
+    that is known. A piece of a file says how many rows `start` before it.
 
     >>> from chainrule import data
     >>> table = data.read("iris")
@@ -36,6 +36,7 @@ class Table:
     frame: pl.DataFrame
     sha256: str
     target: str | None = None
+    start: int = 0
 
     @property
     def stem(self) -> str:
@@ -104,10 +105,24 @@ def _read_file(path: Path) -> Table:
     except pl.exceptions.NoDataError:
         raise empty(path.name) from None
     except (OSError, UnicodeDecodeError, csv.Error, pl.exceptions.PolarsError) as error:
-        raise _unreadable(path, is_text, error) from None
+        raise unreadable(path, error) from None
 
 
-def _unreadable(path: Path, is_text: bool, error: Exception) -> DataError:
+def scan(path: Path) -> pl.LazyFrame:
+    """A file of which nothing but the header is read yet, with cells as `read` has them."""
+    try:
+        if path.suffix.lower() not in TEXT:
+            return pl.scan_parquet(path)
+        names, separator = _header(path)
+        frame = pl.scan_csv(path, infer_schema=False, separator=separator)
+        return frame.rename(dict(zip(frame.collect_schema().names(), names, strict=True)))
+    except (OSError, UnicodeDecodeError, csv.Error, pl.exceptions.PolarsError) as error:
+        raise unreadable(path, error) from None
+
+
+def unreadable(path: Path, error: Exception) -> DataError:
+    """What to say of a file that cannot be read."""
+    is_text = path.suffix.lower() in TEXT
     what = f"cannot be read as {'CSV' if is_text else 'Parquet'}"
     reason, cure = str(error).strip().partition("\n")[0].rstrip("."), "check it, and save it anew"
     if isinstance(error, OSError):
@@ -140,13 +155,19 @@ def separator_of(header: str) -> str:
 
 def _read_text(path: Path) -> pl.DataFrame:
     """All cells as text: types are found later, column by column, so that errors can name rows."""
+    names, separator = _header(path)
+    frame = pl.read_csv(path, infer_schema=False, separator=separator)
+    return frame.rename(dict(zip(frame.columns, names, strict=True)))
+
+
+def _header(path: Path) -> tuple[list[str], str]:
+    """(the names of the columns, what separates cells)."""
     with path.open(encoding="utf-8-sig", newline="") as file:
         line = file.readline()
     separator = separator_of(line)
     names = [name.strip() for name in next(csv.reader([line], delimiter=separator), [])]
     _check_names(path.name, names)
-    frame = pl.read_csv(path, infer_schema=False, separator=separator)
-    return frame.rename(dict(zip(frame.columns, names, strict=True)))
+    return names, separator
 
 
 def _check_names(where: str, names: list[str]) -> None:

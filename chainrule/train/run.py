@@ -118,7 +118,7 @@ class TableRun(Run):
                 "the model reads it",
                 close or "add it, with empty cells where nothing is known",
             )
-        return converted(table.name, table.frame, self.kinds)
+        return converted(table.name, table.frame, self.kinds, table.start)
 
     def moves(self, table: Table) -> dict[str, Move]:
         """How far each column is from the rows that the model was trained on, the farthest first.

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
+
+import polars as pl
 
 from chainrule import train
 from chainrule.cli import options
 from chainrule.cli.output import check_output, write
-from chainrule.cli.screens.base import Screen
-from chainrule.data import read
+from chainrule.cli.screens.base import ProgressScreen, Screen
+from chainrule.data import Table
+from chainrule.data.pieces import Pieces
 from chainrule.data.texts import decoded
 from chainrule.train.kinds import call
 
@@ -52,13 +55,25 @@ def predict(
 
 
 def _of_table(run: train.TableRun, *, data: str, output: Path) -> None:
-    table = read(data)
-    result = run.predictions(table)
-    screen = Screen()
-    for notice in run.notices(table):
-        screen.line(f"notice: {notice}", style="yellow")
-    write(result, output)
-    screen.line(f"{result.height:,} predictions written to {output}")
+    pieces = Pieces(data)
+    with ProgressScreen() as screen:
+        screen.open_progress(pieces.rows, "rows")
+        write(_predicted(run, pieces, screen), output)
+    screen.line(f"{pieces.rows:,} predictions written to {output}")
+
+
+def _predicted(
+    run: train.TableRun, pieces: Iterable[Table], screen: ProgressScreen
+) -> Iterator[pl.DataFrame]:
+    """The pieces with their predictions; each notice is told once."""
+    told: set[str] = set()
+    for table in pieces:
+        yield run.predictions(table)
+        for notice in run.notices(table):
+            if notice not in told:
+                screen.line(f"notice: {notice}", style="yellow")
+            told.add(notice)
+        screen.advance("rows", table.frame.height)
 
 
 def _of_text(
@@ -85,7 +100,7 @@ def _of_images(run: train.ImageRun, *, data: str, output: Path) -> None:
     screen = Screen()
     for file, reason in unreadable.items():
         screen.line(f"left out: {file}: {reason}", style="yellow")
-    write(result, output)
+    write([result], output)
     screen.line(f"{result.height:,} predictions written to {output}")
 
 

@@ -86,9 +86,9 @@ class ProgressScreen(Screen):
             self.progress.start()
             self.bar = self.progress.add_task(description, total=total)
 
-    def advance(self, description: str) -> None:
+    def advance(self, description: str, steps: int = 1) -> None:
         if self.progress is not None:
-            self.progress.update(self.bar, advance=1, description=description)
+            self.progress.update(self.bar, advance=steps, description=description)
 
     def close_progress(self) -> None:
         if self.progress is not None:
