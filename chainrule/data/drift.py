@@ -86,15 +86,45 @@ def moves(profiles: Mapping[str, Profile], frame: pl.DataFrame) -> dict[str, Mov
     >>> moves({"age": profile(then, "number")}, now)["age"].far
     True
     """
-    found = {}
-    for name, known in profiles.items():
-        p, q = _shares(known.counts), _shares(known.counted(frame[name]))
-        chance = _chance(len(p), sum(known.counts), frame.height, len(profiles))
-        found[name] = Move(float(np.sum((p - q) * np.log(p / q))), chance)
-    return dict(sorted(found.items(), key=lambda one: -one[1].distance))
+    tally = Tally(profiles)
+    tally.add(frame)
+    return tally.moves()
 
 
-def _shares(counts: Sequence[int]) -> np.ndarray:
+class Tally:
+    """The counts of a table that comes in pieces.
+
+    >>> import polars as pl
+    >>> from chainrule.data.drift import Tally, profile
+    >>> then = pl.Series("age", [float(i % 60) for i in range(600)])
+    >>> tally = Tally({"age": profile(then, "number")})
+    >>> for piece in (then[:300], then[300:]):
+    ...     tally.add(pl.DataFrame(piece))
+    >>> tally.moves()["age"].far
+    False
+    """
+
+    def __init__(self, profiles: Mapping[str, Profile]) -> None:
+        self.profiles, self.rows = profiles, 0
+        self.counts = {name: np.zeros(len(p.counts), np.int64) for name, p in profiles.items()}
+
+    def add(self, frame: pl.DataFrame) -> None:
+        """Count some more rows."""
+        self.rows += frame.height
+        for name, known in self.profiles.items():
+            self.counts[name] += known.counted(frame[name])
+
+    def moves(self) -> dict[str, Move]:
+        """What `moves` finds of all rows together."""
+        found = {}
+        for name, known in self.profiles.items():
+            p, q = _shares(known.counts), _shares(self.counts[name])
+            chance = _chance(len(p), sum(known.counts), self.rows, len(self.profiles))
+            found[name] = Move(float(np.sum((p - q) * np.log(p / q))), chance)
+        return dict(sorted(found.items(), key=lambda one: -one[1].distance))
+
+
+def _shares(counts: Sequence[int] | np.ndarray) -> np.ndarray:
     """Half a row more lies in each bin, so that none is empty."""
     found = np.asarray(counts) + 0.5
     return found / found.sum()

@@ -45,11 +45,11 @@ class Pieces:
             for frame in self.frame.collect_batches(chunk_size=size, maintain_order=True):
                 yield Table(self.path.name, frame, "", start=start)
                 start += frame.height
-        except pl.exceptions.PolarsError as error:
+        except (OSError, pl.exceptions.PolarsError) as error:
             raise unreadable(self.path, error) from None
 
     def _counted(self) -> int:
         try:
             return self.frame.select(pl.len()).collect().item()
-        except pl.exceptions.PolarsError as error:
+        except (OSError, pl.exceptions.PolarsError) as error:
             raise unreadable(self.path, error) from None

@@ -16,7 +16,7 @@ from chainrule import nn
 from chainrule.advisor import Recipe
 from chainrule.data import Preprocessing, Table, Target
 from chainrule.data.columns import converted
-from chainrule.data.drift import Move, Profile, moves
+from chainrule.data.drift import Move, Profile, Tally, moves
 from chainrule.data.fitted import OfCategories
 from chainrule.data.read import listed, suggestion
 from chainrule.deferred import polars as pl
@@ -124,34 +124,30 @@ class TableRun(Run):
         """How far each column is from the rows that the model was trained on, the farthest first.
         Runs from before there were profiles tell of none.
         """
+        return moves(self.profiles, self.columns(table))
+
+    @property
+    def profiles(self) -> dict[str, Profile]:
+        """How the columns were spread in training."""
         profiles = self.record.get("profiles", {})
-        known = {name: Profile.from_json(found) for name, found in profiles.items()}
-        return moves(known, self.columns(table))
+        return {name: Profile.from_json(found) for name, found in profiles.items()}
 
     def notices(self, table: Table) -> list[str]:
         """What a user should know of a table before trusting its predictions: columns not read,
         values never seen, columns that have moved.
         """
-        known = {*self.kinds, *self.record["left_out"], self.target.name}
-        extra = [name for name in table.frame.columns if name not in known]
-        notices = [f"columns not read: {listed(extra)}"] if extra else []
-        frame = self.columns(table)
-        for column in self.preprocessing.columns:
-            unseen = column.unseen(frame[column.name]) if isinstance(column, OfCategories) else []
-            if unseen:
-                notices.append(
-                    f"'{column.name}' has values that training never saw: {listed(unseen)}"
-                )
-        far = [f"'{name}'" for name, move in self.moves(table).items() if move.far]
-        if far:
-            notices.append(f"the values are not spread as in training: {listed(far)}")
-        return notices
+        watch = Watch(self)
+        watch.see(table, self.columns(table))
+        return watch.notices()
 
-    def predictions(self, table: Table) -> pl.DataFrame:
+    def predictions(self, table: Table, watch: Watch | None = None) -> pl.DataFrame:
         """The table with a column `prediction`, and for classes a column `probability_<class>`
-        each.
+        each. A `watch` sees the columns that it reads.
         """
-        found = self.predict(table)
+        frame = self.columns(table)
+        if watch is not None:
+            watch.see(table, frame)
+        found = predict_matrix(self.predictor, self.target, self.preprocessing.transform(frame))
         columns = {"prediction": found.values.tolist()}
         for place, label in enumerate(self.target.classes):
             columns[f"probability_{label}"] = found.probabilities[:, place].tolist()
@@ -164,6 +160,38 @@ class TableRun(Run):
                 "rename it",
             )
         return table.frame.with_columns(pl.Series(name, values) for name, values in columns.items())
+
+
+class Watch:
+    """What there is to notice of a table that comes in pieces."""
+
+    def __init__(self, run: TableRun) -> None:
+        self.run, self.tally = run, Tally(run.profiles)
+        self.extra: dict[str, None] = {}
+        self.unseen: dict[str, dict[str, None]] = {}
+
+    def see(self, table: Table, frame: pl.DataFrame) -> None:
+        """A piece, and the columns of it that the model reads, converted."""
+        run = self.run
+        known = {*run.kinds, *run.record["left_out"], run.target.name}
+        self.extra |= dict.fromkeys(name for name in table.frame.columns if name not in known)
+        for column in run.preprocessing.columns:
+            if isinstance(column, OfCategories):
+                found = self.unseen.setdefault(column.name, {})
+                found |= dict.fromkeys(column.unseen(frame[column.name]))
+        self.tally.add(frame)
+
+    def notices(self) -> list[str]:
+        """What a user should know of the rows so far."""
+        notices = [f"columns not read: {listed(list(self.extra))}"] if self.extra else []
+        for name, values in self.unseen.items():
+            if values:
+                told = listed(list(values))
+                notices.append(f"'{name}' has values that training never saw: {told}")
+        far = [f"'{name}'" for name, move in self.tally.moves().items() if move.far]
+        if far:
+            notices.append(f"the values are not spread as in training: {listed(far)}")
+        return notices
 
 
 def predict_matrix(predictor: Predictor, target: Target, x: np.ndarray) -> Prediction:

@@ -18,7 +18,7 @@ from chainrule.checks import FAMILIES
 from chainrule.checks.row import Check
 from chainrule.cli.app import app
 from chainrule.cli.screens.search import SearchScreen
-from chainrule.data import read
+from chainrule.data import pieces, read
 from chainrule.train.loop import Loop
 
 X = [0.37 * i % 1 for i in range(40)]
@@ -140,6 +140,47 @@ def test_predict_writes_what_the_model_says_in_memory(trained, ending):
     assert frame["prediction"].to_list() == expected.values.tolist()
     probabilities = frame.select(pl.col("^probability_.*$")).to_numpy()
     np.testing.assert_array_equal(probabilities, expected.probabilities)
+
+
+@pytest.fixture
+def in_pieces(monkeypatch):
+    """Every file is large, and a piece has 40 rows."""
+    monkeypatch.setattr(pieces, "WHOLE", 0)
+    monkeypatch.setattr(pieces, "ROWS", 40)
+
+
+@pytest.mark.parametrize("ending", ["csv", "parquet"])
+def test_predict_in_pieces_writes_the_same(trained, ending, in_pieces):
+    trained.write_csv("new.csv")
+    trained.write_parquet("new.parquet")
+    found = {}
+    for source in ("new.csv", "new.parquet"):
+        result = run("predict", "model", source, "-o", f"out.{ending}", "--force")
+        assert result.stdout == f"150 predictions written to out.{ending}\n"
+        found[source] = Path(f"out.{ending}").read_bytes()
+    frame = pl.read_csv("out.csv") if ending == "csv" else pl.read_parquet("out.parquet")
+    expected = train.load("model").predict(read("iris"))
+    assert frame["prediction"].to_list() == expected.values.tolist()
+    assert ending == "parquet" or found["new.csv"] == found["new.parquet"]
+
+
+@pytest.mark.parametrize("ending", ["csv", "parquet"])
+def test_predict_in_pieces_names_rows_of_the_file(trained, ending, in_pieces, folder):
+    broken = trained.cast(pl.String)
+    broken[100, 0] = "tall"
+    broken.write_csv("new.csv")
+    fails(
+        f"[new.csv] column '{trained.columns[0]}' has text among its numbers; row 101: 'tall'; "
+        "correct these cells, or leave them empty",
+        *("predict", "model", "new.csv", "-o", f"out.{ending}"),
+    )
+    assert sorted(os.listdir(folder)) == ["model", "new.csv"]
+
+
+def test_predict_in_pieces_gives_a_notice_once(trained, in_pieces):
+    trained.with_columns(shop=pl.lit("x")).write_csv("new.csv")
+    result = run("predict", "model", "new.csv", "-o", "out.csv")
+    assert result.stdout == "notice: columns not read: shop\n150 predictions written to out.csv\n"
 
 
 def test_predict_gives_notices(trained):

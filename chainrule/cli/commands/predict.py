@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import polars as pl
@@ -11,10 +11,10 @@ from chainrule import train
 from chainrule.cli import options
 from chainrule.cli.output import check_output, write
 from chainrule.cli.screens.base import ProgressScreen, Screen
-from chainrule.data import Table
 from chainrule.data.pieces import Pieces
 from chainrule.data.texts import decoded
 from chainrule.train.kinds import call
+from chainrule.train.run import Watch
 
 
 def predict(
@@ -55,25 +55,19 @@ def predict(
 
 
 def _of_table(run: train.TableRun, *, data: str, output: Path) -> None:
-    pieces = Pieces(data)
+    pieces, watch = Pieces(data), Watch(run)
+
+    def predicted() -> Iterator[pl.DataFrame]:
+        for table in pieces:
+            yield run.predictions(table, watch)
+            screen.advance("rows", table.frame.height)
+
     with ProgressScreen() as screen:
         screen.open_progress(pieces.rows, "rows")
-        write(_predicted(run, pieces, screen), output)
+        write(predicted(), output)
+    for notice in watch.notices():
+        screen.line(f"notice: {notice}", style="yellow")
     screen.line(f"{pieces.rows:,} predictions written to {output}")
-
-
-def _predicted(
-    run: train.TableRun, pieces: Iterable[Table], screen: ProgressScreen
-) -> Iterator[pl.DataFrame]:
-    """The pieces with their predictions; each notice is told once."""
-    told: set[str] = set()
-    for table in pieces:
-        yield run.predictions(table)
-        for notice in run.notices(table):
-            if notice not in told:
-                screen.line(f"notice: {notice}", style="yellow")
-            told.add(notice)
-        screen.advance("rows", table.frame.height)
 
 
 def _of_text(

@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from chainrule.data.columns import cells, convert, kind_of
+from chainrule.data.columns import cells, converted, kind_of
 from chainrule.data.preprocess import Preprocessing
 from chainrule.data.steps import fit_preprocessing, same_range
 from chainrule.deferred import polars as pl
@@ -52,8 +52,8 @@ class Prepared:
         return self.preprocessing.one_unit
 
     def transform(self, frame: pl.DataFrame) -> np.ndarray:
-        columns = [convert("X", cells(frame[name]), kind) for name, kind in self.kinds.items()]
-        return _padded(self.preprocessing.transform(pl.DataFrame(columns)))
+        columns = converted("X", frame, self.kinds)
+        return _padded(self.preprocessing.transform(columns))
 
 
 Inputs = Scaled | Prepared
@@ -82,10 +82,11 @@ def _prepared(frame: pl.DataFrame, standardize: bool) -> Prepared:
     kinds = {name: kind_of("X", column) for name, column in columns.items() if column.count()}
     if not kinds:
         raise DataError("X", "no column has a value", "there is nothing to learn from", "add data")
-    converted = [convert("X", columns[name], kind) for name, kind in kinds.items()]
     numeric = "standard" if standardize else "none"
     return Prepared(
-        frame.columns, kinds, fit_preprocessing(pl.DataFrame(converted), kinds, numeric=numeric)
+        frame.columns,
+        kinds,
+        fit_preprocessing(converted("X", frame, kinds), kinds, numeric=numeric),
     )
 
 
