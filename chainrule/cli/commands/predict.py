@@ -60,7 +60,7 @@ def _of_table(run: train.TableRun, *, data: str, output: Path) -> None:
     def predicted() -> Iterator[pl.DataFrame]:
         for table in pieces:
             yield run.predictions(table, watch)
-            screen.advance("rows", table.frame.height)
+            screen.pass_by(table.frame.height)
 
     with ProgressScreen() as screen:
         screen.open_progress(pieces.rows, "rows")

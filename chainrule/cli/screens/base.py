@@ -86,9 +86,14 @@ class ProgressScreen(Screen):
             self.progress.start()
             self.bar = self.progress.add_task(description, total=total)
 
-    def advance(self, description: str, steps: int = 1) -> None:
+    def advance(self, description: str) -> None:
         if self.progress is not None:
-            self.progress.update(self.bar, advance=steps, description=description)
+            self.progress.update(self.bar, advance=1, description=description)
+
+    def pass_by(self, count: int) -> None:
+        """So many more are done."""
+        if self.progress is not None:
+            self.progress.update(self.bar, advance=count)
 
     def close_progress(self) -> None:
         if self.progress is not None:
