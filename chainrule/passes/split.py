@@ -22,6 +22,8 @@ LONG = 1 << 15  # A sum of no more elements is not worth a second kernel.
 PARTS = 1024  # At most.
 SHORT = 16  # So many terms a part at least.
 CACHED_BYTES = 1 << 19  # Of a part of both operands.
+# Of a part of the columns, if the rows are few and lie in the cache as a whole.
+FEW_ROWS, COLUMN_BYTES = 256, 1 << 21
 
 
 @rules("sum")
@@ -54,7 +56,10 @@ def split_contraction(node: Node) -> Node | None:
         return None
     if spec.output[0] in both or (spec.is_plain and node.size >= TILE * UNITS):
         return None  # Without windows nothing is walked twice that panels do not hold.
-    least = -(-read // CACHED_BYTES)
+    few = TILE * UNITS <= node.size <= FEW_ROWS * node.shape[-1]
+    rows, columns = sorted(x.size * node.dtype.itemsize for x in node.inputs)
+    large = few and rows <= CACHED_BYTES and columns > COLUMN_BYTES
+    least = -(-read // (COLUMN_BYTES if large else CACHED_BYTES))
     parts = _divisor(spec.sizes[letter], 2 * least)
     if parts < 2 or 2 * parts * made > read:
         return None

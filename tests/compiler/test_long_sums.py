@@ -1,10 +1,14 @@
 """Sums of very many terms: rounding errors must not grow with their number."""
 
+import math
+
 import numpy as np
 import pytest
 from compiler.programs import Compiled, variables
 
+import chainrule as cr
 from chainrule.ir.contraction import plain
+from chainrule.ir.describe import kernels
 from chainrule.ir.node import make, reshape
 
 TERMS = 1_000_003
@@ -40,3 +44,14 @@ def test_mean_of_a_channel():
     total = make("sum", reshape(x, (64 * 56 * 56, 3)), axes=(0,))
     (result,) = Compiled([x], [total])([array]).outputs
     np.testing.assert_allclose(result, array.sum((0, 1, 2), dtype=np.float64), rtol=2e-6)
+
+
+@pytest.mark.parametrize(("batch", "side", "parts"), [(1, 8, 8), (16, 8, 1)])
+def test_the_kernel_of_one_image_is_walked_in_large_parts(batch, side, parts):
+    """Of 9 MB, which 64 rows use; more rows use all of it at once."""
+    x, kernel = np.zeros((batch, side, side, 512), np.float32), np.zeros((3, 3, 512, 512), "f4")
+    step = cr.jit(lambda x, kernel: cr.conv(x, kernel, padding=1))
+    step.plan(x, kernel)
+    (call,) = step.compiled.values()
+    (product,) = [k for k in kernels(call.program.program.block) if k.hero is not None]
+    assert math.prod(axis.size for axis in product.axes) == parts * batch * side * side * 512
