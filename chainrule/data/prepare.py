@@ -6,11 +6,13 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import cached_property
 from typing import Any
 
 import numpy as np
 
 from chainrule.data import target as targets
+from chainrule.data.auditing import Audit, audit
 from chainrule.data.columns import cells, convert, kind_of, useless
 from chainrule.data.preprocess import Preprocessing
 from chainrule.data.read import Table, suggestion
@@ -64,6 +66,11 @@ class Problem:
     def in_use(self) -> Table:
         """The table without the columns left out, as written."""
         return replace(self.table, frame=self.table.frame.select([*self.kinds, self.target.name]))
+
+    @cached_property
+    def audited(self) -> Audit:
+        """What is wrong with the columns in use."""
+        return audit(self.in_use, self.target.name)
 
 
 @dataclass(frozen=True)

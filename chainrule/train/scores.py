@@ -7,6 +7,7 @@ from __future__ import annotations
 import warnings
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
+from functools import partial
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -20,6 +21,7 @@ from chainrule.metrics import Interval, Metric
 from chainrule.train.baselines import Setting, of_task
 
 Scores = dict[str, float]
+ROWS = 20_000  # More of them would make a bootstrap slow, and its interval no better.
 METRICS = {
     CLASSIFICATION: ("AUC", "accuracy", "balanced accuracy", "F1", "log loss"),
     REGRESSION: ("R2", "RMSE", "MAE"),
@@ -114,19 +116,36 @@ def intervals_of(target: Target, values: np.ndarray, found: Prediction) -> dict[
 def _interval(one: Asked) -> Interval:
     if one.prediction is None:
         return Interval(*[float("nan")] * 3)
-    return metrics.interval(one.metric, one.prediction, one.target, **one.options)
+    return _of_few(partial(metrics.interval, one.metric), figure(one), one, one.prediction)
 
 
 def margin(
     target: Target, values: np.ndarray, ours: Prediction, theirs: Prediction, name: str
 ) -> Interval:
     """By how much the first prediction is better than the second in a figure, on the same rows."""
-    one = asked(target, values, ours)[name]
-    other = asked(target, values, theirs)[name].prediction
-    found = metrics.difference(one.metric, one.prediction, other, one.target, **one.options)
+    one, other = (asked(target, values, found)[name] for found in (ours, theirs))
+    lead = figure(one) - figure(other)
+    draw = partial(metrics.difference, one.metric)
+    found = _of_few(draw, lead, one, one.prediction, other.prediction)
     if name in GREATER_IS_BETTER:
         return found
     return Interval(-found.high, -found.low, -found.value)
+
+
+def _of_few(
+    draw: Callable[..., Interval], value: float, one: Asked, *predictions: np.ndarray
+) -> Interval:
+    """An interval by bootstrap of `ROWS` rows at most: around the value of all n rows it is
+    sqrt(ROWS / n) times as wide.
+    """
+    count = len(one.target)
+    rows: Any = slice(None)
+    if count > ROWS:
+        rows = np.random.default_rng(0).choice(count, ROWS, replace=False)
+    found = draw(*(given[rows] for given in predictions), one.target[rows], **one.options)
+    width = min(1.0, (ROWS / count) ** 0.5)
+    low, high = found.low - found.value, found.high - found.value
+    return Interval(value + width * low, value + width * high, value)
 
 
 def answers(problem: Problem, predict: Callable[[np.ndarray], Prediction]) -> dict[str, Prediction]:

@@ -14,6 +14,7 @@ from sklearn.inspection import permutation_importance
 from chainrule import train
 from chainrule.data import Target
 from chainrule.metrics import Interval
+from chainrule.train import scores
 from chainrule.train.report import facts, gather, page
 from chainrule.train.report.advice import advise
 from chainrule.train.report.chart import Chart, Scale
@@ -280,6 +281,21 @@ def test_margin_is_positive_where_ours_is_better():
     values = np.arange(50.0)
     found = compared(values + 1, values + 3, values)
     assert found.margin == Interval(2.0, 2.0, 2.0)
+
+
+def test_intervals_of_many_rows_are_those_of_few_but_narrower(monkeypatch):
+    """Against the interval of all rows."""
+    values = RNG.normal(size=4000)
+    ours, theirs = (values + size * RNG.normal(size=4000) for size in (1.0, 1.1))
+    whole = compared(ours, theirs, values)
+    monkeypatch.setattr(scores, "ROWS", 1000)
+    few = compared(ours, theirs, values)
+    for one, other in (
+        (whole.margin, few.margin),
+        (whole.figures["network"]["RMSE"], few.figures["network"]["RMSE"]),
+    ):
+        assert other.value == pytest.approx(one.value)
+        assert other.high - other.low == pytest.approx(one.high - one.low, rel=0.2)
 
 
 def learning(training, validation, on=(0.9, 0.9), best=5, epochs=20):

@@ -12,7 +12,7 @@ from chainrule import nn
 from chainrule.advisor import Recipe, described
 from chainrule.cli.screens.base import NAME
 from chainrule.cli.screens.fit import FitScreen, parameters
-from chainrule.data import Preprocessing, Problem, audit
+from chainrule.data import Preprocessing, Problem
 from chainrule.data.fitted import Numeric
 from chainrule.data.read import listed
 from chainrule.train.report.table import KINDS
@@ -38,7 +38,7 @@ class TableScreen(FitScreen):
         self.fact("split", f"{sizes}; stratified, before anything is fitted")
         for note in problem.notes:
             self.line(f"  {'note':<{NAME}}{note}", style="yellow")
-        found = audit(problem.in_use, target.name)
+        found = problem.audited
         if found:
             self.audited(found)
 

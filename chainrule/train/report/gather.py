@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from chainrule.advisor import Recipe, described
-from chainrule.data import Problem, audit
+from chainrule.data import Problem
 from chainrule.train.history import History
 from chainrule.train.predict import Predictor
 from chainrule.train.recipe import make_loss
@@ -87,7 +87,7 @@ def gather(run: TableRun, evidence: TableEvidence) -> Report:
             training.x,
             training.y,
         ),
-        audit=audit(problem.in_use, problem.target.name),
+        audit=problem.audited,
         columns=columns(problem),
         recipe=_choices(evidence),
         costs=costs(run, training.x[:1]),
