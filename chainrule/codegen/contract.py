@@ -90,6 +90,8 @@ class _Alone(Emission):
         f, tiles = self.f, self.tiles
         outer, block = _divided(f, below, tiles.row_blocks)
         stands = {**stands, **_places(f, tiles.free, outer)}
+        if tiles.over:
+            stands[tiles.over] = constant(I64, 0)
         if tiles.down:
             stands[tiles.down] = f.mul(block, tiles.rows)
         rest = tiles.down.size % tiles.rows if tiles.down else 0

@@ -205,7 +205,8 @@ class Tile:
         self, unit: Emission, stands: Stands, rows: int, columns: Columns, memory: Value
     ) -> None:
         self.unit, self.f, self.tiles = unit, unit.f, unit.tiles
-        self.stands, self.rows, self.columns, self.memory = stands, rows, columns, memory
+        self.stands, self.columns, self.memory = stands, columns, memory
+        self.below, self.rows = rows, rows * self.tiles.layers
         self.type, self.size = unit.type, unit.size
         self.vectors = len(columns.masks)
         self.squares = unit.tiles.squares and rows % SIDE == 0
@@ -298,8 +299,9 @@ class Tile:
         """What the row operand has for each vector of a row of the tile: one element, or pair of
         elements, in all lanes, or a vector.
         """
-        operand, dtype, down = self.unit.hero.left, self.unit.hero.dtype, self.tiles.down
-        moved = row * (operand.index.coefficient(down) or 0) if down else 0
+        operand, dtype = self.unit.hero.left, self.unit.hero.dtype
+        places = zip((self.tiles.over, self.tiles.down), divmod(row, self.below), strict=True)
+        moved = sum(n * (operand.index.coefficient(axis) or 0) for axis, n in places if axis)
         if not operand.index.coefficient(self.tiles.across):
             return [self._element(stands, moved)] * self.vectors
         bits = [self.columns.bits_of(operand, stands, v, moved) for v in range(self.vectors)]
@@ -341,6 +343,15 @@ class Tile:
     def _put(self, row: int, vector: int, value: Value) -> None:
         self.f.store(value, self._place(row, vector), self.size * self.type.lanes)
 
+    def _stands_in(self, row: Value) -> Stands:
+        """Where the axes of the result stand in a row."""
+        f, tiles, stands = self.f, self.tiles, dict(self.stands)
+        if tiles.over:
+            stands[tiles.over], row = f.udiv(row, self.below), f.urem(row, self.below)
+        if tiles.down:
+            stands[tiles.down] = f.add(stands[tiles.down], row)
+        return stands
+
     def fetch(self) -> None:
         """Ask for what the epilogue will read and write, so that it comes while the tile is
         accumulated.
@@ -351,9 +362,7 @@ class Tile:
         loads = [expr.data for expr in unit.kernel.loads() if not expr.args]
         touched = dict.fromkeys((x.place, x.index) for x in (*loads, *unit.kernel.stores))
         with f.loop(0, self.rows) as loop:
-            stands = dict(self.stands)
-            if self.tiles.down:
-                stands[self.tiles.down] = f.add(stands[self.tiles.down], loop.index)
+            stands = self._stands_in(loop.index)
             point = Point(f, unit.pointers, stands, None, 1, None)
             for place, index in touched:
                 if index.coefficient(across) == 1:
@@ -364,13 +373,11 @@ class Tile:
 
     def epilogue(self) -> None:
         """The kernel's stores, row after row, with the accumulated value in the place of "hero"."""
-        f, down, lanes, kernel = self.f, self.tiles.down, self.type.lanes, self.unit.kernel
+        f, lanes, kernel = self.f, self.type.lanes, self.unit.kernel
         heroes = [expr for expr in kernel.expressions() if expr.op == "hero"]
         across = self.tiles.across
         with f.loop(0, self.rows) as loop:
-            stands = dict(self.stands)
-            if down:
-                stands[down] = f.add(stands[down], loop.index)
+            stands = self._stands_in(loop.index)
             for v, mask in enumerate(self.columns.masks):
                 stands[across] = f.add(self.stands[across], v * lanes)
                 point = Point(f, self.unit.pointers, dict(stands), across, lanes, mask)

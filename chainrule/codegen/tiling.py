@@ -17,6 +17,8 @@ from chainrule.ir.plan import Hero, Kernel
 
 PAGE = 4096  # Rows at multiples of this distance share one set of the first cache.
 ONCE = Axis(-1, 1)
+ENOUGH_ROWS = 12
+MOST_LAYERS = 7
 FEWEST_LANES = 4  # Instructions that add pairs have no fewer.
 WORTH_PACKING = 8  # So many tiles must use a panel.
 UNITS = 64  # So many units leave no thread idle for long.
@@ -81,7 +83,8 @@ def blocks_of(summed: tuple[Axis, ...], most: int, paired: Axis | None) -> Terms
 
 @dataclass
 class Tiling:
-    """The shape of the tiles: `rows` along `down` times `vectors` of `lanes` along `across`.
+    """The shape of the tiles: `rows` along `down`, for each place of `over`, times `vectors` of
+    `lanes` along `across`.
 
     Of the outer axes the columns depend on `shared`, not on `free`.
     """
@@ -97,15 +100,21 @@ class Tiling:
     columns_first: bool = False  # Whether neighbouring units lie beside each other.
     squares: bool = False  # Whether `SIDE` rows, columns and pairs of terms are multiplied at once.
     group: int = 0  # So many tiles below each other share panels of columns (0: there are none).
+    over: Axis | None = None
 
     @property
     def width(self) -> int:
         return self.lanes * self.vectors
 
     @property
+    def layers(self) -> int:
+        """How many times the rows along `down` are there."""
+        return self.over.size if self.over else 1
+
+    @property
     def results(self) -> int:
         """Vectors of a tile."""
-        return self.rows * self.vectors
+        return self.layers * self.rows * self.vectors
 
     @property
     def row_blocks(self) -> int:
@@ -154,14 +163,24 @@ def tiling(kernel: Kernel, machine: Machine, choice: Choice | None = None) -> Ti
     few = apart % PAGE == 0
     height, width = down.size if down else 1, -(-across.size // lanes)
     squares = lanes == SIDE and _are_square(hero, down, paired, machine)
-    usual = _squares_of(height, width) if squares else _tile(height, width, machine.registers, few)
+    terms = math.prod(axis.size for axis in hero.summed)
+    cache = machine.own_cache
+    columns_first = terms * across.size * size <= WALKED * cache
+    over = _over(hero, free) if columns_first and width == 1 and not paired else None
+    most = _accumulators(machine.registers)
+    if squares:
+        usual = _squares_of(height, width)
+    elif over:
+        usual = _rows(height, most // over.size), 1
+    else:
+        usual = _tile(height, width, machine.registers, few)
     rows, vectors = choice[:2] if choice else usual
     squares = squares and vectors <= MOST_VECTORS
-    terms = math.prod(axis.size for axis in hero.summed)
     whole = blocks_of(hero.summed, terms, None)
-    tiles = Tiling(across, down, shared, free, lanes, rows, vectors, whole, squares=squares)
-    cache = machine.own_cache
-    tiles.columns_first = terms * across.size * size <= WALKED * cache
+    tiles = Tiling(across, down, shared, free, lanes, rows, vectors, whole, columns_first, squares)
+    if over and rows * vectors * over.size <= most:
+        tiles.over = over
+        free.remove(over)
     packs = choice.packs if choice else not tiles.columns_first and tiles.below >= WORTH_PACKING
     if paired or packs:
         most = int(PANEL * cache) // (tiles.width * size)
@@ -209,13 +228,29 @@ def _squares_of(height: int, width: int) -> tuple[int, int]:
 
 
 def _down(kernel: Kernel, hero: Hero) -> Axis | None:
-    """The longest axis that only the row operand has."""
+    """Of the axes that only the row operand has the one with the shortest step, if it is long
+    enough for a tile, else the longest.
+    """
     rows_of = [
         axis
         for axis in kernel.axes[:-1]
         if hero.left.index.coefficient(axis) and axis not in hero.right.index.axes()
     ]
+    step = hero.left.index.coefficient
+    enough = [axis for axis in rows_of if axis.size >= ENOUGH_ROWS]
+    if enough:
+        return min(enough, key=lambda axis: abs(step(axis) or 0))
     return max(rows_of, key=lambda axis: (axis.size, axis.number), default=None)
+
+
+def _over(hero: Hero, free: list[Axis]) -> Axis | None:
+    """An axis of a few rows that are read one after the other along a summed axis, too, as the
+    place in a window is: together they read little more than one of them.
+    """
+    step = hero.left.index.coefficient
+    along = [step(axis) for axis in hero.summed]
+    few = [axis for axis in free if 1 < axis.size <= MOST_LAYERS and step(axis) in along]
+    return min(few, key=lambda axis: abs(step(axis) or 0), default=None)
 
 
 def _tile(height: int, width: int, registers: int, few: bool) -> tuple[int, int]:
@@ -240,7 +275,7 @@ def _rows(height: int, most: int) -> int:
     if height <= most:
         return height
     even = [rows for rows in range(max(4, most // 2), most + 1) if height % rows == 0]
-    return max(even, default=most)
+    return max(even, default=-(-height // -(-height // most)))
 
 
 def _group(tiles: Tiling, size: int, partial: int) -> int:

@@ -18,7 +18,7 @@ from chainrule.ir.node import Graph, Node, topological
 from chainrule.ir.plan import Block, Buffer, Place, Program
 from chainrule.ir.rewrite import rewrite
 from chainrule.ir.verify import verify
-from chainrule.passes import split, windows
+from chainrule.passes import channels, split, windows
 from chainrule.passes.collapse import collapse
 from chainrule.passes.fuse import fuse
 from chainrule.passes.hoist import hoist
@@ -63,6 +63,13 @@ def _rewritten(job: Job, change: Callable[[list[Node]], list[Node]]) -> Job:
     return job
 
 
+def _channels(job: Job) -> Job:
+    """Before: the last letter of a result runs along lanes, however few. After: several places
+    share a vector where it is a convolution's few channels.
+    """
+    return _rewritten(job, lambda results: rewrite(results, channels.rules))
+
+
 def _windows(job: Job) -> Job:
     """Before: windows may reach beyond their operands. After: not in contractions made of tiles."""
     return _rewritten(job, windows.pad_windows)
@@ -99,6 +106,7 @@ def _slot(job: Job, name: str, node: Node, kind: str) -> Place:
 
 PASSES: list[tuple[str, Callable]] = [
     ("simplify", _simplify),
+    ("channels", _channels),
     ("windows", _windows),
     ("split", _split),
     ("lower", _lower),

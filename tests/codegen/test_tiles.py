@@ -38,6 +38,24 @@ def test_accumulators_fit_into_registers(machine, sizes):
         assert tiles.lanes * 4 <= machine.vector_bytes
 
 
+@pytest.mark.parametrize(
+    ("kernel", "inputs", "outputs"), [(3, 3, 16), (5, 6, 16), (5, 1, 6), (3, 40, 16)]
+)
+def test_rows_of_two_axes(kernel, inputs, outputs):
+    """A gradient of weights: its rows are places of the window, and channels."""
+    shapes = (4, 20, 20, inputs), (kernel, kernel, inputs, outputs)
+    x, w = [RNG.integers(-4, 5, shape).astype(np.float32) for shape in shapes]
+    gradient = cr.grad(lambda x, w: cr.sum(cr.conv(x, w) ** 2), argnums=1)
+    compiled = cr.jit(gradient)
+    result = compiled(x, w).numpy()
+    (call,) = compiled.compiled.values()
+    found = [tiling(k, AVX512) for k in kernels(call.program.program.block) if k.hero]
+    assert any(tiles.over for tiles in found)
+    assert all(tiles.results + 2 <= AVX512.registers for tiles in found)
+    # Sums of small integers are exact in any order.
+    assert np.array_equal(result, gradient(cr.asarray(x), cr.asarray(w)).numpy())
+
+
 def test_columns_that_exceed_the_cache_are_copied():
     small, large = (
         AVX512._replace(caches=(Level("L1", 1 << 15, False), Level("L2", size, False)))
