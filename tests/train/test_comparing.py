@@ -22,7 +22,7 @@ from chainrule.train.baselines import BASELINES, Baseline
 from chainrule.train.comparison import NETWORK, Comparison, Entry
 from chainrule.train.scores import Prediction
 
-QUICK = {"epochs": 3, "repeats": 1, "count": 3}
+QUICK = {"epochs": 3, "repeats": 1, "count": 3, "members": 1, "hidden": (4,)}
 
 
 @pytest.fixture
@@ -317,7 +317,7 @@ def test_a_network_on_the_wrong_task_is_told_so():
     x = rng.uniform(-1, 1, (300, 2))
     columns = {"a": x[:, 0], "b": x[:, 1]}
     product = pl.DataFrame({**columns, "y": x[:, 0] * x[:, 1]})
-    options = {"models": ["linear regression"], "repeats": 1}
+    options = {"models": ["linear regression"], "repeats": 1, "members": 1}
     found = train.compare(product, "y", epochs=60, **options)
     assert found.choice == NETWORK
     assert found.verdict.startswith("the network is better than linear regression")

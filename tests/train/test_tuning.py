@@ -20,7 +20,7 @@ from chainrule.train.tuning import ground, sampling, searching, space
 from chainrule.train.tuning.journal import DONE, FAILED, PRUNED, Journal, Trial
 
 optuna = pytest.importorskip("optuna")
-QUICK = {"epochs": 3, "parts": 2}
+QUICK = {"epochs": 3, "parts": 2, "members": 1, "hidden": (4,)}
 
 
 def bowl(moved):
@@ -209,7 +209,7 @@ def test_what_was_found_is_trained_once_and_says_why(tmp_path):
     record = json.loads((tmp_path / "out" / "run" / "run.json").read_text())
     assert found.folder == tmp_path / "out" / "run"
     assert record["search"]["verdict"] == found.verdict
-    wanted = {**found.taken, "epochs": 3}
+    wanted = {"epochs": 3, "members": 1, "hidden": (4,), **found.taken}
     assert record["metrics"] == train.fit("wine", seed=2, **wanted).record["metrics"]
     told = [reason for reason in record["recipe"]["reasons"].values() if reason == found.verdict]
     assert bool(told) is bool(found.taken)
@@ -291,14 +291,15 @@ def test_trials_that_diverge_are_failures_and_the_search_goes_on(monkeypatch, ma
         train.tune("iris", trials=3)
 
 
-def test_choices_that_do_not_go_together_are_failures(monkeypatch):
-    """Batch norms keep statistics, which averaged weights do not fit."""
-    monkeypatch.setattr(searching, "_trained", lambda found, *rest: found)
-    monkeypatch.setattr(space, "STAGES", (space.Stage("shape", ("norm",), 1.0),))
-    found = train.tune("iris", trials=3, averaging="swa", **QUICK)
-    states = {t.point["norm"]: t.state for t in found.trials}
-    assert states.pop("batch") == FAILED
-    assert set(states.values()) <= {DONE, PRUNED}
+def test_choices_that_do_not_go_together_are_failures(monkeypatch, made_up):
+    def loss(self, problem, moved, watcher):
+        if moved:
+            raise ArgumentError("fit", "these do not go together")
+        return 1.0
+
+    monkeypatch.setattr(ground.Ground, "loss", loss)
+    found = train.tune("iris", trials=3)
+    assert [t.state for t in found.trials] == [DONE, FAILED, FAILED]
 
 
 # ---- Interruptions ----
@@ -342,14 +343,14 @@ def test_seeds_differ(made_up):
 
 CHILD = """
 from chainrule import train
-train.tune("iris", trials=6, folder="{folder}", seed=3, epochs=3, parts=2)
+train.tune("iris", trials=6, folder="{folder}", seed=3, **{options})
 """
 
 
 def test_a_killed_search_loses_no_trial_that_was_done(tmp_path):
     folder = tmp_path / "out"
     journal = folder / "trials.jsonl"
-    command = [sys.executable, "-c", CHILD.format(folder=folder)]
+    command = [sys.executable, "-c", CHILD.format(folder=folder, options=QUICK)]
     child = subprocess.Popen(command, env={**os.environ, "CHAINRULE_THREADS": "1"})
     while child.poll() is None and (not journal.exists() or len(lines(folder)) < 4):
         time.sleep(0.01)
