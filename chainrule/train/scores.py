@@ -21,7 +21,7 @@ from chainrule.metrics import Interval, Metric
 from chainrule.train.baselines import Setting, of_task
 
 Scores = dict[str, float]
-ROWS = 20_000  # More of them would make a bootstrap slow, and its interval no better.
+ROWS = 10_000  # More of them would make a bootstrap slow, and its interval no better.
 METRICS = {
     CLASSIFICATION: ("AUC", "accuracy", "balanced accuracy", "F1", "log loss"),
     REGRESSION: ("R2", "RMSE", "MAE"),

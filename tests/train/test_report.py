@@ -147,7 +147,8 @@ def test_errors_of_classes_are_those_of_scikit_learn():
     truth = (RNG.uniform(size=300) < p[:, 1]).astype(int)
     target = Target("y", "classification", "", ("a", "b"))
     labels = np.asarray(["a", "b"])
-    found = errors(target, labels[truth], Prediction(labels[p.argmax(1)], p))
+    said = Prediction(labels[p.argmax(1)], p)
+    found = errors(target, labels[truth], said, scores.intervals_of(target, labels[truth], said))
     expected = sk.confusion_matrix(truth, p.argmax(1))
     np.testing.assert_array_equal(found["confusion"].counts, expected)
     assert found["ranking"].auc.value == pytest.approx(sk.roc_auc_score(truth, p[:, 1]))
@@ -163,7 +164,7 @@ def test_errors_of_classes_are_those_of_scikit_learn():
 
 def test_errors_of_numbers():
     said, values = RNG.normal(size=200), RNG.normal(size=200)
-    found = errors(Target("y", "regression", ""), values, Prediction(said))["residuals"]
+    found = errors(Target("y", "regression", ""), values, Prediction(said), {})["residuals"]
     np.testing.assert_allclose(found.pairs, np.stack([said, values], 1))
     assert found.bias == pytest.approx(np.mean(said - values))
     sizes = [size for size, share in found.within if share <= 0.5]

@@ -55,7 +55,7 @@ def evaluate(run: TableRun, table: Table) -> Report:
         verdict=verdict(compared, then, run.record["split"]["test"], drift),
         comparison=replace(compared, figures={**compared.figures, THEN: _exact(compared, then)}),
         drift=drift,
-        **errors(run.target, values, found),
+        **errors(run.target, values, found, compared.ours),
         mistakes=mistakes(run.target, values, found, "new", places + 1, kept.frame.select(names)),
     )
 

@@ -49,6 +49,11 @@ class Comparison:
     margin: Interval | None = None
 
     @property
+    def ours(self) -> Mapping[str, Interval]:
+        """The figures of the run."""
+        return next(iter(self.figures.values()))
+
+    @property
     def beside(self) -> str:
         """What our figure is to be read beside: the best rival, or the only other one."""
         return self.rival or list(self.figures)[-1]

@@ -69,7 +69,7 @@ def gather(run: TableRun, evidence: TableEvidence) -> Report:
         subject=subject(run),
         comparison=compared,
         learning=_learning(evidence, predict),
-        **errors(problem.target, test.values, evidence.answers["network"]),
+        **errors(problem.target, test.values, evidence.answers["network"], compared.ours),
         mistakes=mistakes(
             problem.target,
             validation.values,

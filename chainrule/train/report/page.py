@@ -103,7 +103,7 @@ def _summary(report: Report) -> Html:
     first = f"A network predicts {what}"
     if found is None:
         return together(f"{first} from {subject.rows:,} rows.")
-    ours = next(iter(found.figures.values()))[found.main]
+    ours = found.ours[found.main]
     return together(
         f"{first}. On {found.rows:,} {found.part} rows its {found.main} is ",
         tag("strong", figure_text(ours.value)),

@@ -55,7 +55,7 @@ def charts(*figures: Html | None) -> Html:
 
 
 def comparison(found: Comparison) -> Html:
-    names = list(next(iter(found.figures.values())))
+    names = list(found.ours)
     rows = [
         [model, *(with_interval(figures[name]) for name in names)]
         for model, figures in found.figures.items()

@@ -4,6 +4,7 @@ rows.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
@@ -11,6 +12,7 @@ import numpy as np
 from chainrule import metrics
 from chainrule.data import Target, kurtosis
 from chainrule.deferred import polars as pl
+from chainrule.metrics import Interval
 from chainrule.train.report.chart import shortened
 from chainrule.train.report.facts import (
     Bins,
@@ -28,8 +30,10 @@ CONFIDENCES = 10  # Bins of a reliability diagram.
 LARGEST, LETTERS = 10, 40  # Rows that are shown, and what of a cell.
 
 
-def errors(target: Target, values: np.ndarray, found: Prediction) -> dict[str, Any]:
-    """The sections on where predictions are wrong, by their names in a report."""
+def errors(
+    target: Target, values: np.ndarray, found: Prediction, figures: Mapping[str, Interval]
+) -> dict[str, Any]:
+    """The sections on where predictions of these figures are wrong, by their names in a report."""
     if not target.classes:
         return {"residuals": residuals(found.values, values)}
     truth, p = target.encode(values), found.probabilities
@@ -42,7 +46,7 @@ def errors(target: Target, values: np.ndarray, found: Prediction) -> dict[str, A
             names, tuple(tuple(map(int, row)) for row in np.asarray(counts.numpy()))
         ),
         "calibration": calibration(p, truth),
-        "ranking": ranking(names[1], p[:, 1], truth) if len(names) == 2 else None,
+        "ranking": ranking(names[1], p[:, 1], truth, figures["AUC"]) if len(names) == 2 else None,
     }
 
 
@@ -64,7 +68,7 @@ def calibration(p: np.ndarray, truth: np.ndarray) -> Calibration:
     )
 
 
-def ranking(positive: str, p: np.ndarray, truth: np.ndarray) -> Ranking | None:
+def ranking(positive: str, p: np.ndarray, truth: np.ndarray, area: Interval) -> Ranking | None:
     """The curves of two classes; None where there is but one."""
     if len(np.unique(truth)) < 2:
         return None
@@ -74,7 +78,7 @@ def ranking(positive: str, p: np.ndarray, truth: np.ndarray) -> Ranking | None:
         positive,
         _thinned(roc.false_positive_rate, roc.true_positive_rate),
         _thinned(recalled.recall, recalled.precision),
-        metrics.interval(metrics.roc_auc, p, truth),
+        area,
         float(metrics.average_precision(p, truth)),
         float(truth.mean()),
     )
