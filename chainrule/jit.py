@@ -62,6 +62,11 @@ class Call:
             return None
         return self.run.entry(boxes, [() if _is_dynamic(leaf) else (leaf,) for leaf in args])
 
+    def release(self) -> None:
+        """Let go of the boxes of the last run."""
+        if "run" in vars(self):
+            self.run.release()
+
     def rebuild(self, values: list[np.ndarray]) -> Any:
         """The function's result from the program's outputs."""
         following = iter(values)
@@ -200,6 +205,9 @@ class Jitted:
         if self._changes != Stateful.changes or len(self._known) >= REMEMBERED:
             # Keys from before a change never match again; what they hold may go.
             self._known.clear()
+            self._entry = None, None
+            for call in self.compiled.values():
+                call.release()
             self._changes = Stateful.changes
         boxes = _boxes(leaves) + compiled.implicit
         self._known[quick] = compiled, boxes

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import gc
 import threading
+import weakref
 from collections.abc import Callable
 
 import numpy as np
@@ -148,6 +150,19 @@ def test_another_object_of_the_same_kind_is_another_state():
     warm(infer, models[0], X)
     for model in models * 3:
         np.testing.assert_allclose(infer(model, X), np.asarray(model(X)), rtol=1e-5, atol=1e-6)
+
+
+def test_models_that_are_gone_are_not_kept():
+    """Nor by the programs for other shapes."""
+    step, gone = make_step(), []
+    for rows in (4, 3, 2):
+        model = nn.Linear(3, 2)
+        warm(step, model, optim.Adam(model), X[:rows], Y[:rows])
+        gone.append(weakref.ref(model.weight))
+    model = nn.Linear(3, 2)
+    step(model, optim.Adam(model), X, Y)
+    gc.collect()
+    assert [reference() for reference in gone] == [None] * 3
 
 
 def test_state_that_somebody_looks_at_is_not_overwritten():

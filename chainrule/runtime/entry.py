@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import ctypes
 import struct
+import sys
 from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
@@ -41,6 +42,8 @@ def offset(holder: object, held: object) -> int:
 
 def is_readable() -> bool:
     """Whether objects here are laid out as `chainrule.codegen.entry` reads them."""
+    if sys.implementation.name != "cpython":
+        return False
     array = np.zeros((3, 5), np.float32)
     pair = (array, None)
     start = array.__array_interface__["data"][0]
@@ -119,6 +122,10 @@ class Door:
 
     def close(self) -> None:
         self._open.value = 0
+
+    def forget(self) -> None:
+        self.close()
+        self._entry = None
 
     def open(self, boxes: Sequence[Any], expected: Sequence[tuple], now: int) -> Entry | None:
         """An entry for calls with these objects, each in a tuple that is empty for an array."""

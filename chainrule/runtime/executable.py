@@ -141,6 +141,13 @@ class Executable:
                 return None
             return self.door.open(boxes, expected, self._known_at)
 
+    def release(self) -> None:
+        """Let go of the boxes of the last call, and of the arguments that its entry expects."""
+        with self._turn:
+            self._current = None
+            if self.door is not None:
+                self.door.forget()
+
     def _take_all(self, boxes: Sequence[Holder]) -> None:
         """Make the arrays of all boxes the program's, where they are not yet."""
         now = Events.count
