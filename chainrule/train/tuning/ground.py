@@ -52,6 +52,7 @@ class Ground:
             self.problems = [self._problem(rows["training"], rows["validation"], seed)]
         else:
             self.problems = list(self._folds(self.count, seed))
+        self.count = len(self.problems)  # A rare class may allow fewer.
         self.default = choose(self.problems[0], **wanted)
         taught = len(self.problems[0].parts["training"].y)
         self.space = space(self.default, taught, asked=wanted)
