@@ -67,13 +67,16 @@ def _cumulative(f: Function, kernel: Kernel, pointers: dict, first: Value, end: 
 
 
 def _scatter_add(f: Function, kernel: Kernel, pointers: dict, first: Value, end: Value) -> int:
-    """Copy the operand, then add the updates in the order of their indices."""
+    """Copy the operand, unless it is state that is added to in place; then add the updates in the
+    order of their indices.
+    """
     x, indices, updates = kernel.special.operands
     out = kernel.special.results[0]
     columns = math.prod(x.shape[1:])
     count = math.prod(indices.shape)
-    with f.loop(0, math.prod(x.shape)) as loop:
-        _write(f, pointers, out, loop.index, _read(f, pointers, x, loop.index))
+    if (out.buffer, out.turns) != (x.buffer, x.turns):
+        with f.loop(0, math.prod(x.shape)) as loop:
+            _write(f, pointers, out, loop.index, _read(f, pointers, x, loop.index))
     with f.loop(0, count) as update:
         row = convert(f, _read(f, pointers, indices, update.index), indices.dtype, int64)
         row = f.intrinsic("smax", I64, row, constant(I64, 0))

@@ -73,8 +73,8 @@ def of_rows(formula: Callable[..., Any]) -> Metric:
 
     Over batches it is exact, for it keeps the rows: `streaming(rows=...)` is told how many come at
     most, and with `prediction_shape` and `target_shape` what shape one of them has, () if not
-    given. `value()` raises ArgumentError if more came. A compiled update copies what it keeps, 35
-    microseconds for 20 000 rows of three classes: collect in evaluation, not in every step.
+    given. `value()` raises ArgumentError if more came. A compiled update adds its rows in place,
+    within a microsecond or two beside what the call costs.
     """
 
     @functools.wraps(formula)

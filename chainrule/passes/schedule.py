@@ -22,6 +22,7 @@ from chainrule.ir.plan import (
     Load,
     Loop,
     Place,
+    Special,
     Store,
     While,
     walk,
@@ -181,7 +182,9 @@ def _reads_before_writing(kernel: Kernel, state: Place, new: Place) -> bool:
     """Whether a kernel that would store `new` over `state` reads each old element no later than it
     writes there.
     """
-    if kernel.special is not None or kernel.beside:
+    if kernel.special is not None:
+        return _adds_to(kernel.special, state, new)
+    if kernel.beside:
         return False
     if kernel.hero is not None and state.buffer in (
         kernel.hero.left.place.buffer,
@@ -205,6 +208,17 @@ def _reads_before_writing(kernel: Kernel, state: Place, new: Place) -> bool:
     # In a kernel of several loops the old value could be read in a later loop than the one that
     # stores.
     return Stages(kernel).count == 1 or _outer_only(kernel, stores[0], loads)
+
+
+def _adds_to(special: Special, state: Place, new: Place) -> bool:
+    """Whether it adds some elements to the state and leaves the others."""
+    first, *others = special.operands
+    return (
+        special.op == "scatter_add"
+        and special.results[0].buffer is new.buffer
+        and (first.buffer, first.turns) == (state.buffer, state.turns)
+        and all(place.buffer is not state.buffer for place in others)
+    )
 
 
 def _outer_only(kernel: Kernel, store: Store, loads: list[Expr]) -> bool:

@@ -400,6 +400,41 @@ def test_updates_that_read_what_others_replace(name):
             np.testing.assert_array_equal(result, array)
 
 
+ADDED = ["alone", "old value", "old and new", "own rows", "another's", "twice", "result"]
+
+
+@pytest.mark.parametrize("name", ADDED)
+def test_state_that_rows_are_added_to(name):
+    a, b, x = floats(7, 33), floats(7, 33), floats(5, 33)
+    rows_ = variable(Spec((5,), int64))
+    added = make("scatter_add", a, rows_, x)
+    outputs, updates = {
+        "alone": ([], {0: added}),
+        "old value": ([a * 2.0], {0: added}),
+        "old and new": ([added * a], {0: added}),
+        "own rows": ([], {0: make("scatter_add", a, rows_, make("gather", a, rows_))}),
+        "another's": ([], {0: make("scatter_add", b, rows_, x), 1: a}),
+        "twice": ([], {0: make("scatter_add", added, rows_, x * 3.0)}),
+        "result": ([added], {0: added}),
+    }[name]
+    parameters = [a, b, x, rows_]
+    generator = np.random.default_rng(0)
+    arrays = [generator.normal(size=p.shape).astype(np.float32) for p in parameters[:3]]
+    arrays.append(np.array([3, 0, 3, 6, 3]))
+    wanted = interpreted(parameters, arrays, outputs, updates)
+    with parallel():
+        compiled = Compiled(parameters, outputs, updates)
+    for threads in (1, 2):
+        found = compiled(arrays, threads)
+        for number, array in wanted.updates.items():
+            np.testing.assert_array_equal(found.updates[number], array)
+        for result, array in zip(found.outputs, wanted.outputs, strict=True):
+            np.testing.assert_array_equal(result, array)
+    if name == "alone":
+        (kernel,) = kernels(planned(parameters, outputs, updates))
+        assert kernel.special.operands[0] == kernel.special.results[0]
+
+
 def test_threads_meet_only_where_data_passes():
     x, w = floats(300, 300), floats(300, 300)
     with parallel():

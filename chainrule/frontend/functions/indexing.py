@@ -297,6 +297,10 @@ class At:
 
     def add(self, value: Operand) -> Tensor:
         """x with `value` added at the index; places named twice get both."""
+        if _are_rows(self.index) and self.x.ndim:
+            x = unboxed(self.x)
+            rows = wrapped(lift(self.index), x.shape[0])
+            return apply("scatter_add", x, rows, self._spread(value, rows.shape + x.shape[1:]))
         places, updates = self._updates(value)
         flat = reshape_to(unboxed(self.x), (self.x.size,))
         return reshape_to(apply("scatter_add", flat, places, updates), self.x.shape)
@@ -325,19 +329,29 @@ class At:
     def _updates(self, value: Operand) -> tuple[Tensor, Tensor]:
         """The places of the index in the flat tensor, and the values for them."""
         places = getitem(reshape_to(iota(self.x.size), self.x.shape), self.index)
+        return places, self._spread(value, places.shape)
+
+    def _spread(self, value: Operand, places: tuple[int, ...]) -> Tensor:
         value = cast(promoted("at", value, self.x)[0], self.x.dtype)
-        if broadcast_shape("at", [value.shape, places.shape]) != places.shape:
+        if broadcast_shape("at", [value.shape, places]) != places:
             raise ShapeError(
                 "at",
-                f"a value of shape {list(value.shape)} for {list(places.shape)} places",
+                f"a value of shape {list(value.shape)} for {list(places)} places",
                 "it must broadcast to them",
             )
-        return places, spread(value, places.shape)
+        return spread(value, places)
 
 
 @method
 def at(x: Tensor) -> At:
     return At(x)
+
+
+def _are_rows(index: Any) -> bool:
+    """Whether it is an array of integers, which names places of the first axis."""
+    if isinstance(index, np.ndarray):
+        return index.dtype.kind in "iu"
+    return isinstance(index, Tensor) and index.dtype.is_integer
 
 
 def _is_mask(index: Any, shape: tuple[int, ...]) -> bool:
