@@ -41,7 +41,7 @@ NAMED: dict[str, Any] = {
     "schedule": names.SCHEDULES,
     "averaging": names.AVERAGES,
 }
-POSITIVE = ("limit", "members", "batch_size", "epochs", "patience", "learning_rate", "clip_norm")
+POSITIVE = ("members", "batch_size", "epochs", "patience", "learning_rate", "clip_norm")
 SHARES = ("input_dropout", "dropout", "label_smoothing", "momentum")
 
 
@@ -53,7 +53,7 @@ class Recipe:
       "layer", "rms"), the `activation` and `dropout`; with `residual` a layer of the width of the
       one before it adds to it. `initialisation` "auto" is the one for the activation (He, Xavier or
       LeCun). So many `members` are trained at once and answer together (`nn.Together`); their
-      inputs are softly bounded to +-`limit` (`nn.Limit`).
+      inputs are softly bounded to +-`limit` (`nn.Limit`), if that is not 0.
     - The loss, by name: "cross_entropy", "focal", "bce" (for two classes, or several labels a row),
       "hinge"; "mse", "mae", "huber", "smooth_l1", "log_cosh", "quantile", "mape".
       `class_weights` are "none", "balanced", or one number for each class.
@@ -70,7 +70,7 @@ class Recipe:
     'SGD'
     """
 
-    limit: float | None = None
+    limit: float = 0.0
     hidden: tuple[int, ...] = (64, 32)
     residual: bool = False
     members: int = 1
@@ -122,10 +122,10 @@ class Recipe:
             value = getattr(self, name)
             if value is not None and not 0 <= value < 1:
                 raise ArgumentError("fit", f"{name} is {value}", "it is a share, from 0 to below 1")
-        if self.weight_decay is not None and not 0 <= self.weight_decay < float("inf"):
-            raise ArgumentError(
-                "fit", f"weight_decay is {self.weight_decay}", "it cannot be below 0"
-            )
+        for name in ("limit", "weight_decay"):
+            value = getattr(self, name)
+            if value is not None and not 0 <= value < float("inf"):
+                raise ArgumentError("fit", f"{name} is {value}", "it cannot be below 0")
 
     def _check_together(self) -> None:
         if self.label_smoothing and self.loss not in ("cross_entropy", "bce"):

@@ -88,9 +88,10 @@ class Together(Module):
                 "pass a count of 1 or more, and models without batch norms",
             )
         self.members, self.logits = models[0], logits
+        of_all = [model.parameters() for model in models]
         for path, parameter in self.members.parameters().items():
             # In place: boxes have no name for the attribute that they hang on.
-            parameter.__init__(stack([model.parameters()[path] for model in models]))
+            parameter.__init__(stack([parameters[path] for parameters in of_all]))
 
     def __call__(self, x: Any) -> Tensor:
         answers = vmap(_applied, in_axes=(0, None))(self.members, x)

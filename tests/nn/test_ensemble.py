@@ -107,6 +107,14 @@ def test_members_have_the_gradients_that_they_have_apart():
         assert_allclose(np.asarray(gradient), own, rtol=1e-4, atol=1e-5)
 
 
+def test_a_member_is_a_model_of_its_own():
+    model, apart = together(3)
+    for number, one in enumerate(apart):
+        expected = np.asarray(one(cr.asarray(X)))
+        assert_allclose(np.asarray(model.member(number)(cr.asarray(X))), expected, rtol=1e-6)
+    assert model.parameters()["members.layers.0.weight"].shape == (3, 5, 6)
+
+
 def test_members_cannot_keep_statistics():
     with pytest.raises(ArgumentError, match="without batch norms"):
         nn.Together(lambda: nn.Sequential(nn.Linear(2, 2), nn.BatchNorm(2)), 2)

@@ -1,0 +1,142 @@
+"""What keeps a network from learning its rows by heart."""
+
+from chainrule.advisor.rule import Rule, at_least, below, one_of
+from chainrule.advisor.rules.architecture import IMAGES
+from chainrule.advisor.rules.outputs import TRANSFORMERS
+
+RULES = (
+    Rule(
+        "dropout",
+        0.5,
+        "the classic share of fully connected layers; none at the output",
+        ("F-038",),
+        {},
+        ("nn.Dropout",),
+    ),
+    Rule("dropout", 0.5, "few rows are soon known by heart", ("F-038",), {"rows": below(1_000)}),
+    Rule("dropout", 0.1, "many rows regularise", ("F-038",), {"rows": at_least(20_000)}),
+    Rule(
+        "dropout",
+        0.2,
+        "batch norm's noise regularises too",
+        ("F-038", "F-042"),
+        {"norm": "batch"},
+    ),
+    Rule(
+        "dropout",
+        0.2,
+        "of convolutions, whole channels: neighbours tell what a single place lacks",
+        ("F-038", "F-040"),
+        {"task": one_of(IMAGES)},
+        ("nn.SpatialDropout",),
+    ),
+    Rule(
+        "dropout",
+        0.1,
+        "layer norm does not replace it: the first Transformers had it, and those on large corpora "
+        "none",
+        ("F-039",),
+        {"task": one_of(TRANSFORMERS)},
+    ),
+    Rule(
+        "norm or dropout",
+        "batch norm first, dropout if need be",
+        "convolutions share weights over places, so that dropout has less to do",
+        ("F-039",),
+        {"task": one_of(IMAGES)},
+    ),
+    Rule(
+        "norm or dropout",
+        "dropout first",
+        "statistics of few rows are noise",
+        ("F-039",),
+        {"rows": below(1_000)},
+    ),
+    Rule(
+        "norm or dropout",
+        "norm first",
+        "it lets deep networks train fast",
+        ("F-039",),
+        {"rows": at_least(20_000)},
+    ),
+    Rule(
+        "order",
+        "norm, activation, dropout",
+        "dropout before a batch norm shifts the variance that it learned: 'BN should come after "
+        "Dropout' is the wrong way round",
+        ("F-039", "F-042"),
+        {"norm": "batch"},
+        ("nn.BatchNorm", "nn.Dropout"),
+    ),
+    Rule(
+        "first",
+        "augmentation, then weight decay of 1e-4 to 1e-3 and early stopping",
+        "new examples are worth more than any penalty",
+        ("F-040", "F-042"),
+        {"task": one_of(IMAGES)},
+        ("augment.RandAugment", "train.EarlyStopping"),
+    ),
+    Rule(
+        "penalty",
+        "L2, as weight decay",
+        "all weights become smaller",
+        ("F-041",),
+        {},
+        ("nn.penalties", "optim.AdamW"),
+    ),
+    Rule(
+        "penalty",
+        "L1",
+        "weights that say nothing become 0: it selects",
+        ("F-041",),
+        {"goal": "sparse"},
+        ("nn.penalties", "optim.ProximalL1"),
+    ),
+    Rule(
+        "regularisation",
+        "weight decay, dropout and early stopping together",
+        "each holds back something else",
+        ("F-042", "F-043"),
+        {"symptom": "over-fitting"},
+        ("train.EarlyStopping", "nn.Dropout"),
+    ),
+    Rule(
+        "cure",
+        "ReLU and its kin, He weights, a norm, residuals",
+        "each keeps the factor of a layer near 1; regularisation, which is advised too, does not",
+        ("F-043", "F-061"),
+        {"symptom": "vanishing gradients"},
+        ("nn.BatchNorm", "nn.Add", "nn.init.he_normal"),
+    ),
+    Rule(
+        "cure",
+        "a lower rate first, then clipping by the common norm",
+        "a step too large is often the cause; clipping bounds what is left",
+        ("F-043", "F-061"),
+        {"symptom": "exploding gradients"},
+        ("optim.clip_by_global_norm",),
+    ),
+    Rule(
+        "penalty's size",
+        "from 1e-3, by tens, along the validation curve",
+        "the best lies between two that are worse",
+        ("F-044",),
+        {"goal": "tuning"},
+        ("train.grid_search",),
+    ),
+    Rule(
+        "cure",
+        "more units, more features, less regularisation",
+        "training and validation are both bad: the bias is high",
+        ("F-045", "F-020"),
+        {"symptom": "under-fitting"},
+    ),
+    Rule(
+        "cure",
+        "more rows, regularisation, early stopping, an ensemble",
+        "training is good and validation is not: the variance is high",
+        ("F-045",),
+        {"symptom": "over-fitting"},
+        ("nn.Ensemble", "nn.Together"),
+    ),
+)

@@ -1,0 +1,149 @@
+"""Networks for tables: what `fit` trains, chosen on ten of them (`benchmarks/tables.py`).
+
+What guides say of all networks is decided here by measurement: `measured` tells differences to the
+default in hundredths of AUC, accuracy or R2 on seven tables, each of which varies by about 0.3.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from chainrule.advisor.names import OPTIMIZERS, WRAPPERS
+from chainrule.advisor.rule import Facts, Rule, at_least, below, one_of
+
+NARROWEST, WIDEST = 64, 256
+SMALLEST_BATCH, LARGEST_BATCH = 16, 256
+STEPS_AN_EPOCH, STEPS = 40, 2_000
+FEWEST_EPOCHS, MOST_EPOCHS = 50, 200
+# Below the first number of rows a network can learn all by heart; above the second it hardly can.
+FEW_ROWS, MANY_ROWS = 1_000, 20_000
+SHRINKING = (
+    *WRAPPERS,
+    *(name for name, make in OPTIMIZERS.items() if getattr(make, "decoupled", False)),
+)
+ADAPTIVE = ("Adam", "AdamW", "NAdam", "RAdam", "AdaMax", "LAMB", "Muon", *WRAPPERS)
+
+
+def width(facts: Facts) -> tuple[int, ...]:
+    first = power_of_two(4 * facts["inputs"], NARROWEST, WIDEST)
+    return first, first // 2
+
+
+def batch(facts: Facts) -> int:
+    return power_of_two(facts["rows"] / STEPS_AN_EPOCH, SMALLEST_BATCH, LARGEST_BATCH)
+
+
+def epochs(facts: Facts) -> int:
+    """Enough for `STEPS` steps, in tens."""
+    wanted = STEPS * facts["batch_size"] / facts["rows"]
+    return int(np.clip(round(wanted, -1), FEWEST_EPOCHS, MOST_EPOCHS))
+
+
+def patience(facts: Facts) -> int:
+    return max(10, facts["epochs"] // 4)
+
+
+def power_of_two(size: float, least: int, greatest: int) -> int:
+    return int(np.clip(2 ** round(np.log2(max(size, 1))), least, greatest))
+
+
+def _table(
+    topic: str, choice: Any, reason: str, *ids: str, measured: str = "", **when: Any
+) -> Rule:
+    return Rule(topic, choice, reason, ids, {"data": "table", **when}, (), measured)
+
+
+RULES = (
+    _table(
+        "target",
+        "its logarithm",
+        "sizes differ by factors: errors count by their share",
+        "F-013",
+        "F-068",
+        logarithm=True,
+    ),
+    _table(
+        "missing cells",
+        "the median, and a column of 0 and 1 that says so",
+        "that a cell is empty may mean something",
+        missing=True,
+    ),
+    _table(
+        "categories",
+        "a column of 0 and 1 each, rare ones together",
+        "no order is made up",
+        categories=True,
+    ),
+    _table("limit", 3.0, "outliers no longer drown what is ordinary", "F-068"),
+    _table("limit", 0.0, "inputs in one unit have no outliers", "F-068", one_unit=True),
+    _table(
+        "hidden",
+        width,
+        f"about 4 times the inputs, from {NARROWEST} to {WIDEST}, then half",
+        "F-019",
+    ),
+    _table("members", 4, "the mean of four errs less than one, in half of the time more", "F-045"),
+    _table("members", 1, "batch norms keep statistics of one network", norm="batch"),
+    _table("activation", "silu", "smooth, and its gradient does not fade", "F-004"),
+    _table("norm", "none", "the inputs are standardised, and few layers follow", "F-039"),
+    _table(
+        "input_dropout",
+        0.1,
+        "inputs in one unit repeat each other",
+        "F-040",
+        one_unit=True,
+    ),
+    _table("dropout", 0.2, "some noise, beside weight decay and early stopping", "F-038", "F-042"),
+    _table("dropout", 0.0, "many rows regularise", "F-038", rows=at_least(MANY_ROWS)),
+    _table("label_smoothing", 0.0, "probabilities stay true"),
+    _table(
+        "class_weights",
+        "none",
+        "weighted losses tell wrong probabilities, and order rows no better",
+        "F-014",
+        "F-069",
+        imbalance=at_least(4),
+    ),
+    _table("optimizer", "AdamW", "finds a step size for each weight", "F-048", "F-046"),
+    _table("learning_rate", 2e-3, "for a few thousand steps", optimizer=one_of(ADAPTIVE)),
+    _table("learning_rate", 1e-3, "RMSProp has no other brake", optimizer="RMSProp"),
+    _table("learning_rate", 2e-4, "each step has this size", optimizer="Lion"),
+    _table("learning_rate", 1e-2, "its divisors only grow", optimizer="AdaGrad"),
+    _table("learning_rate", 1e-2, "a share of the weights' size", optimizer="Adafactor"),
+    _table("learning_rate", 1.0, "it finds its own size", optimizer="Adadelta"),
+    _table("weight_decay", 1e-3, "added to gradients, which are not large", "F-040", "F-044"),
+    _table(
+        "weight_decay",
+        0.1,
+        "the decay is right for some rows",
+        "F-044",
+        optimizer=one_of(SHRINKING),
+    ),
+    _table(
+        "weight_decay",
+        1.0,
+        "strong decay for few rows",
+        "F-044",
+        optimizer=one_of(SHRINKING),
+        rows=below(FEW_ROWS),
+    ),
+    _table(
+        "weight_decay",
+        0.01,
+        "hardly any decay for many rows",
+        "F-044",
+        optimizer=one_of(SHRINKING),
+        rows=at_least(MANY_ROWS),
+    ),
+    _table("averaging", "none", "the rate falls to 0, and the weights settle by themselves"),
+    _table("batch_size", batch, f"about {STEPS_AN_EPOCH} steps an epoch", "F-056"),
+    _table("epochs", epochs, f"about {STEPS:,} steps at most"),
+    _table(
+        "patience",
+        patience,
+        "a quarter of the epochs: the schedule must come down before it ends",
+        "F-057",
+    ),
+)

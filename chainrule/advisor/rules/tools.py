@@ -1,0 +1,102 @@
+"""Derivatives, ways to write models, and where they go."""
+
+from chainrule.advisor.rule import Rule
+
+RULES = (
+    Rule(
+        "derivative",
+        "automatic",
+        "exact, for a few times the cost of the function",
+        ("F-073",),
+        {"task": "differentiation"},
+        ("grad",),
+    ),
+    Rule(
+        "derivative",
+        "symbolic",
+        "a formula to read, which grows with the expression",
+        ("F-073",),
+        {"task": "differentiation", "goal": "formula"},
+        ("formula",),
+    ),
+    Rule(
+        "derivative",
+        "numerical",
+        "two calls a variable, and half the digits: to check others with",
+        ("F-073",),
+        {"task": "differentiation", "goal": "checking"},
+        ("numerical_gradient", "check_grad"),
+    ),
+    Rule(
+        "mode",
+        "reverse",
+        "one walk back serves all variables of one result",
+        ("F-074",),
+        {"task": "differentiation"},
+        ("grad", "vjp"),
+    ),
+    Rule(
+        "mode",
+        "forward",
+        "one walk serves all results of one variable, and nothing is kept",
+        ("F-074",),
+        {"task": "differentiation", "variables": "few"},
+        ("jvp",),
+    ),
+    Rule(
+        "framework",
+        "the one that fits the goal: PyTorch for research on GPUs, TensorFlow Lite or ONNX Runtime "
+        "for phones, a team's own stack; chainrule for processors and for reading all of it",
+        "what a team knows saves more than any feature",
+        ("F-075",),
+        {"task": "framework"},
+    ),
+    Rule(
+        "model's form",
+        "a chain of layers",
+        "a list that reads from top to bottom",
+        ("F-076",),
+        {"structure": "chain"},
+        ("nn.Sequential",),
+    ),
+    Rule(
+        "model's form",
+        "a class with a call",
+        "several inputs and outputs, shared layers: any graph, in plain Python",
+        ("F-076",),
+        {"structure": "graph"},
+        ("nn.Module",),
+    ),
+    Rule(
+        "training loop",
+        "Trainer.fit",
+        "callbacks, checkpoints and curves are there already",
+        ("F-077",),
+        {"task": "training"},
+        ("train.Trainer",),
+    ),
+    Rule(
+        "training loop",
+        "by hand, ten lines",
+        "several optimizers, or steps that are not one loss",
+        ("F-077",),
+        {"task": "training", "goal": "control"},
+        ("jit", "value_and_grad"),
+    ),
+    Rule(
+        "deployment",
+        "a run folder here, ONNX elsewhere",
+        "weights and numbers, and nothing that is executed",
+        ("F-077",),
+        {"task": "deployment"},
+        ("train.save", "train.load"),
+    ),
+    Rule(
+        "selection",
+        "the simplest model whose validation score is within a standard error of the best",
+        "the difference is chance, and the simpler one fails more plainly",
+        ("F-078",),
+        {},
+        ("train.compare", "train.grid_search"),
+    ),
+)
