@@ -96,7 +96,7 @@ def _train(
         (training.x, training.y),
         validation_data=(validation.x, validation.y),
         quiet=True,
-        **fit_options(recipe),
+        **fit_options(recipe, len(training.x)),
     )
     return model, history
 

@@ -228,11 +228,12 @@ def make_trainer(
     )
 
 
-def fit_options(recipe: Recipe) -> dict[str, Any]:
-    """What `Trainer.fit` is told of a recipe."""
+def fit_options(recipe: Recipe, rows: int) -> dict[str, Any]:
+    """What `Trainer.fit` is told of a recipe, for so many rows. Where norms need two rows a batch
+    and one would be left over, batches are a row larger.
+    """
     weights = None if recipe.class_weights == "none" else recipe.class_weights
-    return {
-        "epochs": recipe.epochs,
-        "batch_size": recipe.batch_size,
-        "class_weight": weights,
-    }
+    size = recipe.batch_size
+    while recipe.norm == "batch" and rows % size == 1:
+        size += 1
+    return {"epochs": recipe.epochs, "batch_size": size, "class_weight": weights}

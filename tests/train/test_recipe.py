@@ -8,7 +8,14 @@ from chainrule import nn, optim
 from chainrule.activations.registry import FUNCTIONS
 from chainrule.advisor import Recipe, names
 from chainrule.errors import ArgumentError
-from chainrule.train.recipe import build, make_callbacks, make_loss, make_optimizer, make_schedule
+from chainrule.train.recipe import (
+    build,
+    fit_options,
+    make_callbacks,
+    make_loss,
+    make_optimizer,
+    make_schedule,
+)
 
 LOGITS = np.float32([[2.0, -1.0], [0.5, 0.25], [-3.0, 1.0]])
 LABELS = np.int64([0, 1, 0])
@@ -198,3 +205,9 @@ def test_biases_do_not_decay():
     optimizer.update({path: cr.zeros_like(p) for path, p in model.parameters().items()})
     moved = {path for path, p in model.parameters().items() if (p.numpy() != before[path]).any()}
     assert moved == {path for path in before if path.endswith("weight")}
+
+
+def test_batch_norms_get_no_single_row():
+    sizes = [fit_options(Recipe(batch_size=b, norm="batch"), 97)["batch_size"] for b in (32, 2, 7)]
+    assert all(97 % size != 1 for size in sizes) and sizes[2] == 7
+    assert fit_options(Recipe(batch_size=32), 97)["batch_size"] == 32
