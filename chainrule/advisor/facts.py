@@ -15,8 +15,8 @@ FAR_OFF = 10.0
 
 
 def facts_of(problem: Problem) -> dict[str, Any]:
-    """What is known of a table: task, sizes, how many times the most frequent class is the rarest
-    one, outliers of the target, what inputs are like.
+    """What is known of a table: task, sizes, rows of the rarest class and how many times that the
+    most frequent one has, outliers of the target, what inputs are like.
     """
     part, target = problem.parts["training"], problem.target
     columns = problem.preprocessing.columns

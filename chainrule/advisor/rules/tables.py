@@ -23,7 +23,15 @@ SHRINKING = (
     *WRAPPERS,
     *(name for name, make in OPTIMIZERS.items() if getattr(make, "decoupled", False)),
 )
-ADAPTIVE = ("Adam", "AdamW", "NAdam", "RAdam", "AdaMax", "LAMB", "Muon", *WRAPPERS)
+# Rates that suit an optimizer where they are not those of Adam.
+RATES = {
+    "SGD": 0.05,
+    "RMSProp": 1e-3,
+    "Lion": 2e-4,
+    "AdaGrad": 1e-2,
+    "Adadelta": 1.0,
+    "Adafactor": 1e-2,
+}
 
 
 def width(facts: Facts) -> tuple[int, ...]:
@@ -107,12 +115,11 @@ RULES = (
         imbalance=at_least(4),
     ),
     _table("optimizer", "AdamW", "finds a step size for each weight", "F-048", "F-046"),
-    _table("learning_rate", 2e-3, "for a few thousand steps", optimizer=one_of(ADAPTIVE)),
-    _table("learning_rate", 1e-3, "RMSProp has no other brake", optimizer="RMSProp"),
-    _table("learning_rate", 2e-4, "each step has this size", optimizer="Lion"),
-    _table("learning_rate", 1e-2, "its divisors only grow", optimizer="AdaGrad"),
-    _table("learning_rate", 1e-2, "a share of the weights' size", optimizer="Adafactor"),
-    _table("learning_rate", 1.0, "it finds its own size", optimizer="Adadelta"),
+    _table("learning_rate", 2e-3, "for a few thousand steps"),
+    *(
+        _table("learning_rate", rate, "steps of this optimizer are of another size", optimizer=name)
+        for name, rate in RATES.items()
+    ),
     _table("weight_decay", 1e-3, "added to gradients, which are not large", "F-040", "F-044"),
     _table(
         "weight_decay",
@@ -128,6 +135,15 @@ RULES = (
         "F-044",
         optimizer=one_of(SHRINKING),
         rows=below(FEW_ROWS),
+    ),
+    _table(
+        "weight_decay",
+        1.0,
+        "strong decay for few rows of the rarest class, which hold what there is to learn",
+        "F-044",
+        optimizer=one_of(SHRINKING),
+        imbalance=at_least(4),
+        rarest=below(500),
     ),
     _table(
         "weight_decay",

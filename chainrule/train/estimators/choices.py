@@ -12,7 +12,7 @@ import numpy as np
 
 from chainrule import nn
 from chainrule.advisor import Recipe
-from chainrule.advisor.choices import RATES
+from chainrule.advisor.rules.tables import RATES
 from chainrule.data import Target
 from chainrule.data.target import REGRESSION
 from chainrule.errors import ArgumentError
