@@ -1,6 +1,7 @@
 """Texts: what becomes of a file, what a model of it is compared with, and how it writes on."""
 
 import collections
+import html
 import json
 import math
 
@@ -34,6 +35,21 @@ def path(tmp_path_factory):
 @pytest.fixture(scope="module")
 def run(path):
     return train.fit(path, steps=30, width=16, layers=1, context=16, batch_size=8)
+
+
+def test_report_tells_bits_beside_ngrams_and_what_it_writes(run, tmp_path):
+    folder = train.save(run, tmp_path / "run")
+    found, text = run.evidence.report(run), (folder / "report.html").read_text(encoding="utf-8")
+    for model, scores in run.record["metrics"].items():
+        assert found.comparison.figures[model]["bits per character"].value == next(
+            iter(scores.values())
+        )
+    best = min(list(run.record["metrics"].values())[1:], key=lambda one: one["bits per character"])
+    ours = run.record["metrics"]["network"]["bits per character"]
+    assert found.verdict.answer == ("yes" if ours < best["bits per character"] else "no")
+    assert html.escape(run.record["sample"].split("\n")[1]) in text
+    assert found.costs.parameters == sum(p.size for p in run.model.parameters().values())
+    assert "chainrule search" not in text
 
 
 # ---- The text ----

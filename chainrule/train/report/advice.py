@@ -73,7 +73,7 @@ def overfitting(report: Report) -> Iterator[Advice]:
     shares = bool(report.subject.classes)
     if valid < train - GAP if shares else valid > RATIO * train:
         yield Advice(
-            "Collect more rows, or regularise: more dropout, more weight decay, a smaller network",
+            "Collect more data, or regularise: more dropout, more weight decay, a smaller network",
             f"The {found.main} is {figure_text(train)} on rows that it learned from and "
             f"{figure_text(valid)} on others: part of what it knows is those rows themselves.",
             ("E-051", "E-053", "F-045") if shares else ("E-058", "F-045"),
@@ -185,11 +185,9 @@ def gradients(report: Report) -> Iterator[Advice]:
 def few_rows(report: Report) -> Iterator[Advice]:
     """Test rows that are too few to choose by: they cannot tell the network from its rival."""
     found = report.comparison
-    if (
-        found is not None
-        and found.margin is not None
-        and found.margin.low <= 0 <= found.margin.high
-    ):
+    if report.columns is None or found is None or found.margin is None:
+        return  # `chainrule compare` is for tables.
+    if found.margin.low <= 0 <= found.margin.high:
         yield Advice(
             f"Compare models by cross-validation: chainrule compare {report.subject.data}",
             f"{found.rows} test rows cannot tell the network from {found.rival}; folds test every "
@@ -213,6 +211,8 @@ def simpler(report: Report) -> Iterator[Advice]:
 @rule
 def tuning(report: Report) -> Iterator[Advice]:
     """Then tune, in the order of what matters most (F-062)."""
+    if report.columns is None:
+        return  # `chainrule search` tunes networks of tables.
     yield Advice(
         f"Tune: chainrule search {report.subject.data}",
         "Learning rate first, then batch size, shape, regularisation, optimizer: earlier ones "

@@ -218,6 +218,15 @@ class Importance:
 
 
 @dataclass(frozen=True)
+class Sample:
+    """A text that the model wrote, and the share of known words in it and in the test part."""
+
+    text: str
+    network: float
+    test: float
+
+
+@dataclass(frozen=True)
 class Costs:
     """What the model holds and needs: (path, type, output, parameters, operations a row) of each
     layer; bytes of its weights; seconds for one row, from numbers to an answer.
@@ -256,6 +265,7 @@ class Report:
     subject: Subject
     verdict: Verdict | None = None
     comparison: Comparison | None = None
+    sample: Sample | None = None
     drift: Drift | None = None
     advice: tuple[Advice, ...] | None = None
     learning: Learning | None = None

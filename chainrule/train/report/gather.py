@@ -5,9 +5,11 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 
+from chainrule import nn
 from chainrule.advisor import Recipe, described
 from chainrule.data import Problem
 from chainrule.train.history import History
@@ -90,7 +92,7 @@ def gather(run: TableRun, evidence: TableEvidence) -> Report:
         audit=problem.audited,
         columns=columns(problem),
         recipe=_choices(evidence),
-        costs=costs(run, training.x[:1]),
+        costs=costs(run.model, training.x[:1]),
     )
     return replace(found, verdict=verdict(found), advice=advise(found))
 
@@ -104,7 +106,6 @@ def _shown(problem: Problem, matters: Importance | None) -> list[str]:
 def subject(run: TableRun) -> Subject:
     """What a run's record says of it."""
     record, target = run.record, run.target
-    versions = ", ".join(f"{name} {number}" for name, number in record["versions"].items())
     return Subject(
         data=record["data"]["name"],
         rows=record["data"]["rows"],
@@ -113,13 +114,19 @@ def subject(run: TableRun) -> Subject:
         task=target.task,
         classes=tuple(map(str, target.classes)),
         notes=tuple(record["notes"]),
-        origin={
-            "created": record["created"],
-            "seed": str(record["seed"]),
-            "SHA-256 of the data": record["data"]["sha256"],
-            "versions": versions,
-        },
+        origin=origin(record),
     )
+
+
+def origin(record: Mapping[str, Any]) -> dict[str, str]:
+    """When a run was made, of what, and with what."""
+    versions = ", ".join(f"{name} {number}" for name, number in record["versions"].items())
+    return {
+        "created": record["created"],
+        "seed": str(record["seed"]),
+        "SHA-256 of the data": record["data"]["sha256"],
+        "versions": versions,
+    }
 
 
 def _learning(evidence: TableEvidence, predict: Callable[[np.ndarray], Prediction]) -> Learning:
@@ -167,10 +174,10 @@ def _choices(evidence: TableEvidence) -> tuple[Choice, ...]:
     return tuple(Choice(name, value, recipe.reasons[name]) for name, value in words.items())
 
 
-def costs(run: TableRun, row: np.ndarray) -> Costs:
-    """What a model holds and needs for one preprocessed row, [1, inputs]."""
-    summary = run.model.summary(row)
-    predictor = Predictor(run.model)
+def costs(model: nn.Module, row: np.ndarray) -> Costs:
+    """What a model holds and needs for one preprocessed row, [1, ...]."""
+    summary = model.summary(row)
+    predictor = Predictor(model)
     predictor(row)
     seconds = []
     for _ in range(CALLS):
@@ -185,6 +192,6 @@ def costs(run: TableRun, row: np.ndarray) -> Costs:
         layers,
         summary.total.parameters,
         summary.total.flops,
-        sum(array.nbytes for array in map(np.asarray, run.model.state_dict().values())),
+        sum(array.nbytes for array in map(np.asarray, model.state_dict().values())),
         float(np.median(seconds)),
     )

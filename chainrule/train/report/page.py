@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from importlib.resources import files
 
+from chainrule.data.target import CLASSIFICATION, REGRESSION
 from chainrule.train.report import making, results
 from chainrule.train.report.facts import Report, Subject, Verdict
 from chainrule.train.report.html import Html, tag, together
@@ -27,6 +28,7 @@ def _of(name: str, render: Callable[..., Html]) -> Callable[[Report], Html | Non
 
 SECTIONS: tuple[Section, ...] = (
     ("figures", "How good it is", _of("comparison", results.comparison)),
+    ("sample", "What it writes", _of("sample", results.sample)),
     ("drift", "Are these data like the training's?", _of("drift", results.drift)),
     ("next", "What to try next", _of("advice", results.advice)),
     ("errors", "Where it is wrong", results.errors),
@@ -99,17 +101,20 @@ def _header(report: Report) -> Html:
 
 def _summary(report: Report) -> Html:
     subject, found = report.subject, report.comparison
-    what = f"one of {len(subject.classes)} classes" if subject.classes else "a number"
-    first = f"A network predicts {what}"
+    what = {CLASSIFICATION: f"one of {len(subject.classes)} classes", REGRESSION: "a number"}
+    first = f"A network predicts {what.get(subject.task, subject.target)}."
     if found is None:
-        return together(f"{first} from {subject.rows:,} rows.")
+        return together(first)
     ours = found.ours[found.main]
-    return together(
-        f"{first}. On {found.rows:,} {found.part} rows its {found.main} is ",
-        tag("strong", figure_text(ours.value)),
-        f"; for 95 % of other such rows it would lie between {figure_text(ours.low)} and "
-        f"{figure_text(ours.high)}.",
-    )
+    rows = f"{found.rows:,} {found.part} rows" if subject.task in what else "the test part"
+    sure = "."
+    if ours.low < ours.high:
+        sure = (
+            f"; for 95 % of other such rows it would lie between {figure_text(ours.low)} and "
+            f"{figure_text(ours.high)}."
+        )
+    value = tag("strong", figure_text(ours.value))
+    return together(f"{first} On {rows} its {found.main} is ", value, sure)
 
 
 def _verdict(found: Verdict) -> Html:

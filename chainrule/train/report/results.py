@@ -16,6 +16,7 @@ from chainrule.train.report.facts import (
     Ranking,
     Report,
     Residuals,
+    Sample,
 )
 from chainrule.train.report.html import Html, boxed, table, tag, together
 from chainrule.train.report.words import (
@@ -65,12 +66,17 @@ def comparison(found: Comparison) -> Html:
         together(name, tag("span", better[found.greater_is_better[name]], class_="interval"))
         for name in names
     ]
-    caption = (
-        f"On {found.rows:,} {found.part} rows. Below each figure is where it would lie for 95 % of "
-        "other test rows of the same source (bootstrap)."
-    )
+    sure = found.ours[found.main]
+    caption = f"On the {found.part} part, of {found.rows:,}."
+    if sure.low < sure.high:
+        caption = (
+            f"On {found.rows:,} {found.part} rows. Below each figure is where it would lie for "
+            "95 % of other test rows of the same source (bootstrap)."
+        )
     whole = table(caption, ["", *header], rows, numbers=range(1, len(names) + 1), class_="first")
-    return together(whole, _intervals(found, found.margin) if found.margin else None)
+    return together(
+        whole, _intervals(found, found.margin) if sure.low < sure.high and found.margin else None
+    )
 
 
 def _intervals(found: Comparison, margin: Interval) -> Html:
@@ -106,6 +112,14 @@ def advice(found: tuple[Advice, ...]) -> Html:
         tag("p", "In this order; each follows from what this report found.", class_="hint"),
         tag("ol", lines, class_="steps"),
     )
+
+
+def sample(found: Sample) -> Html:
+    told = (
+        f"{share_text(found.network)} of its words occur in the training part, as do "
+        f"{share_text(found.test)} of the words of the test part, which people wrote."
+    )
+    return together(tag("p", told), tag("pre", found.text, tabindex=0))
 
 
 def drift(found: Drift) -> Html:

@@ -12,6 +12,7 @@ from chainrule.train.callbacks import Callback, EarlyStopping
 from chainrule.train.clock import Clock, Gone
 from chainrule.train.fitting import Watcher, recorded, seeded
 from chainrule.train.history import History
+from chainrule.train.text.evidence import TextEvidence
 from chainrule.train.text.model import GPT, bits
 from chainrule.train.text.recipe import TextRecipe, choose_for_text
 from chainrule.train.text.run import TextRun, build
@@ -154,4 +155,4 @@ def _run(
         known_words=words_of(corpus, sample),
         sample=sample,
     )
-    return TextRun(model, alphabet, record)
+    return TextRun(model, alphabet, record, TextEvidence(recipe))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any, Self
 
@@ -13,7 +13,7 @@ import chainrule as cr
 from chainrule.data.texts import Alphabet
 from chainrule.train.decoding import sample
 from chainrule.train.fitting import seeded
-from chainrule.train.run import Run
+from chainrule.train.run import Evidence, Run
 from chainrule.train.text.model import GPT
 from chainrule.train.text.recipe import TextRecipe
 
@@ -38,6 +38,7 @@ class TextRun(Run):
     model: GPT
     alphabet: Alphabet
     record: Mapping[str, Any]
+    evidence: Evidence | None = field(default=None, repr=False, compare=False)
 
     @classmethod
     def restored(cls, record: Mapping[str, Any], contents: Mapping[str, Any]) -> Self:
