@@ -66,7 +66,7 @@ def chainrule(
         ),
     ] = False,
 ) -> None:
-    """Train a network on your table, and apply it."""
+    """Train a network on your data, and apply it."""
     if context.invoked_subcommand is None:
         print(context.get_help())
 

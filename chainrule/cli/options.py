@@ -84,6 +84,15 @@ BatchSize = Annotated[int | None, Option("--batch-size", metavar="NUMBER", help=
 LearningRate = Annotated[
     float | None, Option("--learning-rate", metavar="RATE", help="The rate of the first step.")
 ]
+Choices = Annotated[
+    list[str] | None,
+    Option(
+        "--set",
+        metavar="NAME=VALUE",
+        help="Any choice of the recipe, by its name in run.json: --set hidden=128,64 "
+        "--set activation=gelu. May be repeated.",
+    ),
+]
 RunFolder = Annotated[
     Path, Argument(metavar="RUN", help="A run folder that `chainrule fit` wrote.")
 ]

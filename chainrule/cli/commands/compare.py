@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from chainrule import train
 from chainrule.cli import options
+from chainrule.cli.choices import choices
 from chainrule.cli.output import PICTURES, check_file
 from chainrule.cli.screens.compare import CompareScreen
 
@@ -23,6 +24,7 @@ def compare(
     epochs: options.Epochs = None,
     batch_size: options.BatchSize = None,
     learning_rate: options.LearningRate = None,
+    choice: options.Choices = None,
     json: options.JsonFile = None,
     plot: options.ScorePlot = None,
 ) -> None:
@@ -32,6 +34,7 @@ def compare(
     use: the simplest whose distance from the best may well be chance. Ctrl-C keeps the folds that
     are done.
     """
+    chosen = choices(choice, epochs=epochs, batch_size=batch_size, learning_rate=learning_rate)
     check_file(json, (".json",))
     check_file(plot, PICTURES)
     with CompareScreen() as screen:
@@ -48,9 +51,7 @@ def compare(
             ordered=ordered,
             seed=seed,
             onlooker=screen,
-            epochs=epochs,
-            batch_size=batch_size,
-            learning_rate=learning_rate,
+            **chosen,
         )
     screen.compared(found)
     if json is not None:

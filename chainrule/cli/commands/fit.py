@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from chainrule import train
 from chainrule.cli import options
+from chainrule.cli.choices import choices
 from chainrule.cli.screens.images import ImageScreen
 from chainrule.cli.screens.table import TableScreen
 from chainrule.cli.screens.text import TextScreen
@@ -22,6 +23,7 @@ def fit(
     epochs: options.Epochs = None,
     batch_size: options.BatchSize = None,
     learning_rate: options.LearningRate = None,
+    choice: options.Choices = None,
     minutes: options.Minutes = None,
     steps: options.Steps = None,
 ) -> None:
@@ -30,6 +32,14 @@ def fit(
     It is compared with simpler models on data that nothing was fitted or chosen on. Ctrl-C ends
     training early: the best network so far is kept, reported and written.
     """
+    chosen = choices(
+        choice,
+        epochs=epochs,
+        batch_size=batch_size,
+        learning_rate=learning_rate,
+        minutes=minutes,
+        steps=steps,
+    )
     if output is not None:
         check_free(output)
     screen = SCREENS[train.kind_of(data).name]()
@@ -41,11 +51,7 @@ def fit(
             drop=drop or None,
             seed=seed,
             watcher=screen,
-            epochs=epochs,
-            batch_size=batch_size,
-            learning_rate=learning_rate,
-            minutes=minutes,
-            steps=steps,
+            **chosen,
         )
     folder = train.save(run, output)
     screen.written(run, folder)

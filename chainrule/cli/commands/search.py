@@ -8,6 +8,7 @@ import typer
 
 from chainrule import train
 from chainrule.cli import options
+from chainrule.cli.choices import choices
 from chainrule.cli.screens.search import SearchScreen
 
 
@@ -25,6 +26,7 @@ def search(
     epochs: options.Epochs = None,
     batch_size: options.BatchSize = None,
     learning_rate: options.LearningRate = None,
+    choice: options.Choices = None,
 ) -> None:
     """Search for a better recipe than that of fit, and write a run folder.
 
@@ -32,6 +34,7 @@ def search(
     not for the test. After Ctrl-C or a crash the same command goes on. Options for the network keep
     that choice as it is. Needs Optuna: pip install 'chainrule[search]'.
     """
+    chosen = choices(choice, epochs=epochs, batch_size=batch_size, learning_rate=learning_rate)
     folder = Path("runs") / f"{Path(data).stem}-search" if output is None else output
     with SearchScreen(trials) as screen:
         found = train.tune(
@@ -46,9 +49,7 @@ def search(
             folder=folder,
             seed=seed,
             listener=screen,
-            epochs=epochs,
-            batch_size=batch_size,
-            learning_rate=learning_rate,
+            **chosen,
         )
     if found.interrupted:
         raise typer.Exit(1)
