@@ -73,8 +73,13 @@ def main() -> None:
     given = parser.parse_args()
     tables = {name: table(name) for name in TABLES}
     found: dict[str, dict[str, dict[str, list]]] = {}
+    if given.json and given.json.exists():  # It goes on where it was ended.
+        found = json.loads(given.json.read_text())
     for name in dict.fromkeys(["default", *given.variants]):
         wanted, where = VARIANTS[name]
+        if name in found and found[name].keys() == set(where):
+            print(told(name, found), flush=True)
+            continue
         found[name] = {}
         for one in where:
             parts = problems(tables[one], FOLDS, ONE_HOT, MOST, 0)

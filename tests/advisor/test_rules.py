@@ -124,6 +124,27 @@ def test_outliers_of_a_target_change_the_loss():
     assert advise("regression", outlying, target="y").recipe.loss == "huber"
 
 
+def test_few_rows_of_a_rare_class_change_the_decay_and_not_the_loss():
+    many = {"rows": 6_000, "inputs": 3, "classes": 2}
+    even = advise("classification", **many, rarest=3_000, imbalance=1.0).recipe
+    rare = advise("classification", **many, rarest=200, imbalance=29.0)
+    assert (even.weight_decay, rare.recipe.weight_decay) == (0.1, 1.0)
+    assert rare.recipe.class_weights == "none" and rare.recipe.loss == "cross_entropy"
+    assert rare["rare classes"].ids == ("F-069",)
+
+
+def test_no_topic_takes_the_name_of_a_fact_of_another_kind():
+    """What is chosen becomes a fact: one that is compared with numbers must be a number."""
+    compared = {
+        name
+        for rule in RULES
+        for name, test in rule.when.items()
+        if isinstance(test, Condition) and not test.known
+    }
+    words = {rule.topic for rule in RULES if isinstance(rule.choice, str)}
+    assert not compared & words
+
+
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [

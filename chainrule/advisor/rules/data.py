@@ -103,7 +103,7 @@ RULES = (
         ("data.fit_preprocessing",),
     ),
     Rule(
-        "imbalance",
+        "rare classes",
         "draw rare classes more often, frequent ones less, or weigh the loss; focal for detection",
         "else the rare class is hardly seen; probabilities must then be calibrated back",
         ("F-069",),
