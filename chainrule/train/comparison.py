@@ -170,16 +170,22 @@ class Comparison:
         return f"the network is best, though these rows cannot show that it is better than {told}"
 
     def _told(self, name: str, other: str) -> str:
-        low, high, value = (self.text(x) for x in self.gain(name, other))
+        low, high, value = self.texts(self.gain(name, other))
         return f"{value} {self.metric} ({low} .. {high})"
 
-    def text(self, value: float) -> str:
-        """A score or a difference of scores in as many digits as tell something."""
-        if not math.isfinite(value):
-            return "-"
-        size = abs(np.nanmax([np.abs(entry.values(self.metric)).max() for entry in self.entries]))
-        digits = 3 if size < 10 else 2 if size < 100 else 1 if size < 1000 else 0
-        return f"{round(value, digits) + 0.0:,.{digits}f}"  # + 0.0: no minus sign before zero.
+    def texts(self, found: Interval) -> tuple[str, str, str]:
+        """Ends and value of an interval, in as many digits as tell its ends apart."""
+        digits = self._digits
+        if math.isfinite(found.low) and found.low < found.high:
+            digits = max(digits, math.ceil(-math.log10((found.high - found.low) / 2)))
+        low, high, value = (_rounded(x, digits) for x in found)
+        return low, high, value
+
+    @property
+    def _digits(self) -> int:
+        """How many digits of scores tell something."""
+        size = np.nanmax([np.abs(entry.values(self.metric)).max() for entry in self.entries])
+        return 3 if size < 10 else 2 if size < 100 else 1 if size < 1000 else 0
 
     def to_json(self) -> dict[str, Any]:
         """All figures, and the verdict; what is not a number is None."""
@@ -240,6 +246,12 @@ class Comparison:
 
 def _the(name: str) -> str:
     return f"the {name}" if name in (NETWORK, *CONSTANT) else name
+
+
+def _rounded(value: float, digits: int) -> str:
+    if not math.isfinite(value):
+        return "-"
+    return f"{round(value, digits) + 0.0:,.{digits}f}"  # + 0.0: no minus sign before zero.
 
 
 def _finite(interval: Interval) -> dict[str, float | None]:

@@ -4,7 +4,6 @@ table and a verdict.
 
 from __future__ import annotations
 
-import math
 import textwrap
 from collections.abc import Sequence
 
@@ -64,11 +63,11 @@ class CompareScreen(ProgressScreen, Onlooker):
 
 
 def _row(found: Comparison, entry: Entry) -> tuple[str, ...]:
-    low, high, value = found.interval(entry.name)
+    low, high, value = found.texts(found.interval(entry.name))
     return (
         entry.name,
-        found.text(value),
-        _ends(found, low, high),
+        value,
+        f"{low} .. {high}",
         "" if entry.name == NETWORK else _beside(found, entry),
         seconds(float(np.median(entry.fit_seconds))),
         seconds(float(np.median(entry.predict_seconds))),
@@ -77,16 +76,11 @@ def _row(found: Comparison, entry: Entry) -> tuple[str, ...]:
 
 def _beside(found: Comparison, entry: Entry) -> str:
     """The gain over the network with its sign; a star where it is shown not to be 0."""
-    low, high, value = found.gain(entry.name, NETWORK)
-    if not math.isfinite(value):
-        return "-"
-    star = " *" if low > 0 or high < 0 else "  "
-    sign = "+" if float(found.text(value).replace(",", "")) > 0 else ""
-    return f"{sign}{found.text(value)} ({_ends(found, low, high)}){star}"
-
-
-def _ends(found: Comparison, low: float, high: float) -> str:
-    return f"{found.text(low)} .. {found.text(high)}"
+    gain = found.gain(entry.name, NETWORK)
+    low, high, value = found.texts(gain)
+    star = " *" if gain.low > 0 or gain.high < 0 else "  "
+    sign = "+" if gain.value > 0 else ""
+    return f"{sign}{value} ({low} .. {high}){star}"
 
 
 def seconds(value: float) -> str:
