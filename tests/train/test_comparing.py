@@ -314,7 +314,7 @@ def test_verdicts(scores, verdict, choice):
 def test_small_differences_have_the_digits_that_tell_them():
     scores = {"network": [0.9480, 0.9485, 0.9475], "k-NN": [0.9491, 0.9495, 0.9488]}
     assert made(scores).verdict == (
-        "k-NN is better than the network, 0.0011 AUC (0.0005 .. 0.0018): use it"
+        "k-NN is better than the network, 0.0011 AUC (0.0006 .. 0.0016): use it"
     )
 
 
