@@ -106,7 +106,7 @@ def test_nothing_outside_is_asked_for(hostile, diabetes_report):
 
 def test_sections_without_facts_are_left_out(diabetes_report):
     subject = diabetes_report.subject
-    names = [name for name in facts.Report.__dataclass_fields__ if name != "subject"]
+    names = [name for name in facts.Report.__dataclass_fields__ if name not in ("subject", "rules")]
     whole = page(diabetes_report)
     assert len(re.findall("<section", page(facts.Report(subject)))) == 1
     for name in names:
@@ -215,6 +215,14 @@ def test_importance_is_that_of_scikit_learn(diabetes, diabetes_report):
     for name, mean in found.items():
         spread = expected.importances_std[list(diabetes.kinds).index(name)]
         assert mean == pytest.approx(by_name[name], abs=4 * spread + 0.05)
+
+
+def test_recipe_names_the_rules_behind_it(diabetes, diabetes_report):
+    found = {choice.name: choice for choice in diabetes_report.recipe}
+    assert found["activation"].reason == "as asked" and found["activation"].items == ()
+    assert "F-054" in found["schedule"].items
+    assert found["schedule"].reason == diabetes.record["recipe"]["reasons"]["schedule"]
+    assert "activation: relu (as asked)" in diabetes_report.rules
 
 
 def test_layers_are_looked_at_without_a_trace(diabetes, diabetes_report):

@@ -279,6 +279,7 @@ class Report:
     audit: Audit | None = None
     columns: tuple[Column, ...] | None = None
     recipe: tuple[Choice, ...] | None = None
+    rules: str = ""
     costs: Costs | None = None
 
 

@@ -10,7 +10,9 @@ from typing import Any
 import numpy as np
 
 from chainrule import nn
-from chainrule.advisor import Recipe, described
+from chainrule.advisor import CHOICES, Recipe, described
+from chainrule.advisor import advise as guides
+from chainrule.advisor.advice import ASKED
 from chainrule.data import Problem
 from chainrule.train.history import History
 from chainrule.train.predict import Predictor
@@ -67,6 +69,7 @@ def gather(run: TableRun, evidence: TableEvidence) -> Report:
     )
     compared = comparison(problem.target, test.values, evidence.answers, "test")
     matters = importance(problem, predict)
+    ruled = _ruled(evidence.recipe, problem)
     found = Report(
         subject=subject(run),
         comparison=compared,
@@ -91,7 +94,8 @@ def gather(run: TableRun, evidence: TableEvidence) -> Report:
         ),
         audit=problem.audited,
         columns=columns(problem),
-        recipe=_choices(evidence),
+        recipe=_choices(evidence.recipe, problem, ruled),
+        rules="\n".join(line for choice in ruled.values() for line in choice.lines()),
         costs=costs(run.model, training.x[:1]),
     )
     return replace(found, verdict=verdict(found), advice=advise(found))
@@ -168,10 +172,29 @@ def _points(history: History, name: str) -> tuple[tuple[float, float], ...]:
     return tuple(zip(map(float, history["epoch"]), map(float, history[name])))
 
 
-def _choices(evidence: TableEvidence) -> tuple[Choice, ...]:
-    problem, recipe = evidence.problem, evidence.recipe
+def _choices(recipe: Recipe, problem: Problem, ruled: Mapping[str, Any]) -> tuple[Choice, ...]:
+    """The lines of a recipe, with the items behind the rules that made them."""
     words = described(recipe, problem.parts["training"].x.shape[1], problem.target.outputs)
-    return tuple(Choice(name, value, recipe.reasons[name]) for name, value in words.items())
+    items = {
+        line: dict.fromkeys(i for name in CHOICES[line] if name in ruled for i in ruled[name].ids)
+        for line in words
+    }
+    return tuple(
+        Choice(line, value, recipe.reasons[line], tuple(items[line]))
+        for line, value in words.items()
+    )
+
+
+def _ruled(recipe: Recipe, problem: Problem) -> dict[str, Any]:
+    """What the rules say on each topic, as it was asked for."""
+    asked = {
+        name: getattr(recipe, name)
+        for line, names in CHOICES.items()
+        if recipe.reasons.get(line) == ASKED
+        for name in names
+    }
+    found = guides(problem.target.task, problem, **asked)
+    return {choice.topic: choice for choice in found.choices}
 
 
 def costs(model: nn.Module, row: np.ndarray) -> Costs:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from chainrule.data import Audit
 from chainrule.train.report.chart import STYLES, UNIT, Chart, Scale, spark
-from chainrule.train.report.facts import Choice, Column, Costs, Curve, Layer, Learning, Points
+from chainrule.train.report.facts import Column, Costs, Curve, Layer, Learning, Points, Report
 from chainrule.train.report.html import Html, folded, table, tag, together
 from chainrule.train.report.results import charts, figure
 from chainrule.train.report.words import counted, figure_text, items_text, seconds_text, share_text
@@ -180,10 +180,17 @@ def _told(column: Column) -> str:
     return f"histogram from {low:.4g} to {high:.4g}"
 
 
-def recipe(found: tuple[Choice, ...]) -> Html:
-    rows = [(one.name, one.value, together(one.reason, items_text(one.items))) for one in found]
-    return table(
-        "Every choice, and why; any can be overridden by an option", ["", "choice", "reason"], rows
+def recipe(report: Report) -> Html | None:
+    if report.recipe is None:
+        return None
+    rows = [
+        (one.name, one.value, together(one.reason, items_text(one.items))) for one in report.recipe
+    ]
+    caption = "Every choice, and why; any can be overridden by an option"
+    rules = tag("pre", report.rules, tabindex=0)
+    return together(
+        table(caption, ["", "choice", "reason"], rows),
+        folded("All rules that apply, and those that gave way", rules) if report.rules else None,
     )
 
 

@@ -37,7 +37,7 @@ SECTIONS: tuple[Section, ...] = (
     ("layers", "Inside the network", _of("layers", making.layers)),
     ("audit", "Faults in the data", _of("audit", making.audit)),
     ("columns", "Columns", _of("columns", making.columns)),
-    ("recipe", "Recipe", _of("recipe", making.recipe)),
+    ("recipe", "Recipe", making.recipe),
     ("costs", "Size and speed", _of("costs", making.costs)),
 )
 
