@@ -107,6 +107,12 @@ def test_a_quantile_is_above_its_share_of_targets(diabetes):
     assert abs((y < net.predict(x)).mean() - 0.9) < 0.05
 
 
+@pytest.mark.parametrize("solver", ["adam", "sgd", "muon", "schedulefreeadamw", "sam"])
+def test_solvers(solver):
+    x, y = load_wine(return_X_y=True)
+    assert NetClassifier(**QUICK, solver=solver).fit(x, y).score(x, y) > 0.95
+
+
 # ---- In scikit-learn's tools ----
 
 
@@ -289,3 +295,22 @@ def test_unknown_class_in_partial_fit(iris):
     net = NetClassifier(**QUICK).partial_fit(x[:100], y[:100])
     with pytest.raises(ValueError, match="class"):
         net.partial_fit(x, y)
+
+
+# ---- Frames of pandas ----
+
+
+def test_frames_of_pandas(diabetes):
+    pandas = pytest.importorskip("pandas")
+    x, y = diabetes
+    frame = pandas.DataFrame(x, columns=[f"c{n}" for n in range(10)])
+    net = NetRegressor(**QUICK).fit(frame, pandas.Series(y))
+    assert (net.predict(frame) == NetRegressor(**QUICK).fit(x, y).predict(x)).all()
+    kinds = pandas.Series(np.where(x[:, 1] > 0, "a", "b"), dtype="category")
+    mixed = frame.assign(kind=kinds, seen=pandas.Series([None, True] * 221))
+    mixed.loc[3, "c2"] = np.nan
+    net = NetRegressor(**QUICK).fit(mixed, y)
+    assert net.score(mixed, y) > 0.4
+    assert net.feature_names_in_.tolist() == [*frame.columns, "kind", "seen"]
+    with pytest.raises(ValueError, match="feature names"):
+        net.predict(mixed.rename(columns={"kind": "sort"}))

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from typing import Any
 
@@ -95,10 +96,25 @@ class Fitting(Stateful):
         for path, box in self.step.model.named_boxes().items():
             self.best[path].assign(box)
 
-    def restore(self) -> None:
-        """Bring the best model back."""
+    def note(self, loss: cr.Tensor, held: cr.Tensor) -> None:
+        """Write the losses of an epoch into the curves."""
+        here = cr.arange(self.losses.shape[0]) == self.epoch
+        for curve, value in ((self.losses, loss), (self.held_losses, held)):
+            curve.assign(cr.where(here, cr.astype(value, cr.float32), curve))
+        self.epoch.assign(self.epoch + 1)
+
+    def in_use(self) -> AbstractContextManager[None]:
+        """Within it the model has the weights to use, where an optimizer trains others."""
+        return getattr(self.step.optimizer, "evaluation", nullcontext)()
+
+    def settle(self) -> None:
+        """Leave the best weights in the model; without held-out rows the last ones."""
+        found = self.best
+        if np.isnan(self.held_losses.numpy()[0]):
+            with self.in_use():
+                found = {path: Buffer(box) for path, box in self.step.model.named_boxes().items()}
         for path, box in self.step.model.named_boxes().items():
-            box.assign(self.best[path])
+            box.assign(found[path])
 
 
 def advance(fitting: Fitting, data: tuple, order: Any, rates: Any, at: dict) -> cr.Tensor:
@@ -135,9 +151,25 @@ def _batch(data: tuple, rows: Any, counts: Any) -> tuple:
 
 def _end(fitting: Fitting, data: tuple, at: dict) -> None:
     """Judge an epoch that is over."""
-    step, evaluation = fitting.step, fitting.evaluation
+    step = fitting.step
     loss = step.total / step.weight
     step.reset()
+    with fitting.in_use():
+        held = _held_loss(fitting.evaluation, data, at)
+        monitored = cr.where(at["held"] > 0, held, loss)
+        best = monitored < fitting.lowest
+        cr.cond(best & (at["held"] > 0), fitting.keep, lambda: None)
+    fitting.lowest.assign(cr.where(best, monitored, fitting.lowest))
+    advances = monitored < fitting.goal
+    fitting.goal.assign(cr.where(advances, monitored - at["least"], fitting.goal))
+    fitting.stale.assign(cr.where(advances, 0, fitting.stale + 1))
+    lower = (fitting.stale > 0) & (fitting.stale % at["shrink_after"] == 0)
+    fitting.factor.assign(cr.where(lower, fitting.factor * at["shrink"], fitting.factor))
+    fitting.note(loss, held)
+
+
+def _held_loss(evaluation: Evaluation, data: tuple, at: dict) -> cr.Tensor:
+    """The mean loss of the held-out rows; without any, NaN."""
     evaluation.reset()
     lanes = cr.arange(EVALUATION_ROWS)
 
@@ -147,19 +179,7 @@ def _end(fitting: Fitting, data: tuple, at: dict) -> None:
         return first + EVALUATION_ROWS
 
     cr.while_loop(lambda first: first < at["held"], judge, cr.asarray(0))
-    held = evaluation.total / evaluation.weight
-    monitored = cr.where(at["held"] > 0, held, loss)
-    best, advances = monitored < fitting.lowest, monitored < fitting.goal
-    fitting.lowest.assign(cr.where(best, monitored, fitting.lowest))
-    fitting.goal.assign(cr.where(advances, monitored - at["least"], fitting.goal))
-    fitting.stale.assign(cr.where(advances, 0, fitting.stale + 1))
-    lower = (fitting.stale > 0) & (fitting.stale % at["shrink_after"] == 0)
-    fitting.factor.assign(cr.where(lower, fitting.factor * at["shrink"], fitting.factor))
-    cr.cond(best & (at["held"] > 0), fitting.keep, lambda: None)
-    here = cr.arange(fitting.losses.shape[0]) == fitting.epoch
-    fitting.losses.assign(cr.where(here, cr.astype(loss, cr.float32), fitting.losses))
-    fitting.held_losses.assign(cr.where(here, cr.astype(held, cr.float32), fitting.held_losses))
-    fitting.epoch.assign(fitting.epoch + 1)
+    return evaluation.total / evaluation.weight
 
 
 @dataclass

@@ -80,6 +80,7 @@ class Network(BaseEstimator):
             self._begin(rows)
         part = part_of(rows, held)
         self._train(part, course_of(self.get_params(False), self.recipe_, part, self._seed))
+        self._fitting.settle()
         self._finish(held)
         if not self.warm_start:
             del self._fitting
@@ -175,8 +176,6 @@ class Network(BaseEstimator):
                     self._say(teller.row)
                 if teller.stopped:
                     break
-        if part.held:
-            fitting.restore()
         teller.tell("fit_end")
         self._record(part.rows, *fitting.curves())
 

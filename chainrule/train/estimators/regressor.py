@@ -21,6 +21,32 @@ from chainrule.train.estimators.targets import Targets, fit_numbers
 class NetRegressor(RegressorMixin, Network):
     """A network that predicts numbers, as an estimator of scikit-learn.
 
+    All parameters are "auto" unless said otherwise: then a plain network of one hidden layer is
+    trained in milliseconds where rows are few, as searches and cross-validation fit hundreds of
+    them (`recipe_` has what was chosen; `chainrule fit` takes more time, and gets more). Names that
+    `MLPRegressor` knows mean the same here.
+
+    The network: `hidden_layer_sizes`, a number or several; `activation`, as in `cr.nn`;
+    `norm`, "none", "batch", "layer" or "rms"; `dropout` of hidden units and `input_dropout`.
+    `standardize` (True) brings the columns of numbers to mean 0 and deviation 1.
+
+    The loss: `loss`, "mse", "mae", "huber", "smooth_l1", "log_cosh",
+    "quantile" or "mape", with `loss_options`.
+
+    The optimizer: `solver`, the name of one of `cr.optim`, with `solver_options`; `momentum`;
+    `clip_norm` (None), the greatest norm of a gradient; `alpha`, an L2 penalty added to the loss as
+    in scikit-learn, or `weight_decay`, by which weights shrink. `learning_rate` names a schedule,
+    "constant", "adaptive", "cosine" or another of `cr.optim.schedules`, from `learning_rate_init`.
+
+    The course: `batch_size`; `max_iter` epochs; `shuffle` (True); `random_state` (None);
+    `early_stopping` holds `validation_fraction` (0.1) of the rows out, stops where their loss has
+    not fallen by `tol` (1e-4) for `n_iter_no_change` epochs, and keeps the best network: "auto"
+    does so from 500 rows on. `warm_start` (False) goes on from the last fit, `callbacks` are told
+    of epochs, and `verbose` (False) prints them.
+
+    Fitted, it has `loss_curve_`, `validation_loss_curve_`, `best_loss_`, `loss_`, `n_iter_`, `t_`,
+    `coefs_`, `intercepts_`, `n_layers_`, `n_outputs_`, `out_activation_` and `recipe_`.
+
     >>> from sklearn.datasets import load_diabetes
     >>> from chainrule.train import NetRegressor
     >>> x, y = load_diabetes(return_X_y=True)
