@@ -55,7 +55,8 @@ def layers(
     kept = model.state_dict()
     points: dict[tuple[str, str], list[tuple[float, float]]] = defaultdict(list)
     try:
-        for epoch, state in sorted({**weights, last: kept}.items()):
+        before = {epoch: state for epoch, state in weights.items() if epoch < last}
+        for epoch, state in {**before, last: kept}.items():
             model.load_state_dict(state)
             one = alone(model)
             for name, value in _figures(one, loss, x, y).items():
