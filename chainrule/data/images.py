@@ -42,7 +42,7 @@ Size = tuple[int, int, int]  # height, width, channels
 @dataclass(frozen=True)
 class ImageProblem:
     """Images made ready: each part has pixels, uint8 [images, height, width, channels], numbers of
-    classes and their names. `unreadable` are files with the reason.
+    classes, their names, and places among the `files`. `unreadable` are files with the reason.
     """
 
     name: str
@@ -50,6 +50,7 @@ class ImageProblem:
     size: Size
     size_reason: str
     parts: Mapping[str, Part]
+    files: Sequence[str]
     unreadable: Mapping[str, str]
     notes: Sequence[str]
     sha256: str
@@ -93,6 +94,7 @@ def prepare_images(folder: str | Path, *, size: int | None = None, seed: int = 0
         shape,
         reason,
         parts,
+        [str(file.relative_to(folder)) for file, _, _ in kept],
         unreadable,
         tuple(filter(None, [_twins(parts)])),
         content.hexdigest(),

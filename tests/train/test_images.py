@@ -1,6 +1,7 @@
 """Folders of images: what is read, what is chosen, and that a model of them tells their classes."""
 
 import json
+import re
 from dataclasses import replace
 
 import numpy as np
@@ -37,6 +38,10 @@ def save(folder, name, size=(6, 4), mode="RGB", colour=0):
     path = folder / name
     path.parent.mkdir(parents=True, exist_ok=True)
     Image.new(mode, size, colour).save(path)
+
+
+def problem_files(folder):
+    return {str(file.relative_to(folder)) for file in folder.rglob("0*.png")}
 
 
 # ---- Reading ----
@@ -184,7 +189,11 @@ def test_same_seed_gives_the_same_run(digits, run):
 
 
 def test_run_comes_back_and_predicts_files_and_folders(digits, run, tmp_path):
-    back = train.load(train.save(run, tmp_path / "run"))
+    folder = train.save(run, tmp_path / "run")
+    page = (folder / "report.html").read_text()
+    assert "logistic regression" in page
+    assert problem_files(digits) & set(re.findall(r"\d/\d{4}\.png", page))
+    back = train.load(folder)
     assert isinstance(back, train.ImageRun)
     frame, unreadable = back.predictions(digits)
     assert unreadable == {str(digits / "3" / "broken.png"): "it is no image"}

@@ -56,10 +56,11 @@ class FitScreen(ProgressScreen, Watcher):
         self.fact("best", f"epoch {best['epoch']} of {count}, {self.figures(best)}")
         self.fact("ended", ENDED[history.stopped])
         seconds = sum(history["seconds"]) - history.compilation
+        each = seconds / count
+        told = f"{1000 * each:.1f} ms" if each < 1 else f"{each:.1f} s"
         self.fact(
             "time",
-            f"{seconds:.2f} s, {1000 * seconds / count:.1f} ms an epoch, "
-            f"after {history.compilation:.2f} s of compiling",
+            f"{seconds:.2f} s, {told} an epoch, after {history.compilation:.2f} s of compiling",
         )
 
     def compared(self, scores: Mapping[str, Mapping[str, float]]) -> None:

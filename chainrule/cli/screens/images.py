@@ -23,8 +23,7 @@ class ImageScreen(FitScreen):
 
     def prepared(self, problem: ImageProblem) -> None:
         self.problem = problem
-        images = sum(len(part.y) for part in problem.parts.values())
-        self.line(f"{problem.name}: {images:,} images", style="bold")
+        self.line(f"{problem.name}: {len(problem.files):,} images", style="bold")
         classes = problem.target.classes
         self.fact("classes", f"{len(classes)}: {listed(classes)}")
         height, width, channels = problem.size

@@ -5,7 +5,6 @@ scores; hands on a run.
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
@@ -15,6 +14,7 @@ from chainrule.train.callbacks import EarlyStopping
 from chainrule.train.clock import Clock, Gone
 from chainrule.train.fitting import Watcher, recorded, seeded
 from chainrule.train.history import History
+from chainrule.train.images.evidence import ImageEvidence
 from chainrule.train.images.model import ImageClassifier
 from chainrule.train.images.recipe import ImageRecipe, choose_for_images
 from chainrule.train.images.run import ImageRun, build, loss_of
@@ -67,10 +67,12 @@ def fit_images(
     watcher.trained(history)
     predictor = Predictor(model)
     network = {"network": lambda x: predict_matrix(predictor, problem.target, x)}
-    scores = score(problem, {**network, **simple})
+    pixels = problem.parts["test"].x
+    answers = {name: model(pixels) for name, model in {**network, **simple}.items()}
+    scores = score(problem, answers)
     watcher.scored(scores)
     record = recorded(
-        {"name": problem.name, "images": _count(problem), "sha256": problem.sha256},
+        {"name": problem.name, "rows": len(problem.files), "sha256": problem.sha256},
         recipe.to_json(),
         history,
         scores,
@@ -83,7 +85,8 @@ def fit_images(
         split={name: len(part.y) for name, part in problem.parts.items()},
         seed=seed,
     )
-    return ImageRun(model, problem.target, record)
+    evidence = ImageEvidence(problem, recipe, history, answers)
+    return ImageRun(model, problem.target, record, evidence)
 
 
 def _train(
@@ -125,7 +128,3 @@ def _statistics(problem: ImageProblem) -> tuple[list[float], list[float]]:
     # A channel of one value alone has no deviation to divide by.
     deviations = [max(1 / 255, (s - m**2) ** 0.5) for s, m in zip(squares, means, strict=True)]
     return means, deviations
-
-
-def _count(problem: ImageProblem) -> Any:
-    return sum(len(part.y) for part in problem.parts.values())

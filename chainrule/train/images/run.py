@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Self
 
@@ -17,7 +17,7 @@ from chainrule.errors import DataError
 from chainrule.train.images.model import ImageClassifier, residual_network
 from chainrule.train.images.recipe import ImageRecipe
 from chainrule.train.predict import Predictor
-from chainrule.train.run import Run, predict_matrix
+from chainrule.train.run import Evidence, Run, predict_matrix
 from chainrule.train.scores import Prediction
 
 
@@ -30,6 +30,7 @@ class ImageRun(Run):
     model: ImageClassifier
     target: Target
     record: Mapping[str, Any]
+    evidence: Evidence | None = field(default=None, repr=False, compare=False)
 
     @classmethod
     def restored(cls, record: Mapping[str, Any], contents: Mapping[str, Any]) -> Self:

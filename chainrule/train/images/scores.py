@@ -4,7 +4,7 @@ network and for models of single pixels, and what these say of mirror images.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 
 import numpy as np
 
@@ -59,10 +59,7 @@ def mirrored(problem: ImageProblem, models: dict[str, Predict]) -> dict[str, flo
     return {**known, "of the largest class": float(np.mean(constant(part.x).values == part.values))}
 
 
-def score(problem: ImageProblem, models: dict[str, Predict]) -> dict[str, Scores]:
-    """The scores of each model on the test part."""
-    test = problem.parts["test"]
-    return {
-        name: scores_of(problem.target, test.values, model(test.x))
-        for name, model in models.items()
-    }
+def score(problem: ImageProblem, answers: Mapping[str, Prediction]) -> dict[str, Scores]:
+    """The scores of what each model said of the test part."""
+    values = problem.parts["test"].values
+    return {name: scores_of(problem.target, values, found) for name, found in answers.items()}

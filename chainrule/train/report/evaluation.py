@@ -61,7 +61,7 @@ def evaluate(run: TableRun, table: Table) -> Report:
 
 
 def _subject(run: TableRun, table: Table, rows: int) -> Subject:
-    then = subject(run)
+    then = subject(run.record, run.target)
     origin = {
         "created": now(),
         "SHA-256 of the data": table.sha256,

@@ -13,7 +13,7 @@ from chainrule import nn
 from chainrule.advisor import CHOICES, Recipe, described
 from chainrule.advisor import advise as guides
 from chainrule.advisor.advice import ASKED
-from chainrule.data import Problem
+from chainrule.data import Part, Problem, Target
 from chainrule.train.history import History
 from chainrule.train.predict import Predictor
 from chainrule.train.recipe import make_loss
@@ -71,9 +71,11 @@ def gather(run: TableRun, evidence: TableEvidence) -> Report:
     matters = importance(problem, predict)
     ruled = _ruled(evidence.recipe, problem)
     found = Report(
-        subject=subject(run),
+        subject=subject(run.record, run.target),
         comparison=compared,
-        learning=_learning(evidence, predict),
+        learning=learning(
+            problem.target, problem.parts, evidence.history, predict, evidence.recipe.patience
+        ),
         **errors(problem.target, test.values, evidence.answers["network"], compared.ours),
         mistakes=mistakes(
             problem.target,
@@ -107,9 +109,8 @@ def _shown(problem: Problem, matters: Importance | None) -> list[str]:
     return names[:CELLS]
 
 
-def subject(run: TableRun) -> Subject:
-    """What a run's record says of it."""
-    record, target = run.record, run.target
+def subject(record: Mapping[str, Any], target: Target) -> Subject:
+    """What a run's record says of it, and its target."""
     return Subject(
         data=record["data"]["name"],
         rows=record["data"]["rows"],
@@ -133,18 +134,25 @@ def origin(record: Mapping[str, Any]) -> dict[str, str]:
     }
 
 
-def _learning(evidence: TableEvidence, predict: Callable[[np.ndarray], Prediction]) -> Learning:
-    problem, history = evidence.problem, evidence.history
+def learning(
+    target: Target,
+    parts: Mapping[str, Part],
+    history: History,
+    predict: Callable[[np.ndarray], Prediction],
+    patience: int | None,
+) -> Learning:
+    """How the network that predicts learned from one of these parts."""
     best = history.best()["epoch"]
     ended = {
-        "patience": f"it ended as validation was no better for {evidence.recipe.patience} epochs",
+        "patience": f"it ended as validation was no better for {patience} epochs",
         "interrupted": "it was interrupted",
         "all epochs": "all epochs were done",
+        "time": "the time was up",
     }
     figures = {}
     for name in ("training", "validation"):
-        part = problem.parts[name]
-        found = asked(problem.target, part.values[:SAMPLE], predict(part.x[:SAMPLE]))
+        part = parts[name]
+        found = asked(target, part.values[:SAMPLE], predict(part.x[:SAMPLE]))
         main, one = next(iter(found.items()))
         figures[name] = figure(one)
     return Learning(
