@@ -6,7 +6,8 @@ from __future__ import annotations
 
 import time
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
+from math import inf
+from typing import TYPE_CHECKING
 
 import chainrule as cr
 from chainrule.errors import ArgumentError
@@ -38,44 +39,38 @@ class Gone(Stateful, Schedule):
 
 
 class Clock(Callback):
-    """Tells `Gone` schedules the time, and ends training before the epoch that would end too late.
+    """Tells `Gone` schedules the time, and ends training when it is up: in the middle of an epoch,
+    early enough to validate.
 
     With `minutes` None it is the steps alone that count: the same seed gives the same weights.
     Raises ArgumentError for a time that is not above 0.
-
-    >>> schedule = cr.train.Gone(cr.optim.schedules.Linear(0.1, 100), steps=100)
-    >>> optimizer = cr.optim.Adam(cr.nn.Linear(2, 1), schedule)
-    >>> callback = cr.train.Clock(schedule, minutes=0.5)
     """
 
     def __init__(self, schedules: Sequence[Gone], minutes: float | None) -> None:
         if minutes is not None and not minutes > 0:
             raise ArgumentError("Clock", f"minutes={minutes}", "it is a time", "choose one above 0")
         self.schedules = schedules
-        self.seconds = None if minutes is None else 60 * minutes
+        self.seconds = inf if minutes is None else 60 * minutes
 
     def fit_start(self, trainer: Trainer) -> None:
-        self.start = time.monotonic()
-        self.longest = 0.0
-
-    def epoch_start(self, trainer: Trainer) -> None:
-        self.began = time.monotonic()
+        self.start = self.trained = time.monotonic()
+        self.validating = 0.0  # The first one compiles: how long the others take, they say.
 
     def stretch_start(self, trainer: Trainer) -> None:
-        if self.seconds is not None:
-            share = min(1.0, (time.monotonic() - self.start) / self.seconds)
-            for schedule in self.schedules:
-                schedule.share.assign(cr.asarray(share, dtype=cr.float64))
+        share = min(1.0, (time.monotonic() - self.start) / self.seconds)
+        for schedule in self.schedules:
+            schedule.share.assign(cr.asarray(share, dtype=cr.float64))
 
-    def epoch_end(self, trainer: Trainer) -> None:
-        now = time.monotonic()
-        # The first epoch compiles: how long the others take, only they can say.
-        if trainer.row["epoch"] > 1:
-            self.longest = max(self.longest, now - self.began)
-        if self.seconds is not None and now + self.longest > self.start + self.seconds:
+    def stretch_end(self, trainer: Trainer) -> None:
+        self.trained = time.monotonic()
+        if self.trained + self.validating > self.start + self.seconds:
             trainer.stop("time")
 
-    def share(self, trainer: Trainer) -> Any:
+    def epoch_end(self, trainer: Trainer) -> None:
+        if trainer.row["epoch"] > 1:
+            self.validating = time.monotonic() - self.trained
+
+    def share(self, trainer: Trainer) -> float:
         """How much of the training is gone, from 0 to 1."""
         schedule = self.schedules[0]
         done = float(trainer.optimizer.steps) / schedule.steps

@@ -203,7 +203,7 @@ class Trainer:
     # ---- What callbacks call ----
 
     def stop(self, why: str) -> None:
-        """End training after this epoch."""
+        """End training after this epoch; within one, after this stretch of steps."""
         self._stopped = why
 
     def figure(self, who: str, name: str) -> float:
@@ -349,6 +349,9 @@ class Trainer:
             self._check_finite("training", self.step.total.item())
             self._maybe_save()
             pause()
+            if self._stopped is not None:
+                self.training.end_epoch()
+                break
 
     def _evaluation(self, loader: Loader) -> dict[str, float]:
         part = self._evaluating.part

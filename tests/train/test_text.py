@@ -226,26 +226,36 @@ def test_choices_that_cannot_be_are_an_error(wanted):
         recipes.choose_for_text(10_000, **wanted)
 
 
-def test_clock_ends_training_and_the_rate_follows_it(monkeypatch):
+def test_clock_ends_training_within_an_epoch_and_the_rate_follows_it(monkeypatch):
     now = [0.0]
     monkeypatch.setattr("chainrule.train.clock.time.monotonic", lambda: now[0])
 
     class Passing(train.Callback):
-        def epoch_end(self, trainer):
+        """Each step takes 10 seconds, each validation 5."""
+
+        rates = []
+
+        def batch_end(self, trainer, loss):
+            self.rates.append(float(trainer.optimizer.learning_rate))
             now[0] += 10
 
-    model = cr.nn.Linear(1, 1)
+        def epoch_end(self, trainer):
+            now[0] += 5
+
+    model, passing = cr.nn.Linear(1, 1), Passing()
     schedule = Gone(cr.optim.schedules.Linear(0.1, 10**9), 10**9)
-    clock = Clock([schedule], minutes=1)
-    trainer = Trainer(
-        model, cr.nn.losses.mse, cr.optim.SGD(model, schedule), callbacks=[Passing(), clock]
-    )
-    history = trainer.fit((np.ones((4, 1)), np.ones(4)[:, None]), epochs=100, quiet=True)
+    clock = Clock([schedule], minutes=2)
+    optimizer = cr.optim.SGD(model, schedule)
+    trainer = Trainer(model, cr.nn.losses.mse, optimizer, callbacks=[passing, clock])
+    rows = np.ones((4, 1), np.float32)
+    history = trainer.fit((rows, rows), epochs=100, batch_size=1, quiet=True)
     assert history.stopped == "time"
-    np.testing.assert_allclose(
-        history["learning_rate"], [0.1 * (1 - n / 6) for n in range(len(history.epochs))]
-    )
-    assert now[0] <= 60
+    # 40 s and 5 s, twice; then three steps, and the time to validate is left.
+    assert len(history.epochs) == 3
+    assert now[0] == 125
+    starts = [0, 10, 20, 30, 45, 55, 65, 75, 90, 100, 110]
+    np.testing.assert_allclose(passing.rates, [0.1 * (1 - start / 120) for start in starts])
+    assert trainer.training.position == 0
 
 
 # ---- The run ----
