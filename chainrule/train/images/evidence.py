@@ -41,12 +41,13 @@ class ImageEvidence:
         def predict(x: np.ndarray) -> Prediction:
             return predict_matrix(predictor, target, x)
 
+        compared = comparison(target, test.values, self.answers, "test")
         words = self.recipe.described()
         found = Report(
             subject=subject(run.record, target),
-            comparison=comparison(target, test.values, self.answers, "test"),
+            comparison=compared,
             learning=learning(target, problem.parts, self.history, predict, None),
-            **errors(target, test.values, self.answers["network"]),
+            **errors(target, test.values, self.answers["network"], compared.ours),
             mistakes=mistakes(
                 target,
                 validation.values,
