@@ -8,8 +8,12 @@ from typing import Any
 
 from chainrule.errors import ArgumentError
 
-# What `fit` takes beside the choices of a recipe has an option of its own, or none.
-OTHERS = ("source", "target", "task", "drop", "seed", "watcher", "onlooker", "listener")
+# What the commands take beside the choices of a recipe has an option of its own, or none.
+OTHERS = (
+    *("source", "target", "task", "drop", "seed", "watcher"),
+    *("models", "metric", "count", "repeats", "groups", "ordered", "onlooker"),
+    *("trials", "seconds", "parts", "folder", "listener"),
+)
 TRUTH = {"true": True, "false": False}
 
 

@@ -621,6 +621,19 @@ def test_an_interrupted_search_says_how_it_goes_on(folder, monkeypatch):
     assert sorted(os.listdir("runs/iris-search")) == ["trials.jsonl"]
 
 
+@pytest.mark.parametrize("verb", ["compare", "search"])
+def test_set_does_not_reach_what_has_an_option(folder, verb):
+    word = {"compare": "count=3", "search": "trials=3"}[verb]
+    fails(
+        f"[chainrule] --set {word}; a choice of the recipe has = and a value; write, for example, "
+        "--set hidden=128,64",
+        verb,
+        "iris",
+        "--set",
+        word,
+    )
+
+
 def test_search_finds_bad_options_at_once(folder):
     fails(
         "[search] trials=40, seconds=-1.0, parts=None; they must be positive; choose others",
