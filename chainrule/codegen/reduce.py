@@ -52,6 +52,10 @@ class Accumulator:
         if long and self.kind == "sum" and self.dtype.is_float:
             self.closed = self.f.alloca(self.type)
             self.f.store(self.identity, self.closed, self.dtype.itemsize)
+        self.unordered = None
+        if self.kind in ("max", "min") and self.dtype.is_float and not self.argument:
+            self.unordered = self.f.alloca(Type("i1", point.lanes))
+            self.f.store(constant(Type("i1", point.lanes), False), self.unordered, 1)
         if self.argument:
             self.places = self.f.alloca(Type("i64", point.lanes))
             self.f.store(constant(Type("i64", point.lanes), 0), self.places, 8)
@@ -79,7 +83,18 @@ class Accumulator:
             return
         if point.mask is not None and point.vector in self.kernel.inner:
             value = f.select(point.mask, value, self.identity)
-        f.store(combine(f, self.kind, before, value, self.dtype), self.memory, self.dtype.itemsize)
+        f.store(self._combine(before, value), self.memory, self.dtype.itemsize)
+        if self.unordered is not None:
+            known = f.load(self.unordered, Type("i1", self.type.lanes), 1)
+            f.store(f.or_(known, f.fcmp("uno", value, value)), self.unordered, 1)
+
+    def _combine(self, before: Value, value: Value) -> Value:
+        """NaN is seen to apart from the comparisons, each of which waits for the one before it."""
+        f = self.f
+        if self.unordered is None:
+            return combine(f, self.kind, before, value, self.dtype)
+        better = f.fcmp("ogt" if self.kind == "max" else "olt", value, before)
+        return f.select(better, value, before)
 
     def _add_argument(self, point: Point, before: Value, value: Value) -> None:
         f = self.f
@@ -105,10 +120,20 @@ class Accumulator:
         f = self.f
         if self.argument:
             return f.load(self.places, Type("i64", self.type.lanes), 8)
-        value = self._total()
-        if not across or self.type.lanes == 1:
-            return value
+        value, lanes = self._total(), self.type.lanes
+        if not across or lanes == 1:
+            return self._or_nan(value, lanes)
         while (half := value.type.lanes // 2) > 1:
             low, high = f.shuffle(value, range(half)), f.shuffle(value, range(half, 2 * half))
-            value = combine(f, self.kind, low, high, self.dtype)
-        return combine(f, self.kind, f.extract(value, 0), f.extract(value, 1), self.dtype)
+            value = self._combine(low, high)
+        return self._or_nan(self._combine(f.extract(value, 0), f.extract(value, 1)), lanes)
+
+    def _or_nan(self, value: Value, lanes: int) -> Value:
+        """NaN where a term was."""
+        f = self.f
+        if self.unordered is None:
+            return value
+        found = f.load(self.unordered, Type("i1", lanes), 1)
+        if value.type.lanes < lanes:
+            found = f.icmp("ne", f.bitcast(found, Type(f"i{lanes}")), 0)
+        return f.select(found, math.nan, value)
