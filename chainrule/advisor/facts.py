@@ -35,7 +35,8 @@ def facts_of(problem: Problem) -> dict[str, Any]:
         return {
             **facts,
             "classes": len(target.classes),
-            "imbalance": float(counts.max() / counts.min()),
+            "rarest": int(counts.min()),
+            "imbalance": float(counts.max() / max(counts.min(), 1)),
         }
     far_off = bool(np.abs(part.y).max() > FAR_OFF)
     return {**facts, "outliers": far_off, "logarithm": target.logarithm}

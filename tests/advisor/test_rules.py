@@ -114,6 +114,22 @@ def test_advice_for_a_table_is_the_recipe_of_fit():
     assert advise("GAN").recipe is None
 
 
+def test_facts_of_classes_are_counted():
+    import polars as pl
+
+    rows = 2_000
+    frame = pl.DataFrame(
+        {
+            "x": [(i * 37 % 101) / 10 for i in range(rows)],
+            "y": ["ab"[i % 20 == 0] for i in range(rows)],
+        }
+    )
+    advice = advise("classification", frame, target="y")
+    found = {name: advice.facts[name] for name in ("rows", "classes", "rarest", "imbalance")}
+    assert found == {"rows": 1_200, "classes": 2, "rarest": 60, "imbalance": 19.0}
+    assert advice.recipe.weight_decay == 1.0
+
+
 def test_outliers_of_a_target_change_the_loss():
     import polars as pl
 
