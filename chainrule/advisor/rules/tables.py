@@ -92,10 +92,28 @@ RULES = (
         f"about 4 times the inputs, from {NARROWEST} to {WIDEST}, then half",
         "F-019",
     ),
-    _table("members", 4, "the mean of four errs less than one, in half of the time more", "F-045"),
+    _table(
+        "members",
+        4,
+        "the mean of several varies less than one, for little more time",
+        "F-045",
+        measured="one member +0.03 +- 0.08, a tie; its log loss +0.09 +- 0.07",
+    ),
     _table("members", 1, "batch norms keep statistics of one network", norm="batch"),
-    _table("activation", "silu", "smooth, and its gradient does not fade", "F-004"),
-    _table("norm", "none", "the inputs are standardised, and few layers follow", "F-039"),
+    _table(
+        "activation",
+        "silu",
+        "smooth, and its gradient does not fade",
+        "F-004",
+        measured="relu +0.05 +- 0.15, a tie; tanh -0.17 +- 0.21, mish -0.22 +- 0.25",
+    ),
+    _table(
+        "norm",
+        "none",
+        "the inputs are standardised, and few layers follow",
+        "F-039",
+        measured="batch norm -0.21 +- 0.32, layer norm -0.26 +- 0.44: worst on the fewest rows",
+    ),
     _table(
         "input_dropout",
         0.1,
@@ -103,7 +121,14 @@ RULES = (
         "F-040",
         one_unit=True,
     ),
-    _table("dropout", 0.2, "some noise, beside weight decay and early stopping", "F-038", "F-042"),
+    _table(
+        "dropout",
+        0.2,
+        "some noise, beside weight decay and early stopping",
+        "F-038",
+        "F-042",
+        measured="no dropout -0.28 +- 0.21, dropout 0.5 -0.22 +- 0.22: both lose",
+    ),
     _table("dropout", 0.0, "many rows regularise", "F-038", rows=at_least(MANY_ROWS)),
     _table("label_smoothing", 0.0, "probabilities stay true"),
     _table(
@@ -112,9 +137,26 @@ RULES = (
         "weighted losses tell wrong probabilities, and order rows no better",
         "F-014",
         "F-069",
+        measured="class weights +0.20 +- 0.18 on two tables, with a log loss +10.55 +- 7.19; "
+        "focal +0.01 +- 0.01, with a log loss +6.97 +- 0.49",
         imbalance=at_least(4),
     ),
-    _table("optimizer", "AdamW", "finds a step size for each weight", "F-048", "F-046"),
+    _table(
+        "optimizer",
+        "AdamW",
+        "finds a step size for each weight",
+        "F-048",
+        "F-046",
+        measured="SGD -0.11 +- 0.20, Lookahead -0.10 +- 0.18, Adam -0.35 +- 0.37, "
+        "RMSProp -0.62 +- 0.65: alike but on the fewest rows",
+    ),
+    _table(
+        "schedule",
+        "cosine",
+        "large steps first, to get near; small ones last, to settle",
+        "F-054",
+        measured="one cycle -0.11 +- 0.22, constant -0.06 +- 0.07: early stopping evens them out",
+    ),
     _table("learning_rate", 2e-3, "for a few thousand steps"),
     *(
         _table("learning_rate", rate, "steps of this optimizer are of another size", optimizer=name)
@@ -154,12 +196,19 @@ RULES = (
         rows=at_least(MANY_ROWS),
     ),
     _table("averaging", "none", "the rate falls to 0, and the weights settle by themselves"),
-    _table("batch_size", batch, f"about {STEPS_AN_EPOCH} steps an epoch", "F-056"),
+    _table(
+        "batch_size",
+        batch,
+        f"about {STEPS_AN_EPOCH} steps an epoch",
+        "F-056",
+        measured="batch 16 -0.06 +- 0.08, batch 256 +0.08 +- 0.13: ties",
+    ),
     _table("epochs", epochs, f"about {STEPS:,} steps at most"),
     _table(
         "patience",
         patience,
         "a quarter of the epochs: the schedule must come down before it ends",
         "F-057",
+        measured="patience 5 -0.23 +- 0.22",
     ),
 )
