@@ -24,7 +24,7 @@ WORTH_PACKING = 8  # So many tiles must use a panel.
 UNITS = 64  # So many units leave no thread idle for long.
 # Shares of the cache that a core has for itself. A column operand up to this size may be walked
 # again for each row block.
-WALKED = 1 / 4
+WALKED = 1 / 2
 PANEL = 1 / 8  # A panel lies on the stack, and stays in the cache.
 PARTIAL = 1 / 8  # So do the unfinished tiles of a group.
 
