@@ -20,12 +20,12 @@ from chainrule import metrics
 from chainrule.advisor import choose
 from chainrule.data import Gathered, Problem, folds, gather, hold_out, read
 from chainrule.train.baselines import Setting, of_task
-from chainrule.train.comparing import _categorical, _of_rows
-from chainrule.train.experiment import train_network
+from chainrule.train.comparing.running import _categorical, _of_rows
 from chainrule.train.fitting import Watcher
 from chainrule.train.predict import Predictor
 from chainrule.train.run import predict_matrix
 from chainrule.train.scores import Prediction, fitted
+from chainrule.train.tables.fitting import train_network
 
 # Of R packages: the package, and the column to predict.
 OF_R = {

@@ -7,7 +7,7 @@ from chainrule.deferred import Deferred
 from chainrule.train.callbacks import Averaging, Callback, EarlyStopping, NanGuard, OnPlateau
 from chainrule.train.clock import Clock, Gone
 from chainrule.train.comparing import Onlooker, compare
-from chainrule.train.comparison import Comparison, Entry
+from chainrule.train.comparing.comparison import Comparison, Entry
 from chainrule.train.decoding import Decoded, beam_search, greedy, sample, teacher_forced
 from chainrule.train.files import load, save
 from chainrule.train.fitting import Watcher
@@ -19,9 +19,10 @@ from chainrule.train.monitors import Activations, GradientNorms, watched
 from chainrule.train.online import Online
 from chainrule.train.predict import Predictor
 from chainrule.train.progress import Progress
-from chainrule.train.report.evaluation import evaluate
-from chainrule.train.run import Run, TableRun
+from chainrule.train.run import Run
 from chainrule.train.search import Search, find_learning_rate, grid_search, overfit_one_batch
+from chainrule.train.tables.evaluation import evaluate
+from chainrule.train.tables.run import TableRun
 from chainrule.train.text.run import TextRun
 from chainrule.train.trainer import Trainer
 from chainrule.train.tuning import Found, Listener, tune

@@ -13,10 +13,11 @@ from typing import Any
 from chainrule.data.read import SHIPPED
 from chainrule.data.texts import ENDINGS
 from chainrule.errors import ArgumentError
-from chainrule.train.experiment import fit_table
 from chainrule.train.images.fitting import fit_images
 from chainrule.train.images.run import ImageRun
-from chainrule.train.run import Run, TableRun
+from chainrule.train.run import Run
+from chainrule.train.tables.fitting import fit_table
+from chainrule.train.tables.run import TableRun
 from chainrule.train.text.fitting import fit_text
 from chainrule.train.text.run import TextRun
 

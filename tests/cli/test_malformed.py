@@ -18,7 +18,7 @@ from chainrule import train
 from chainrule.cli.app import app
 from chainrule.data import read
 from chainrule.train import files
-from chainrule.train.run import PREPROCESSING
+from chainrule.train.tables.run import PREPROCESSING
 
 ROWS = "a,b,y\n" + "".join(f"{n},{n * 7 % 11},{'pq'[n % 2]}\n" for n in range(30))
 

@@ -17,9 +17,9 @@ from sklearn.svm import SVC
 
 from chainrule import data, metrics, train
 from chainrule.errors import ArgumentError, DataError
-from chainrule.train import comparing
 from chainrule.train.baselines import BASELINES, Baseline
-from chainrule.train.comparison import NETWORK, Comparison, Entry
+from chainrule.train.comparing import running as comparing
+from chainrule.train.comparing.comparison import NETWORK, Comparison, Entry
 from chainrule.train.scores import Prediction
 
 QUICK = {"epochs": 3, "repeats": 1, "count": 3, "members": 1, "hidden": (4,)}

@@ -15,13 +15,14 @@ from chainrule import train
 from chainrule.data import Target
 from chainrule.metrics import Interval
 from chainrule.train import scores
-from chainrule.train.report import facts, gather, page
+from chainrule.train.report import facts, page
 from chainrule.train.report.advice import advise
 from chainrule.train.report.chart import Chart, Scale
 from chainrule.train.report.html import tag
 from chainrule.train.report.judged import comparison, verdict
 from chainrule.train.report.wrong import errors
 from chainrule.train.scores import Prediction
+from chainrule.train.tables.evidence import gather
 
 HOSTILE = '<script>alert("1 & 2")</script>'
 VOID = {"meta", "link"}

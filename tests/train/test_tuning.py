@@ -105,7 +105,7 @@ def test_what_is_asked_for_stays(made_up):
 def test_the_default_is_a_point_of_the_space():
     problem = prepare(read("wine"))
     for wanted in ({}, {"hidden": (48,)}, {"optimizer": "RMSProp", "activation": "mish"}):
-        recipe = train.experiment.choose(problem, **wanted)
+        recipe = train.tables.fitting.choose(problem, **wanted)
         values = space.space(recipe, 107)
         start = space.origin(recipe, values)
         assert space.changes(problem, wanted, start, start) == {}
@@ -118,10 +118,10 @@ def test_the_default_is_a_point_of_the_space():
 
 def test_rates_and_decays_are_factors_of_what_suits_the_optimizer():
     problem = prepare(read("wine"))
-    recipe = train.experiment.choose(problem)
+    recipe = train.tables.fitting.choose(problem)
     start = space.origin(recipe, space.space(recipe, 107))
     for optimizer in ("SGD", "Lion"):
-        usual = train.experiment.choose(problem, optimizer=optimizer)
+        usual = train.tables.fitting.choose(problem, optimizer=optimizer)
         point = {**start, "optimizer": optimizer, "rate": 3.0, "decay": 0.5}
         moved = space.changes(problem, {}, point, start)
         assert moved["learning_rate"] == pytest.approx(3 * usual.learning_rate)
@@ -253,7 +253,7 @@ def test_a_hopeless_training_ends_early():
     steps = {}
     watch = ground._Watch(before, steps)
     recipe = Recipe(hidden=(4,), learning_rate=1e-6, epochs=20)
-    _, history = train.experiment.train_network(problem, recipe, watch)
+    _, history = train.tables.fitting.train_network(problem, recipe, watch)
     assert history.stopped == "hopeless"
     assert len(history.epochs) == 5 == max(steps)
 

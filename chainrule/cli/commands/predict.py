@@ -14,7 +14,7 @@ from chainrule.cli.screens.base import ProgressScreen, Screen
 from chainrule.data.pieces import Pieces
 from chainrule.data.texts import decoded
 from chainrule.train.kinds import call
-from chainrule.train.run import Watch
+from chainrule.train.tables.run import Watch
 
 
 def predict(

@@ -11,8 +11,8 @@ import numpy as np
 
 from chainrule.cli.screens.base import NAME, ProgressScreen
 from chainrule.data import Gathered
-from chainrule.train.comparing import Folds, Onlooker
-from chainrule.train.comparison import NETWORK, Comparison, Entry
+from chainrule.train.comparing.comparison import NETWORK, Comparison, Entry
+from chainrule.train.comparing.running import Folds, Onlooker
 
 KINDS = {
     "stratified": "stratified",

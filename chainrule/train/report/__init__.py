@@ -1,5 +1,4 @@
-"""The report: receives a run and what its training leaves; hands on one HTML file about it."""
+"""The report: receives facts about a run; hands on one HTML file."""
 
 from chainrule.train.report.facts import Report
-from chainrule.train.report.gather import TableEvidence, gather
 from chainrule.train.report.page import page

@@ -13,11 +13,11 @@ import numpy as np
 from chainrule.advisor import choose
 from chainrule.data import Gathered, Problem, folds, split
 from chainrule.errors import ArgumentError, TrainingError
-from chainrule.train.experiment import train_network
 from chainrule.train.fitting import Watcher
 from chainrule.train.predict import Predictor
 from chainrule.train.run import predict_matrix
 from chainrule.train.scores import GREATER_IS_BETTER, scores_of
+from chainrule.train.tables.fitting import train_network
 from chainrule.train.trainer import Trainer
 from chainrule.train.tuning.journal import DONE, FAILED, PRUNED, Trial
 from chainrule.train.tuning.sampling import hopeless

@@ -17,10 +17,10 @@ from chainrule.deferred import polars as pl
 from chainrule.errors import ArgumentError, DataError, TrainingError
 from chainrule.metrics import over_folds
 from chainrule.metrics.intervals import Interval
-from chainrule.train.experiment import run_of
 from chainrule.train.files import save
 from chainrule.train.fitting import Watcher
 from chainrule.train.scores import METRICS, meant
+from chainrule.train.tables.fitting import run_of
 from chainrule.train.tuning.found import Found
 from chainrule.train.tuning.ground import Ground, tried
 from chainrule.train.tuning.journal import DONE, Journal, Trial

@@ -32,8 +32,7 @@ from chainrule.data.steps import ONE_HOT
 from chainrule.deferred import polars as pl
 from chainrule.errors import ArgumentError, DataError
 from chainrule.train.baselines import Baseline, Setting, of_task
-from chainrule.train.comparison import NETWORK, Comparison, Entry
-from chainrule.train.experiment import train_network
+from chainrule.train.comparing.comparison import NETWORK, Comparison, Entry
 from chainrule.train.fitting import Watcher
 from chainrule.train.predict import Predictor
 from chainrule.train.run import predict_matrix
@@ -45,6 +44,7 @@ from chainrule.train.scores import (
     meant,
     scores_of,
 )
+from chainrule.train.tables.fitting import train_network
 
 # Below, folds are made twice: the greater part of what differs between them is chance.
 FEW_ROWS = 1_000

@@ -22,7 +22,7 @@ from chainrule.train.report.gather import subject
 from chainrule.train.report.judged import comparison
 from chainrule.train.report.words import figure_text
 from chainrule.train.report.wrong import errors, mistakes
-from chainrule.train.run import TableRun
+from chainrule.train.tables.run import TableRun
 
 NOW, THEN = "on new rows", "at training"
 CELLS = 4

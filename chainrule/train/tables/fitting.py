@@ -19,10 +19,11 @@ from chainrule.train.fitting import Watcher, recorded, seeded
 from chainrule.train.history import History
 from chainrule.train.predict import Predictor
 from chainrule.train.recipe import build, fit_options, make_metrics, make_trainer
-from chainrule.train.report import TableEvidence
 from chainrule.train.report.inside import Snapshots
-from chainrule.train.run import TableRun, predict_matrix
+from chainrule.train.run import predict_matrix
 from chainrule.train.scores import Scores, answers, scores_of
+from chainrule.train.tables.evidence import TableEvidence
+from chainrule.train.tables.run import TableRun
 
 
 def fit_table(
