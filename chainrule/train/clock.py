@@ -44,6 +44,17 @@ class Clock(Callback):
 
     With `minutes` None it is the steps alone that count: the same seed gives the same weights.
     Raises ArgumentError for a time that is not above 0.
+
+    >>> x = np.random.default_rng(0).normal(size=(64, 3)).astype(np.float32)
+    >>> model = cr.nn.Linear(3, 1)
+    >>> rate = cr.train.Gone(cr.optim.schedules.Cosine(0.1, 40), steps=40)
+    >>> clock = cr.train.Clock([rate], minutes=5)
+    >>> trainer = cr.train.Trainer(
+    ...     model, cr.nn.losses.mse, cr.optim.SGD(model, rate), callbacks=[clock]
+    ... )
+    >>> history = trainer.fit((x, x @ np.ones((3, 1), np.float32)), epochs=5, quiet=True)
+    >>> history.stopped, clock.share(trainer)
+    ('all epochs', 0.25)
     """
 
     def __init__(self, schedules: Sequence[Gone], minutes: float | None) -> None:

@@ -40,8 +40,9 @@ def _is_text(source: Any) -> bool:
 
 
 def _is_folder(source: Any) -> bool:
-    shipped = str(source) in SHIPPED
-    return isinstance(source, (str, Path)) and not shipped and Path(source).is_dir()
+    # The path of no name at all is the folder that one stands in.
+    named = isinstance(source, (str, Path)) and source != "" and source not in SHIPPED
+    return named and Path(source).is_dir()
 
 
 # The first that takes a source; what nobody else takes is a table, or no data at all.
