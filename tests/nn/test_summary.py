@@ -56,7 +56,7 @@ def test_a_product_and_its_sum_are_two_operations(model, x, products):
 def test_operations_of_a_graph_are_those_of_its_kernels():
     """Where no pass saves or repeats work both counts agree."""
     model = nn.Sequential(
-        nn.Conv2d(3, 8, 3, padding=1), cr.relu, nn.Flatten(), nn.Linear(8 * 64, 10), cr.tanh
+        nn.Conv2d(3, 16, 3, padding=1), cr.relu, nn.Flatten(), nn.Linear(16 * 64, 10), cr.tanh
     )
     x = cr.random.normal((4, 8, 8, 3))
     report = cr.jit(lambda model, x: model(x)).explain(model, x)
