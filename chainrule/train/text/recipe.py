@@ -168,7 +168,7 @@ def _reasons(
         "context": f"half a dozen lines at most of {length:,} characters",
         "dropout": f"each character is seen about {passes:.1f} times",
         "loss": "what a perfect compressor would need with this model",
-        "optimizer": "moves matrices evenly in all directions: AdamW took twice the steps",
+        "optimizer": "evenly in all directions of a matrix; AdamW had 9% more bits (one seed)",
         "other weights": "of the embedding, the head and vectors, which do not decay",
         "schedule": "small steps while moments are few, large ones, small ones to settle",
         "clipping": "single steep passages do not throw it back",
