@@ -41,7 +41,18 @@ def _write_parquet(frames: Iterator[pl.DataFrame], path: Path) -> None:
         yield first
         yield from frames
 
-    register_io_source(rows, schema=first.schema).sink_parquet(path)
+    try:
+        register_io_source(rows, schema=first.schema).sink_parquet(path)
+    except pl.exceptions.ComputeError as error:
+        reason = str(error)
+        if "IO error" not in reason:
+            raise
+        raise DataError(
+            "predict",
+            "the Parquet file cannot be written",
+            reason.rpartition("IO error: ")[2].lower(),
+            "make room on the disk, or write elsewhere",
+        ) from None
 
 
 WRITERS: dict[str, Callable] = {".csv": _write_csv, ".parquet": _write_parquet}

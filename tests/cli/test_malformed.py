@@ -349,6 +349,7 @@ def limited(words, size):
         (["fit", "good.csv", "--epochs", "1", "-o", "out"], 1_000),
         (["fit", "good.csv", "--epochs", "1", "-o", "out"], 20_000),
         (["predict", "run", "good.csv", "-o", "out.csv"], 100),
+        (["predict", "run", "good.csv", "-o", "out.parquet"], 100),
         (["predict", "run", "good.csv", "-o", "iris.csv", "--force"], 100),
     ],
 )
