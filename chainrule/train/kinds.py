@@ -104,7 +104,6 @@ def call(
             )
     for p in named:
         if p.default is p.empty and p.name not in given:
-            raise ArgumentError(
-                where, f"{p.name} is missing", f"data of the kind {kind} need it", "name it"
-            )
+            why = f"data of the kind {kind} need it"
+            raise ArgumentError(where, f"{p.name} is missing", why, f"pass --{p.name}")
     return function(*arguments, **given)

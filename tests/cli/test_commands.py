@@ -248,7 +248,7 @@ def test_predict_error_is_one_line(words, message):
 def test_predictions_of_a_table_need_a_file():
     train.save(train.fit("iris", epochs=1), "model")
     fails(
-        "[predict] output is missing; data of the kind table need it; name it",
+        "[predict] output is missing; data of the kind table need it; pass --output",
         *("predict", "model", "iris"),
     )
 

@@ -28,11 +28,11 @@ def compare(
     json: options.JsonFile = None,
     plot: options.ScorePlot = None,
 ) -> None:
-    """Put the network beside linear models, naive Bayes, k-NN, SVMs, trees, forests and boosting.
+    """Compare the network with classical models.
 
-    All are trained and tested on the same folds, with preprocessing fitted in each. Says which to
-    use: the simplest whose distance from the best may well be chance. Ctrl-C keeps the folds that
-    are done.
+    Linear models, naive Bayes, k-NN, SVMs, trees, forests, boosting: all are trained and tested
+    on the same folds, with preprocessing fitted in each. Says which to use: the simplest whose
+    distance from the best may well be chance. Ctrl-C keeps the folds that are done.
     """
     chosen = choices(choice, epochs=epochs, batch_size=batch_size, learning_rate=learning_rate)
     check_file(json, (".json",))

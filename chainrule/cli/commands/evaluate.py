@@ -20,11 +20,11 @@ def evaluate(
     report: options.ReportFile = None,
     json: options.JsonFile = None,
 ) -> None:
-    """Score a run on a labelled table: is it as good as its training promised?
+    """Score a run on a labelled table.
 
-    Figures come with the range in which they would lie for 95 % of other such rows, beside those of
-    the test part at training. A notice is given where the score fell by more than chance explains,
-    and for columns whose values have moved since.
+    Is it as good as its training promised? Figures come with the range in which they would lie
+    for 95 % of other such rows, beside those of the test part at training. A notice is given where
+    the score fell by more than chance explains, and for columns whose values have moved since.
     """
     check_file(report, (".html",))
     check_file(json, (".json",))

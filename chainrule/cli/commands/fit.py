@@ -27,10 +27,11 @@ def fit(
     minutes: options.Minutes = None,
     steps: options.Steps = None,
 ) -> None:
-    """Train a network on a table, a text or images, and write a run folder.
+    """Train a network on a table, a text or images.
 
-    It is compared with simpler models on data that nothing was fitted or chosen on. Ctrl-C ends
-    training early: the best network so far is kept, reported and written.
+    A run folder is written. The network is compared with simpler models on data that nothing
+    was fitted or chosen on. Ctrl-C ends training early: the best network so far is kept,
+    reported and written.
     """
     chosen = choices(
         choice,

@@ -28,11 +28,12 @@ def search(
     learning_rate: options.LearningRate = None,
     choice: options.Choices = None,
 ) -> None:
-    """Search for a better recipe than that of fit, and write a run folder.
+    """Search for a better recipe than fit would choose.
 
-    Learning rate, batch size, shape, regularisation, optimizer, in this order, on the rows that are
-    not for the test. After Ctrl-C or a crash the same command goes on. Options for the network keep
-    that choice as it is. Needs Optuna: pip install 'chainrule[search]'.
+    Learning rate, batch size, shape, regularisation, optimizer, in this order, on the rows that
+    are not for the test; what is found is trained, and a run folder written. After Ctrl-C or a
+    crash the same command goes on. Options for the network keep that choice as it is. Needs
+    Optuna: pip install 'chainrule[search]'.
     """
     chosen = choices(choice, epochs=epochs, batch_size=batch_size, learning_rate=learning_rate)
     folder = Path("runs") / f"{Path(data).stem}-search" if output is None else output
