@@ -14,7 +14,7 @@ help:
 	@echo "make lint     check the style (ruff)"
 	@echo "make type     check the types (mypy)"
 	@echo "make peers    run the tests that compare with PyTorch, JAX and other libraries"
-	@echo "make browser  look at reports in Chromium, which apt installs if it is missing"
+	@echo "make browser  look at reports in Chromium, which apt installs, as root, if it is missing"
 	@echo "make clean    remove .venv and the caches"
 
 demo: $(VENV)/installed-all

@@ -77,6 +77,14 @@ class FitScreen(ProgressScreen, Watcher):
         self.line(f"run folder {folder}: {', '.join(names)}")
 
 
+def validated(row: Mapping[str, Any], metric: str, words: str) -> str:
+    """The losses of an epoch, and a metric on validation data, called so."""
+    return (
+        f"loss {row['loss']:.4f}, validation loss {row['validation_loss']:.4f}, "
+        f"validation {words} {row[f'validation_{metric}']:.4g}"
+    )
+
+
 def parameters(model: nn.Module) -> str:
     """How many numbers are trained, in words."""
     return f"{sum(parameter.size for parameter in model.parameters().values()):,} parameters"

@@ -9,7 +9,7 @@ from typing import Any
 
 from chainrule import nn
 from chainrule.cli.screens.base import NAME
-from chainrule.cli.screens.fit import FitScreen, parameters
+from chainrule.cli.screens.fit import FitScreen, parameters, validated
 from chainrule.data.images import ImageProblem
 from chainrule.data.read import listed
 from chainrule.train.images.recipe import ImageRecipe
@@ -46,10 +46,7 @@ class ImageScreen(FitScreen):
         self.open_progress(recipe.epochs, "compiling")
 
     def figures(self, row: Mapping[str, Any]) -> str:
-        return (
-            f"loss {row['loss']:.4f}, validation loss {row['validation_loss']:.4f}, "
-            f"validation accuracy {row['validation_accuracy']:.4g}"
-        )
+        return validated(row, "accuracy", "accuracy")
 
     def scored(self, scores: Mapping[str, Scores]) -> None:
         images = len(self.problem.parts["test"].y)

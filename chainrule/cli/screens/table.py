@@ -11,7 +11,7 @@ from typing import Any
 from chainrule import nn
 from chainrule.advisor import Recipe, described
 from chainrule.cli.screens.base import NAME
-from chainrule.cli.screens.fit import FitScreen, parameters
+from chainrule.cli.screens.fit import FitScreen, parameters, validated
 from chainrule.data import Preprocessing, Problem
 from chainrule.data.fitted import Numeric
 from chainrule.data.read import listed
@@ -50,12 +50,8 @@ class TableScreen(FitScreen):
         self.open_progress(recipe.epochs, "compiling")
 
     def figures(self, row: Mapping[str, Any]) -> str:
-        name = "accuracy" if self.problem.target.classes else "rmse"
-        metric = name if name == "accuracy" else "RMSE"
-        return (
-            f"loss {row['loss']:.4f}, validation loss {row['validation_loss']:.4f}, "
-            f"validation {metric} {row[f'validation_{name}']:.4g}"
-        )
+        accuracy = ("accuracy", "accuracy")
+        return validated(row, *(accuracy if self.problem.target.classes else ("rmse", "RMSE")))
 
     def scored(self, scores: Mapping[str, Scores]) -> None:
         rows = len(self.problem.parts["test"].y)
