@@ -4,7 +4,8 @@ equal one.
 The lanes of a contraction's tiles run along the last letter of its result: the channels, of a
 convolution and of its gradients. Where they fill a small part of a vector, `count` neighbouring
 places are taken together. Their windows are one, a little longer than that of a single place, in
-which each has a part of its own.
+which each has a part of its own. The rest of the window is multiplied by zeros, so the graphs are
+equal for finite numbers: an infinity or a NaN reaches all places that share its window.
 """
 
 from __future__ import annotations
