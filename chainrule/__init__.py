@@ -27,6 +27,7 @@ from chainrule.dtypes import (
 )
 from chainrule.errors import ChainruleError
 from chainrule.frontend import linalg, random
+from chainrule.frontend.box import Box
 from chainrule.frontend.functions.activation import (
     celu,
     elu,
@@ -240,7 +241,7 @@ from chainrule.frontend.functions.searching import (
     unique_values,
 )
 from chainrule.frontend.functions.special import betaln, digamma, lgamma, polygamma
-from chainrule.frontend.tensor import Box, Tensor
+from chainrule.frontend.tensor import Tensor
 from chainrule.frontend.trace import is_training, training
 from chainrule.jit import jit, set_threads
 from chainrule.transforms import (

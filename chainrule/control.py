@@ -11,10 +11,11 @@ from chainrule import tree
 from chainrule.dtypes import bool_
 from chainrule.errors import ArgumentError, ShapeError, TraceError
 from chainrule.frontend import trace
+from chainrule.frontend.apply import apply
 from chainrule.frontend.bodies import Body, closed, record, resolve
 from chainrule.frontend.lift import lift
 from chainrule.frontend.nesting import outermost, tensors
-from chainrule.frontend.tensor import Tensor, apply, concrete
+from chainrule.frontend.tensor import Tensor, concrete
 from chainrule.ir.node import Node, Spec, variable
 
 

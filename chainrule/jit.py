@@ -18,9 +18,10 @@ from chainrule.deferred import Deferred
 from chainrule.errors import ArgumentError
 from chainrule.events import Events
 from chainrule.frontend import trace
+from chainrule.frontend.box import Box, node_of
 from chainrule.frontend.lift import from_numpy, lift
 from chainrule.frontend.stateful import Stateful
-from chainrule.frontend.tensor import Box, Tensor, concrete, node_of
+from chainrule.frontend.tensor import Tensor, concrete
 from chainrule.ir.node import Node, Spec, variable
 
 if TYPE_CHECKING:

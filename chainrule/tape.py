@@ -14,8 +14,9 @@ from weakref import WeakValueDictionary
 from chainrule import tree
 from chainrule.errors import DTypeError, ShapeError, TraceError
 from chainrule.frontend import trace
+from chainrule.frontend.box import Box
 from chainrule.frontend.functions.creation import asarray, ones_like
-from chainrule.frontend.tensor import Box, Tensor, describe
+from chainrule.frontend.tensor import Tensor, describe
 from chainrule.ir.node import unique
 from chainrule.transforms.derivatives import Pullback, vjp
 

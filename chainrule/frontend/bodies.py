@@ -11,8 +11,9 @@ from typing import NamedTuple
 
 from chainrule import tree
 from chainrule.frontend import trace
+from chainrule.frontend.box import Box
 from chainrule.frontend.nesting import flat_nodes
-from chainrule.frontend.tensor import Box, Tensor
+from chainrule.frontend.tensor import Tensor
 from chainrule.ir.closure import close
 from chainrule.ir.node import Graph, Node, Spec, substitute, unique, variable
 

@@ -14,7 +14,9 @@ from chainrule.config import config
 from chainrule.dtypes import DType, default_float, float32, float64
 from chainrule.errors import ArgumentError, AxisError, DTypeError, ShapeError
 from chainrule.frontend import trace
-from chainrule.frontend.tensor import Box, Tensor, apply, computed, concrete, node_of
+from chainrule.frontend.apply import apply, computed
+from chainrule.frontend.box import Box, node_of
+from chainrule.frontend.tensor import Tensor, concrete
 from chainrule.ir.node import OPS, Spec
 
 Operand: TypeAlias = Tensor | np.ndarray | bool | int | float

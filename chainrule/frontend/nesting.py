@@ -13,8 +13,9 @@ import numpy as np
 from chainrule import debug, tree
 from chainrule.config import config
 from chainrule.frontend import trace
+from chainrule.frontend.box import Box, node_of
 from chainrule.frontend.lift import lift
-from chainrule.frontend.tensor import Box, Tensor, node_of
+from chainrule.frontend.tensor import Tensor
 from chainrule.ir.closure import dependents
 from chainrule.ir.interpret import evaluate
 from chainrule.ir.node import Node, topological

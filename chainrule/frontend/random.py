@@ -14,6 +14,8 @@ import numpy as np
 from chainrule import dtypes
 from chainrule.dtypes import DType, default_float, float32, float64, int64, uint32
 from chainrule.errors import ArgumentError, DTypeError
+from chainrule.frontend.apply import apply
+from chainrule.frontend.box import Box
 from chainrule.frontend.functions.creation import full, iota
 from chainrule.frontend.functions.elementary import cos, erfinv, log
 from chainrule.frontend.functions.elementwise import clip, sqrt
@@ -30,7 +32,7 @@ from chainrule.frontend.lift import (
     unboxed,
     widened,
 )
-from chainrule.frontend.tensor import Box, Tensor, apply, is_integer
+from chainrule.frontend.tensor import Tensor, is_integer
 
 
 class Stream(Box):

@@ -11,9 +11,10 @@ import numpy as np
 from chainrule.dtypes import of, stored
 from chainrule.errors import ArgumentError, ShapeError
 from chainrule.events import Events
+from chainrule.frontend.box import Box
 from chainrule.frontend.functions.creation import asarray
 from chainrule.frontend.lift import from_numpy
-from chainrule.frontend.tensor import Box, Tensor, concrete
+from chainrule.frontend.tensor import Tensor, concrete
 
 # Which boxes: a path, the path of a module, a pattern, a function of (path, box), or all.
 Selection = str | Callable[[str, Any], bool] | None

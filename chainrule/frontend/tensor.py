@@ -1,4 +1,4 @@
-"""Tensor: an immutable array with a value, a node, or both; `apply` leads from it to primitives."""
+"""Tensor: an immutable array with a value, a node, or both."""
 
 from __future__ import annotations
 
@@ -9,14 +9,12 @@ from typing import Any
 
 import numpy as np
 
-from chainrule import debug, dtypes
-from chainrule.config import config
+from chainrule import dtypes
 from chainrule.dtypes import DType
 from chainrule.errors import ArgumentError, ImmutableError, ShapeError, TraceError
-from chainrule.events import Events
 from chainrule.frontend import exchange, trace
 from chainrule.ir import interpret
-from chainrule.ir.node import OPS, Node, Op, Spec, make, pick
+from chainrule.ir.node import Node, Spec
 
 # What the methods of Tensor call: the modules of `frontend.functions` enter theirs here.
 composed: dict[str, Callable] = {}
@@ -319,63 +317,6 @@ def check_device(device: Any) -> None:
         )
 
 
-class Box(Tensor):
-    """A Tensor whose content may be replaced: a parameter, a buffer of a module, the random stream.
-
-    `implicit` boxes enter a compiled function without being passed to it; `trainable` ones have
-    gradients.
-    """
-
-    __slots__ = ("name", "content")
-    implicit = False
-    trainable = False
-
-    def __init__(self, value: np.ndarray, name: str = "") -> None:
-        super().__init__(value)
-        self.name = name
-
-    @property
-    def _value(self) -> np.ndarray | None:
-        """The content, as all but compiled functions look at it."""
-        content = self.content
-        Events.count += 1
-        return content
-
-    @_value.setter
-    def _value(self, value: np.ndarray | None) -> None:
-        self.content = value
-        Events.count += 1
-
-    def describe(self) -> str:
-        return f"{type(self).__name__} {self.name or list(self.shape)}"
-
-    def assign(self, content: Tensor) -> None:
-        """Replace the content; shape and dtype stay. Raises ShapeError otherwise."""
-        if content.spec != self.spec:
-            raise ShapeError(
-                "assign",
-                f"{self.describe()} holds {describe(self)}, got {describe(content)}",
-                "state keeps its shape and dtype",
-                "cast or reshape first",
-            )
-        if trace.state.level is None:
-            self._value = concrete(content)
-        else:
-            trace.box_node(self)
-            trace.state.session.assigned.setdefault(self, self._value)
-            self._node, self._value = node_of(content), content._value
-            self._session = trace.state.session
-
-
-def node_of(tensor: Tensor) -> Node:
-    """The node that stands for a tensor in the open session; a concrete one becomes a leaf."""
-    if isinstance(tensor, Box):
-        return trace.box_node(tensor)
-    if tensor._node is None or tensor._session is not trace.state.session:
-        tensor._node, tensor._session = trace.leaf(concrete(tensor)), trace.state.session
-    return tensor._node
-
-
 def concrete(tensor: Tensor, use: str = "its value") -> np.ndarray:
     """The value of a tensor. Where it is not known, raises TraceError with the user's line."""
     if tensor._value is not None:
@@ -397,32 +338,3 @@ def concrete(tensor: Tensor, use: str = "its value") -> np.ndarray:
             "while a function is being compiled or mapped, values are not known yet",
             "use cr.where or cr.cond for a choice, cr.scan or cr.while_loop for a loop",
         ) from None
-
-
-def computed(op: Op, arrays: list, attributes: dict[str, Any]) -> Any:
-    """A primitive on arrays. With `config.debug_nans`, raises NanError where it makes a NaN."""
-    result = interpret.compute(op, arrays, attributes)
-    if config.debug_nans:
-        debug.check(op, arrays, attributes, result, trace.user_origin)
-    return result
-
-
-def apply(op: str, *tensors: Tensor, **attributes: Any) -> Any:
-    """One primitive on tensors: computed where values are known, recorded in an open transform."""
-    level = trace.state.level
-    if level is None:
-        OPS[op].infer(*tensors, **attributes)
-        result = computed(OPS[op], [concrete(tensor) for tensor in tensors], attributes)
-        return tuple(map(Tensor, result)) if isinstance(result, tuple) else Tensor(result)
-    trace.note_origin()
-    node = make(op, *[node_of(tensor) for tensor in tensors], **attributes)
-    known = not level.symbolic and all(tensor._value is not None for tensor in tensors)
-    value = computed(node.op, [tensor._value for tensor in tensors], attributes) if known else None
-    if known:
-        trace.state.session.values[node] = value
-    if node.shape is not None:
-        return Tensor(value, node)
-    picks = [pick(node, index) for index in range(len(node.outputs))]
-    if known:
-        trace.state.session.values.update(zip(picks, value, strict=True))
-    return tuple(Tensor(value[i] if known else None, part) for i, part in enumerate(picks))

@@ -11,8 +11,9 @@ from chainrule.deferred import Deferred
 from chainrule.dtypes import float64
 from chainrule.errors import ArgumentError, ShapeError
 from chainrule.frontend import trace
+from chainrule.frontend.box import node_of
 from chainrule.frontend.lift import lift
-from chainrule.frontend.tensor import Tensor, node_of
+from chainrule.frontend.tensor import Tensor
 from chainrule.inspection.algebra import Sum, atom, call, number
 from chainrule.inspection.notation import Latex, Text
 from chainrule.ir.node import Node, Spec, substitute, topological, variable

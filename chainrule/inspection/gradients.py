@@ -9,7 +9,8 @@ from typing import Any, NamedTuple
 
 from chainrule import tree
 from chainrule.deferred import Deferred
-from chainrule.frontend.tensor import describe, node_of
+from chainrule.frontend.box import node_of
+from chainrule.frontend.tensor import describe
 from chainrule.ir.closure import frontier, is_literal
 from chainrule.ir.count import flops
 from chainrule.ir.listing import origin_text

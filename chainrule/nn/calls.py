@@ -14,9 +14,10 @@ from chainrule import tree
 from chainrule.dtypes import float32
 from chainrule.errors import ChainruleError
 from chainrule.frontend import trace
+from chainrule.frontend.box import Box, node_of
 from chainrule.frontend.lift import cast, lift
 from chainrule.frontend.nesting import Stand, outermost, standing
-from chainrule.frontend.tensor import Box, Tensor, node_of
+from chainrule.frontend.tensor import Tensor
 
 
 class _Running(threading.local):

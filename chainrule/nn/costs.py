@@ -14,10 +14,11 @@ import numpy as np
 from chainrule import tree
 from chainrule.dtypes import default_float
 from chainrule.frontend import trace
+from chainrule.frontend.box import node_of
 from chainrule.frontend.functions.creation import zeros
 from chainrule.frontend.functions.reductions import sum
 from chainrule.frontend.lift import lift, shape_of
-from chainrule.frontend.tensor import Tensor, node_of
+from chainrule.frontend.tensor import Tensor
 from chainrule.inspection.gradients import kept
 from chainrule.inspection.reach import Reach, reaches
 from chainrule.ir.count import work

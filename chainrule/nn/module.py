@@ -7,8 +7,9 @@ from typing import Any
 
 from chainrule import tree
 from chainrule.errors import ArgumentError, DTypeError
+from chainrule.frontend.box import Box
 from chainrule.frontend.stateful import Buffer, Selection, Stateful, chooses, note_change
-from chainrule.frontend.tensor import OPERANDS, Box
+from chainrule.frontend.tensor import OPERANDS
 from chainrule.nn import summary, weights
 from chainrule.nn.calls import located
 

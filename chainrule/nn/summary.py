@@ -5,8 +5,8 @@ from __future__ import annotations
 from textwrap import indent
 from typing import Any, NamedTuple
 
+from chainrule.frontend.box import Box
 from chainrule.frontend.stateful import Stateful
-from chainrule.frontend.tensor import Box
 from chainrule.nn.costs import measured
 
 

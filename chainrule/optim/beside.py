@@ -7,9 +7,9 @@ from typing import Any
 
 from chainrule import tree
 from chainrule.errors import ArgumentError
+from chainrule.frontend.box import Box
 from chainrule.frontend.functions.creation import zeros
 from chainrule.frontend.stateful import Buffer, Stateful
-from chainrule.frontend.tensor import Box
 
 
 class Beside(Stateful):

@@ -11,9 +11,10 @@ from typing import Any
 
 from chainrule.dtypes import float64
 from chainrule.errors import ArgumentError
+from chainrule.frontend.box import Box
 from chainrule.frontend.functions.creation import asarray
 from chainrule.frontend.stateful import Buffer, Selection, Stateful, chooses, listed
-from chainrule.frontend.tensor import Box, Tensor
+from chainrule.frontend.tensor import Tensor
 
 Rate = float | Tensor | Callable[[Any], Any]
 Groups = Mapping[Selection, Mapping[str, Any]] | None

@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 
+from chainrule.frontend.box import Box
 from chainrule.frontend.lift import unboxed
-from chainrule.frontend.tensor import Box, Tensor
+from chainrule.frontend.tensor import Tensor
 
 
 def assign(parameters: Mapping[str, Box], values: Mapping[str, Tensor]) -> None:

@@ -14,8 +14,8 @@ import chainrule as cr
 from chainrule import nn, optim, tree
 from chainrule.data.loader import rows_of
 from chainrule.errors import ArgumentError
+from chainrule.frontend.box import Box
 from chainrule.frontend.stateful import Buffer, Stateful
-from chainrule.frontend.tensor import Box
 from chainrule.metrics import Streaming
 
 Batch = tuple[Any, ...]

@@ -13,9 +13,10 @@ from chainrule.autodiff.reverse import gradients
 from chainrule.dtypes import float32, float64
 from chainrule.errors import ArgumentError, DTypeError, GradientError
 from chainrule.frontend import trace
+from chainrule.frontend.box import node_of
 from chainrule.frontend.lift import lift
 from chainrule.frontend.nesting import Stand, flat_nodes
-from chainrule.frontend.tensor import OPERANDS, Tensor, concrete, node_of
+from chainrule.frontend.tensor import OPERANDS, Tensor, concrete
 from chainrule.ir.closure import dependents
 from chainrule.ir.interpret import evaluate
 from chainrule.ir.node import Array, Node, buffer, cast, constant, mark, reduce_sum

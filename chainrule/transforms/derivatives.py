@@ -15,9 +15,10 @@ from chainrule.autodiff.reverse import gradients
 from chainrule.autodiff.rules import or_zeros
 from chainrule.errors import ArgumentError, DTypeError, ShapeError, TraceError
 from chainrule.frontend import trace
+from chainrule.frontend.box import node_of
 from chainrule.frontend.lift import cast, lift
 from chainrule.frontend.nesting import Stand, flat_nodes, outermost, standing, tensors
-from chainrule.frontend.tensor import OPERANDS, node_of
+from chainrule.frontend.tensor import OPERANDS
 from chainrule.ir.node import Node, constant, mark, substitute, topological, variable
 
 

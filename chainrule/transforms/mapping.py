@@ -11,9 +11,10 @@ from chainrule import tree
 from chainrule.autodiff.batch import batch, spread
 from chainrule.errors import ArgumentError, DTypeError, ShapeError, TraceError
 from chainrule.frontend import trace
+from chainrule.frontend.box import node_of
 from chainrule.frontend.lift import axis_of, lift
 from chainrule.frontend.nesting import Stand, flat_nodes, outermost, standing, tensors
-from chainrule.frontend.tensor import OPERANDS, node_of
+from chainrule.frontend.tensor import OPERANDS
 from chainrule.ir.closure import dependents
 from chainrule.ir.node import Node, Spec, permute, variable
 

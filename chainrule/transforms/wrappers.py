@@ -12,10 +12,12 @@ from chainrule import tree
 from chainrule.autodiff.rules import or_zeros
 from chainrule.errors import ArgumentError
 from chainrule.frontend import trace
+from chainrule.frontend.apply import apply
 from chainrule.frontend.bodies import closed, record, resolve
+from chainrule.frontend.box import node_of
 from chainrule.frontend.lift import lift
 from chainrule.frontend.nesting import tensors
-from chainrule.frontend.tensor import OPERANDS, Tensor, apply, node_of
+from chainrule.frontend.tensor import OPERANDS, Tensor
 from chainrule.ir.closure import close
 from chainrule.ir.node import Graph, Node, variable
 from chainrule.transforms.derivatives import like

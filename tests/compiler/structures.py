@@ -6,7 +6,8 @@ import chainrule as cr
 from chainrule.dtypes import int64
 from chainrule.errors import ShapeError
 from chainrule.frontend import trace
-from chainrule.frontend.tensor import Tensor, node_of
+from chainrule.frontend.box import node_of
+from chainrule.frontend.tensor import Tensor
 from chainrule.ir.node import Spec, make, topological
 
 

@@ -6,7 +6,8 @@ import pytest
 import chainrule as cr
 from chainrule.dtypes import of
 from chainrule.frontend import trace
-from chainrule.frontend.tensor import Tensor, node_of
+from chainrule.frontend.box import node_of
+from chainrule.frontend.tensor import Tensor
 from chainrule.ir.interpret import evaluate
 from chainrule.ir.node import Spec, topological, variable
 

@@ -7,8 +7,8 @@ import scipy.stats
 import chainrule as cr
 from chainrule.errors import ArgumentError, DTypeError
 from chainrule.frontend import trace
+from chainrule.frontend.box import node_of
 from chainrule.frontend.random import stream
-from chainrule.frontend.tensor import node_of
 from chainrule.ir.interpret import evaluate
 from chainrule.ir.ops.random import philox
 

@@ -7,7 +7,7 @@ import chainrule as cr
 from chainrule import nn
 from chainrule.dtypes import bfloat16, float16, float32
 from chainrule.errors import DTypeError
-from chainrule.frontend.tensor import node_of
+from chainrule.frontend.box import node_of
 from chainrule.ir.node import topological
 
 

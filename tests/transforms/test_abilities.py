@@ -10,7 +10,8 @@ from chainrule import nn
 from chainrule.autodiff import reverse
 from chainrule.errors import ShapeError
 from chainrule.frontend import trace
-from chainrule.frontend.tensor import Tensor, node_of
+from chainrule.frontend.box import node_of
+from chainrule.frontend.tensor import Tensor
 from chainrule.ir.node import Spec, topological, variable
 from chainrule.transforms import jacobians
 

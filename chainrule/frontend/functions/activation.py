@@ -10,6 +10,7 @@ import math
 from collections.abc import Callable
 
 from chainrule.errors import ArgumentError, ShapeError
+from chainrule.frontend.apply import apply
 from chainrule.frontend.functions.creation import iota
 from chainrule.frontend.functions.elementary import erf, exp, expm1, log, log1p, tanh
 from chainrule.frontend.functions.elementwise import abs, clip, maximum, sign
@@ -26,7 +27,7 @@ from chainrule.frontend.lift import (
     floating,
     in_float32,
 )
-from chainrule.frontend.tensor import Tensor, apply
+from chainrule.frontend.tensor import Tensor
 
 # ---- Lines with corners ----
 

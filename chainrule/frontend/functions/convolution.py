@@ -6,8 +6,9 @@ from collections.abc import Sequence
 from math import ceil, floor
 
 from chainrule.errors import ArgumentError, DTypeError, ShapeError
+from chainrule.frontend.apply import apply
 from chainrule.frontend.lift import Operand, promoted, reshape_to
-from chainrule.frontend.tensor import Tensor, apply
+from chainrule.frontend.tensor import Tensor
 from chainrule.ir.contraction import Contraction, Dimension
 
 Sizes = int | Sequence[int]

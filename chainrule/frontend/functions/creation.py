@@ -11,6 +11,7 @@ from chainrule import dtypes
 from chainrule.dtypes import DType, bool_, default_float, int64
 from chainrule.errors import ArgumentError, DTypeError, ShapeError
 from chainrule.frontend import exchange, trace
+from chainrule.frontend.apply import apply
 from chainrule.frontend.functions.logic import where
 from chainrule.frontend.functions.manipulation import stack
 from chainrule.frontend.lift import (
@@ -27,7 +28,7 @@ from chainrule.frontend.lift import (
     spread,
     unboxed,
 )
-from chainrule.frontend.tensor import Tensor, apply, check_device, concrete
+from chainrule.frontend.tensor import Tensor, check_device, concrete
 
 
 def asarray(

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 
 from chainrule.dtypes import float32, float64, int32, int64
+from chainrule.frontend.apply import apply
 from chainrule.frontend.functions.elementwise import clip
 from chainrule.frontend.functions.logic import where
 from chainrule.frontend.lift import (
@@ -16,7 +17,7 @@ from chainrule.frontend.lift import (
     operands,
     promoted_floats,
 )
-from chainrule.frontend.tensor import Tensor, apply
+from chainrule.frontend.tensor import Tensor
 
 # Above this, x * x + 1 is x * x in every float type, and below it x * x is finite.
 _LARGE = 1e9

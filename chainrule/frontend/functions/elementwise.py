@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from chainrule.dtypes import of
+from chainrule.frontend.apply import apply
 from chainrule.frontend.functions.logic import equal, not_equal, where
 from chainrule.frontend.lift import (
     Operand,
@@ -18,7 +19,7 @@ from chainrule.frontend.lift import (
     spread,
     unboxed,
 )
-from chainrule.frontend.tensor import Tensor, apply, method
+from chainrule.frontend.tensor import Tensor, method
 
 
 @method

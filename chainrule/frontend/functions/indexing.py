@@ -9,6 +9,7 @@ import numpy as np
 
 from chainrule.dtypes import bool_, int8, int32, int64
 from chainrule.errors import ArgumentError, DTypeError, IndexingError, ShapeError
+from chainrule.frontend.apply import apply
 from chainrule.frontend.functions.creation import asarray, iota, ones, zeros
 from chainrule.frontend.functions.logic import where
 from chainrule.frontend.functions.manipulation import moveaxis, permute_dims, take_along
@@ -23,7 +24,7 @@ from chainrule.frontend.lift import (
     spread,
     unboxed,
 )
-from chainrule.frontend.tensor import Tensor, apply, concrete, is_integer, method
+from chainrule.frontend.tensor import Tensor, concrete, is_integer, method
 
 
 class _Places(NamedTuple):

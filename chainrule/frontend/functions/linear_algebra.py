@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from chainrule.errors import ArgumentError, ShapeError
+from chainrule.frontend.apply import apply
 from chainrule.frontend.functions.manipulation import cut, moveaxis, roll
 from chainrule.frontend.functions.reductions import sum
 from chainrule.frontend.lift import (
@@ -18,7 +19,7 @@ from chainrule.frontend.lift import (
     reshape_to,
     unboxed,
 )
-from chainrule.frontend.tensor import Tensor, apply, method
+from chainrule.frontend.tensor import Tensor, method
 from chainrule.ir.contraction import plain
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from chainrule.dtypes import bool_
+from chainrule.frontend.apply import apply
 from chainrule.frontend.lift import (
     Operand,
     broadcast_shape,
@@ -14,7 +15,7 @@ from chainrule.frontend.lift import (
     promoted,
     spread,
 )
-from chainrule.frontend.tensor import Tensor, apply, method
+from chainrule.frontend.tensor import Tensor, method
 
 
 @method

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from chainrule.errors import ArgumentError, ShapeError
+from chainrule.frontend.apply import apply
 from chainrule.frontend.lift import (
     Operand,
     axes_of,
@@ -21,7 +22,7 @@ from chainrule.frontend.lift import (
     spread,
     unboxed,
 )
-from chainrule.frontend.tensor import Tensor, apply, method
+from chainrule.frontend.tensor import Tensor, method
 
 
 @method

@@ -6,6 +6,7 @@ from typing import NamedTuple
 
 from chainrule import dtypes
 from chainrule.errors import ArgumentError
+from chainrule.frontend.apply import apply
 from chainrule.frontend.functions.creation import eye
 from chainrule.frontend.functions.elementary import exp
 from chainrule.frontend.functions.linear_algebra import matmul
@@ -22,7 +23,7 @@ from chainrule.frontend.lift import (
     spread,
     unboxed,
 )
-from chainrule.frontend.tensor import Tensor, apply
+from chainrule.frontend.tensor import Tensor
 from chainrule.ir.ops.linalg import check_matrices
 
 

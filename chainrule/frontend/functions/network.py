@@ -7,12 +7,13 @@ from typing import Any
 from chainrule import dtypes, tree
 from chainrule.dtypes import default_float, int64
 from chainrule.errors import DTypeError, IndexingError
+from chainrule.frontend.apply import apply
 from chainrule.frontend.functions.creation import iota
 from chainrule.frontend.functions.elementary import log, log1p
 from chainrule.frontend.functions.elementwise import abs
 from chainrule.frontend.functions.logic import where
 from chainrule.frontend.lift import Operand, axis_of, cast, floating, in_float32, lift, reshape_to
-from chainrule.frontend.tensor import Tensor, apply
+from chainrule.frontend.tensor import Tensor
 
 
 def stop_gradient(x: Any, /) -> Any:

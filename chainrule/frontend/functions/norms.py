@@ -5,13 +5,14 @@ from __future__ import annotations
 import math
 
 from chainrule.errors import ArgumentError
+from chainrule.frontend.apply import apply
 from chainrule.frontend.functions.elementwise import abs, root, square
 from chainrule.frontend.functions.elementwise import pow as power
 from chainrule.frontend.functions.logic import where
 from chainrule.frontend.functions.matrices import matrices, svdvals
 from chainrule.frontend.functions.reductions import Axis, count_nonzero, max, min, sum
 from chainrule.frontend.lift import Operand, cast, floating, reshape_to
-from chainrule.frontend.tensor import Tensor, apply
+from chainrule.frontend.tensor import Tensor
 
 
 def vector_norm(

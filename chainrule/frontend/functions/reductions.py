@@ -8,6 +8,7 @@ from typing import Any
 from chainrule import dtypes
 from chainrule.dtypes import bool_, int64, uint64
 from chainrule.errors import ArgumentError, ShapeError
+from chainrule.frontend.apply import apply
 from chainrule.frontend.functions.creation import full, ones, zeros
 from chainrule.frontend.functions.elementwise import root, square
 from chainrule.frontend.functions.logic import truth, where
@@ -23,7 +24,7 @@ from chainrule.frontend.lift import (
     reshape_to,
     unboxed,
 )
-from chainrule.frontend.tensor import Tensor, apply, method
+from chainrule.frontend.tensor import Tensor, method
 
 Axis = int | tuple[int, ...] | None
 

@@ -8,13 +8,14 @@ import numpy as np
 
 from chainrule.dtypes import bool_, int64, uint8
 from chainrule.errors import ArgumentError, ShapeError
+from chainrule.frontend.apply import apply
 from chainrule.frontend.functions.creation import zeros
 from chainrule.frontend.functions.elementwise import isnan
 from chainrule.frontend.functions.indexing import take_along_axis
 from chainrule.frontend.functions.logic import logical_not, where
 from chainrule.frontend.functions.manipulation import moveaxis
 from chainrule.frontend.lift import Operand, axis_of, cast, lift, promoted, reshape_to, unboxed
-from chainrule.frontend.tensor import Tensor, apply, concrete
+from chainrule.frontend.tensor import Tensor, concrete
 
 
 def _extreme(op: str, x: Operand, axis: int | None, keepdims: bool) -> Tensor:
