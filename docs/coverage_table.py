@@ -1,7 +1,8 @@
 """Writes `coverage.md`: which public name covers which item of the checklist, where, and its test.
 
-An item stands in the docstring of what covers it, as (A-016). Its test is the row of that name in
-`chainrule.checks`, or a test marked `covers("A-016")`. Run `python docs/coverage_table.py`.
+An item stands in the docstring of what covers it, as (A-016), and a guide (part F) in a rule of the
+advisor. Its test is the row of that name in `chainrule.checks`, or a test marked `covers("A-016")`.
+Run `python docs/coverage_table.py`.
 """
 
 from __future__ import annotations
@@ -16,6 +17,7 @@ from typing import Any, NamedTuple
 
 import chainrule
 import chainrule.train  # Else its names are public or not, as others have imported it.
+from chainrule.advisor import rules
 from chainrule.checks import CHECKS
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -30,7 +32,7 @@ def _range(part: str, first: int, last: int) -> set[str]:
 
 # What is built so far. A-075 and A-119 are headings for other items.
 REQUIRED = (
-    _range("A", 14, 177) | _range("A", 214, 250) | _range("A", 265, 271)
+    _range("A", 14, 177) | _range("A", 214, 271) | _range("F", 1, 78)
     | _range("B", 1, 29) | {"B-036", "B-058", "B-060", "B-065", "B-066"}
     | _range("B", 45, 56) | {"B-039", "B-057"} | _range("B", 61, 64) | _range("E", 101, 110)
 ) - {"A-075", "A-119"}  # fmt: skip
@@ -61,7 +63,7 @@ def rows() -> list[Row]:
             found.append(Row(item, name, file, tests[0]))
     if untested:
         raise LookupError(f"add a check or mark a test covers() for {', '.join(untested)}")
-    return sorted(set(found))
+    return sorted(set(found) | set(_advised()))
 
 
 def missing(table: list[Row]) -> set[str]:
@@ -89,6 +91,15 @@ def _documented() -> Iterator[tuple[str, str, str, str]]:
         for qualified, docstring in _docstrings(ast.parse(path.read_text(encoding="utf-8")), ""):
             for item in ITEM.findall(docstring):
                 yield item, module, qualified, str(file)
+
+
+def _advised() -> Iterator[Row]:
+    """The topics that each guide advises on."""
+    test = "tests/advisor/test_rules.py::test_each_rule_applies_somewhere_and_says_why"
+    for module in filter(lambda value: isinstance(value, ModuleType), vars(rules).values()):
+        for rule in getattr(module, "RULES", ()):
+            file = f"{module.__name__.replace('.', '/')}.py"
+            yield from (Row(item, f"advisor.advise: {rule.topic}", file, test) for item in rule.ids)
 
 
 def _docstrings(tree: Any, prefix: str) -> Iterator[tuple[str, str]]:
