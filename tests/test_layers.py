@@ -32,7 +32,7 @@ LAYERS = (
     ("cli",),
     ("__main__",),
 )
-BASE = {"errors", "events", "config", "dtypes", "tree", "deferred"}
+BASE = {"errors", "events", "config", "dtypes", "tree", "deferred", "words"}
 RANK = {unit: rank for rank, row in enumerate(LAYERS) for unit in row}
 
 # The stages behind the graph: `compiler` alone wires them, and others reach them through it.

@@ -141,7 +141,7 @@ def _check_converted(
 def _rows(places: pl.Series, start: int) -> str:
     """`row 3`, or `3 rows, the first is row 3`, counted from 1 without the header."""
     first = start + places[0] + 1
-    return f"row {first}" if len(places) == 1 else f"{len(places)} rows, the first is row {first}"
+    return f"row {first}" if len(places) == 1 else f"{len(places):,} rows, the first is row {first}"
 
 
 def useless(series: pl.Series, kind: str) -> str:

@@ -16,11 +16,11 @@ import numpy as np
 
 from chainrule.data import target as targets
 from chainrule.data.prepare import Part
-from chainrule.data.read import listed
 from chainrule.data.sources import IMAGES
 from chainrule.data.split import SHARE, hold_out, split
 from chainrule.data.target import CLASSIFICATION, Target
 from chainrule.errors import DataError
+from chainrule.words import counted, listed
 
 # The folders above those of the classes, where a data set is already split.
 PARTS = {
@@ -73,7 +73,7 @@ def prepare_images(folder: str | Path, *, size: int | None = None, seed: int = 0
         file, why = next(iter(unreadable.items()))
         raise DataError(
             folder.name,
-            f"none of its {len(found):,} images can be read",
+            f"none of its {counted(len(found), 'image')} can be read",
             f"{file}: {why}",
             "save them anew",
         )
@@ -206,8 +206,9 @@ def _twins(parts: Mapping[str, Part]) -> str:
     """Says how many test images also stand in the training part: their score flatters."""
     taught = set(_hashes(parts["training"].x))
     twins = sum(image in taught for image in _hashes(parts["test"].x))
-    of = f"{twins:,} of {len(parts['test'].y):,} test images have"
-    return f"{of} a twin in the training part, which flatters the test" if twins else ""
+    have = f"{counted(len(parts['test'].y), 'test image')} {'has' if twins == 1 else 'have'}"
+    why = "a twin in the training part, which flatters the test"
+    return f"{twins:,} of {have} {why}" if twins else ""
 
 
 def _hashes(images: np.ndarray) -> Iterable[int]:

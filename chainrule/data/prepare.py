@@ -15,12 +15,13 @@ from chainrule.data import target as targets
 from chainrule.data.auditing import Audit, audit
 from chainrule.data.columns import cells, convert, kind_of, useless
 from chainrule.data.preprocess import Preprocessing
-from chainrule.data.read import Table, suggestion
+from chainrule.data.read import Table
 from chainrule.data.split import bins, split
 from chainrule.data.steps import fit_transform, names_in
 from chainrule.data.target import CLASSIFICATION, Target
 from chainrule.deferred import polars as pl
 from chainrule.errors import DataError
+from chainrule.words import counted, suggestion
 
 
 @dataclass(frozen=True)
@@ -230,12 +231,13 @@ def _target_note(name: str, why: str) -> str:
 
 
 def _missing_note(count: int) -> str:
-    return f"{count:,} row{'s' * (count != 1)} without a target left out" if count else ""
+    return f"{counted(count, 'row')} without a target left out" if count else ""
 
 
 def _copies_note(frame: pl.DataFrame, rows: Mapping[str, np.ndarray]) -> str:
     """Says how many test rows also stand in the training part: their score flatters."""
     taught = frame[rows["training"]].unique()
     twins = frame[rows["test"]].join(taught, on=frame.columns, how="semi", nulls_equal=True).height
-    of = f"{twins:,} of {len(rows['test']):,} test rows have"
-    return f"{of} a twin in the training part, which flatters the test" if twins else ""
+    have = f"{counted(len(rows['test']), 'test row')} {'has' if twins == 1 else 'have'}"
+    why = "a twin in the training part, which flatters the test"
+    return f"{twins:,} of {have} {why}" if twins else ""

@@ -7,14 +7,13 @@ from __future__ import annotations
 import csv
 import hashlib
 from collections import Counter
-from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from difflib import get_close_matches
 from pathlib import Path
 from typing import Any
 
 from chainrule.deferred import polars as pl
 from chainrule.errors import DataError
+from chainrule.words import suggestion
 
 SHIPPED = ("digits", "iris", "wine", "breast-cancer", "diabetes")
 TEXT, PARQUET = (".csv", ".tsv"), (".parquet", ".pq")
@@ -68,18 +67,6 @@ def read(source: str | Path | pl.DataFrame) -> Table:
             "save the table as .csv, .tsv or .parquet",
         )
     return _checked(_read_file(path))
-
-
-def suggestion(name: str, known: Iterable[str]) -> str:
-    """What was probably meant, as a question; empty where nothing is close."""
-    close = get_close_matches(name, list(known), n=1)
-    return f"did you mean '{close[0]}'?" if close else ""
-
-
-def listed(names: Sequence[Any], most: int = 8) -> str:
-    """Names with commas between them, and the number of those left out."""
-    more = f" and {len(names) - most} more" if len(names) > most else ""
-    return ", ".join(map(str, names[:most])) + more
 
 
 def _hash(content: bytes) -> str:

@@ -12,9 +12,9 @@ from typing import Any
 import numpy as np
 
 from chainrule.data.csv_index import CsvIndex
-from chainrule.data.read import listed
 from chainrule.deferred import polars as pl
 from chainrule.errors import ArgumentError, DataError
+from chainrule.words import listed
 
 CHUNK = 65_536
 Paths = str | Path | Sequence[str | Path]

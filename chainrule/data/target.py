@@ -12,9 +12,10 @@ import numpy as np
 
 import chainrule as cr
 from chainrule.data.columns import BOOLEAN, CATEGORY, NUMBER, cells, convert, kind_of
-from chainrule.data.read import Table, listed, suggestion
+from chainrule.data.read import Table
 from chainrule.deferred import polars as pl
 from chainrule.errors import DataError
+from chainrule.words import counted, listed, suggestion
 
 CLASSIFICATION, REGRESSION = "classification", "regression"
 NAMES = ("target", "label", "class", "y")
@@ -151,8 +152,8 @@ def choose_task(
         return CLASSIFICATION, f"the target is {'text' if kind == CATEGORY else 'true or false'}"
     few = distinct <= MOST_CLASSES and distinct * OFTEN <= len(values)
     if values.dtype.kind == "i" and few:
-        return CLASSIFICATION, f"the target has only {distinct} different whole numbers"
-    return REGRESSION, f"the target is a number with {distinct:,} different values"
+        return CLASSIFICATION, f"the target has only {counted(distinct, 'different whole number')}"
+    return REGRESSION, f"the target is a number with {counted(distinct, 'different value')}"
 
 
 def check_classes(where: str, name: str, values: np.ndarray) -> tuple:
@@ -194,7 +195,7 @@ def check_numbers(where: str, name: str, values: np.ndarray) -> None:
     if len(values) < FEWEST_ROWS:
         raise DataError(
             where,
-            f"there are {len(values)} rows",
+            f"the table has {counted(len(values), 'row')}",
             f"training, validation and test need {FEWEST_ROWS}",
             "add rows",
         )

@@ -11,6 +11,7 @@ import numpy as np
 
 from chainrule.data.read import no_such
 from chainrule.errors import DataError
+from chainrule.words import counted
 
 # A twentieth each: the last parts of a text, as in use the model reads what it has not seen.
 ENDINGS = (".txt", ".text", ".md")
@@ -75,7 +76,7 @@ def read_text(path: str | Path) -> Corpus:
     if len(text) < FEWEST:
         raise DataError(
             path.name,
-            f"has {len(text):,} characters",
+            f"has {counted(len(text), 'character')}",
             f"a model of text needs {FEWEST:,} to train, validate and test",
             "add text; megabytes make it good",
         )

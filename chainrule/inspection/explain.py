@@ -28,6 +28,7 @@ from chainrule.ir.plan import (
     Loop,
     bodies,
 )
+from chainrule.words import counted
 
 MATTERS = 0.05  # Of the bytes that a kernel moves: smaller arrays are not told of.
 RUNS, PATIENCE = 7, 0.2  # Measured are at least so many runs, and so many seconds.
@@ -191,7 +192,7 @@ class Explanation:
     def __str__(self) -> str:
         counts = (len(self.kernels), "kernel"), (self.barriers, "barrier"), (self.threads, "thread")
         lines = [
-            f"{self.name}: {', '.join(_counted(*count) for count in counts)}; "
+            f"{self.name}: {', '.join(counted(*count) for count in counts)}; "
             f"compiled in {time_text(self.compilation)}",
             f"a call takes {time_text(self.seconds)}, {time_text(self.waiting)} of it waiting, for "
             f"{short_text(self.flops)}flop and {short_text(self.bytes)}B; at least "
@@ -217,10 +218,6 @@ class Explanation:
             ]
             lines += [f"    {verb} {', '.join(arrays)}"] if arrays else []
         return "\n".join(lines)
-
-
-def _counted(number: int, name: str) -> str:
-    return f"{number} {name}" if number == 1 else f"{number} {name}s"
 
 
 def time_text(seconds: float) -> str:

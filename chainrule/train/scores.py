@@ -14,11 +14,11 @@ import numpy as np
 
 from chainrule import metrics
 from chainrule.data import Part, Problem, Target
-from chainrule.data.read import suggestion
 from chainrule.data.target import CLASSIFICATION, REGRESSION
 from chainrule.errors import ArgumentError
 from chainrule.metrics import Interval, Metric
 from chainrule.train.baselines import Setting, of_task
+from chainrule.words import suggestion
 
 Scores = dict[str, float]
 ROWS = 10_000  # More of them would make a bootstrap slow, and its interval no better.

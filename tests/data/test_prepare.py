@@ -166,7 +166,7 @@ def test_twins_across_the_split_are_told():
         (
             {"a": X[:8], "y": X[:8]},
             {},
-            "[table] there are 8 rows; training, validation and test need 10; add rows",
+            "[table] the table has 8 rows; training, validation and test need 10; add rows",
         ),
         (
             {"a": X, "y": [None] * ROWS},

@@ -388,7 +388,7 @@ def test_the_time_may_be_limited(made_up):
 
 def test_more_trials_go_on_where_fewer_ended(tmp_path):
     train.tune("iris", trials=1, folder=tmp_path, **QUICK)
-    with pytest.raises(DataError, match="is done, of 1 trials; its run lies in"):
+    with pytest.raises(DataError, match="is done, of 1 trial; its run lies in"):
         train.tune("iris", trials=1, folder=tmp_path, **QUICK)
     found = train.tune("iris", trials=2, folder=tmp_path, **QUICK)
     assert (len(found.trials), found.folder.name) == (2, "run-2")

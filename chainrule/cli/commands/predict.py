@@ -15,6 +15,7 @@ from chainrule.data.pieces import Pieces
 from chainrule.data.texts import decoded
 from chainrule.train.kinds import call
 from chainrule.train.tables.run import Watch
+from chainrule.words import counted
 
 
 def predict(
@@ -67,7 +68,7 @@ def _of_table(run: train.TableRun, *, data: str, output: Path) -> None:
         write(predicted(), output)
     for notice in watch.notices():
         screen.line(f"notice: {notice}", style="yellow")
-    screen.line(f"{pieces.rows:,} predictions written to {output}")
+    screen.line(f"{counted(pieces.rows, 'prediction')} written to {output}")
 
 
 def _of_text(
@@ -95,7 +96,7 @@ def _of_images(run: train.ImageRun, *, data: str, output: Path) -> None:
     for file, reason in unreadable.items():
         screen.line(f"left out: {file}: {reason}", style="yellow")
     write([result], output)
-    screen.line(f"{result.height:,} predictions written to {output}")
+    screen.line(f"{counted(result.height, 'prediction')} written to {output}")
 
 
 PREDICT: dict[str, Callable[..., None]] = {

@@ -9,6 +9,7 @@ from chainrule.bench.streaming import Streamed
 from chainrule.bench.training import Trained
 from chainrule.cli.screens.base import ProgressScreen
 from chainrule.inspection.explain import short_text, time_text
+from chainrule.words import counted
 
 DISTURBED = 0.1  # From such a share of the processors on, used by others, a notice is given.
 
@@ -19,14 +20,13 @@ class BenchScreen(ProgressScreen):
     def where(self) -> None:
         """What it is measured on."""
         facts = machine()
-        threads = "1 thread" if facts["threads"] == 1 else f"{facts['threads']} threads"
-        self.line(f"{facts['processor']}, {threads}", style="bold")
+        self.line(f"{facts['processor']}, {counted(facts['threads'], 'thread')}", style="bold")
         self.line(f"{facts['system']}, Python {facts['python']}, load {facts['load']:.1f}")
 
     def how(self, plan: Plan, count: int) -> None:
         self.line(
-            f"{plan.rounds} rounds of {plan.seconds:g} s a contender, in turns, each in a process "
-            "of its own; a step as median (quartiles)"
+            f"{counted(plan.rounds, 'round')} of {plan.seconds:g} s a contender, in turns, each in "
+            "a process of its own; a step as median (quartiles)"
         )
         self.open_progress(count, "starting")
 
@@ -122,7 +122,7 @@ def _told(result: Result) -> Iterable[str]:
             f"({speedup.low:.2f} .. {speedup.high:.2f})"
         )
     yield (
-        f"{facts['kernels']} kernels, {short_text(facts['flops'])}flop, "
+        f"{counted(facts['kernels'], 'kernel')}, {short_text(facts['flops'])}flop, "
         f"{short_text(facts['bytes'])}B moved: {result.share_of_roofline:.0%} of the roofline"
     )
     yield (

@@ -13,6 +13,7 @@ from chainrule.cli.screens.base import NAME, ProgressScreen
 from chainrule.data import Gathered
 from chainrule.train.comparing.comparison import NETWORK, Comparison, Entry
 from chainrule.train.comparing.running import Folds, Onlooker
+from chainrule.words import counted
 
 KINDS = {
     "stratified": "stratified",
@@ -27,7 +28,7 @@ class CompareScreen(ProgressScreen, Onlooker):
 
     def planned(self, gathered: Gathered, metric: str, plan: Folds, models: Sequence[str]) -> None:
         classes = f" into {len(gathered.classes)} classes" if gathered.classes else ""
-        self.line(f"{gathered.table.name}: {len(gathered.values):,} rows", style="bold")
+        self.line(f"{gathered.table.name}: {counted(len(gathered.values), 'row')}", style="bold")
         self.fact("target", f"{gathered.name}: {gathered.task}{classes}, as {gathered.reason}")
         times = f", {plan.repeats} times" if plan.repeats > 1 else ""
         self.fact("folds", f"{plan.count}{times}, {KINDS[plan.kind]}; all models have the same")
@@ -51,7 +52,7 @@ class CompareScreen(ProgressScreen, Onlooker):
         """The table, the best first, and the verdict."""
         if found.interrupted:
             done = len(found.best.scores)
-            self.line(f"interrupted: what follows is of {done} folds", style="yellow")
+            self.line(f"interrupted: what follows is of {counted(done, 'fold')}", style="yellow")
         self.heading(f"{found.metric} of {len(found.best.scores)} folds, intervals of 95 %")
         header = ("", found.metric, "interval", "beside the network", "fit", "1,000 rows")
         self.table(header, [_row(found, entry) for entry in found.entries])

@@ -8,6 +8,7 @@ from chainrule.cli.screens.base import Screen
 from chainrule.train.report import Report
 from chainrule.train.report.facts import Confusion
 from chainrule.train.report.words import figure_text, range_text
+from chainrule.words import counted
 
 STYLES = {"yes": "bold green", "not yet": "bold yellow", "no": "bold red"}
 MOST_CLASSES = 20  # A wider matrix has no room on a screen.
@@ -19,7 +20,7 @@ class EvaluateScreen(Screen):
     def evaluated(self, report: Report, run: Path) -> None:
         """Figures, confusion or residuals, notices, and the verdict."""
         found = report.comparison
-        self.line(f"{run} on {report.subject.data}: {found.rows:,} rows", style="bold")
+        self.line(f"{run} on {report.subject.data}: {counted(found.rows, 'row')}", style="bold")
         now, then = found.figures.values()
         rows = [
             (name, figure_text(one.value), range_text(one), figure_text(then[name].value))

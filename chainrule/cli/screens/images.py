@@ -11,9 +11,9 @@ from chainrule import nn
 from chainrule.cli.screens.base import NAME
 from chainrule.cli.screens.fit import FitScreen, parameters, validated
 from chainrule.data.images import ImageProblem
-from chainrule.data.read import listed
 from chainrule.train.images.recipe import ImageRecipe
 from chainrule.train.scores import Scores
+from chainrule.words import counted, listed
 
 NAMED = 5  # Files that cannot be read; the record has all of them.
 
@@ -23,7 +23,7 @@ class ImageScreen(FitScreen):
 
     def prepared(self, problem: ImageProblem) -> None:
         self.problem = problem
-        self.line(f"{problem.name}: {len(problem.files):,} images", style="bold")
+        self.line(f"{problem.name}: {counted(len(problem.files), 'image')}", style="bold")
         classes = problem.target.classes
         self.fact("classes", f"{len(classes)}: {listed(classes)}")
         height, width, channels = problem.size
@@ -35,7 +35,9 @@ class ImageScreen(FitScreen):
         for file, reason in files[:NAMED]:
             self.line(f"  {'left out':<{NAME}}{file}: {reason}", style="yellow")
         if len(files) > NAMED:
-            self.line(f"  {'':<{NAME}}and {len(files) - NAMED:,} more files", style="yellow")
+            self.line(
+                f"  {'':<{NAME}}and {counted(len(files) - NAMED, 'more file')}", style="yellow"
+            )
         for note in problem.notes:
             self.line(f"  {'note':<{NAME}}{note}", style="yellow")
 
@@ -50,5 +52,5 @@ class ImageScreen(FitScreen):
 
     def scored(self, scores: Mapping[str, Scores]) -> None:
         images = len(self.problem.parts["test"].y)
-        self.heading(f"Test, on {images:,} images that nothing was fitted or chosen on")
+        self.heading(f"Test, on {counted(images, 'image')} that nothing was fitted or chosen on")
         self.compared(scores)

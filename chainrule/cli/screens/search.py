@@ -14,6 +14,7 @@ from chainrule.train.scores import GREATER_IS_BETTER
 from chainrule.train.tuning import Found, Listener
 from chainrule.train.tuning.journal import DONE, Journal, Trial
 from chainrule.train.tuning.space import DEFAULT
+from chainrule.words import counted
 
 BEST = 5  # Trials in the table.
 WIDTH = 100
@@ -28,13 +29,16 @@ class SearchScreen(TableScreen, Listener):
 
     def searching(self, gathered: Gathered, metric: str, parts: int, journal: Journal) -> None:
         self.metric, self.sign = metric, -1 if metric in GREATER_IS_BETTER else 1
-        self.line(f"{gathered.table.name}: {len(gathered.values):,} rows", style="bold")
+        self.line(f"{gathered.table.name}: {counted(len(gathered.values), 'row')}", style="bold")
         self.fact("target", f"{gathered.name}: {gathered.task}, as {gathered.reason}")
         folds = f"{parts} folds" if parts > 1 else "the validation part"
-        self.fact("search", f"{self.trials} trials, by the {metric} of {folds}; no row of the test")
+        self.fact(
+            "search",
+            f"{counted(self.trials, 'trial')}, by the {metric} of {folds}; no row of the test",
+        )
         done = journal.trials
         if done:
-            self.fact("going on", f"after {len(done)} trials of before")
+            self.fact("going on", f"after {counted(len(done), 'trial')} of before")
             self.best = min((t.loss for t in done if t.state == DONE), default=self.best)
         self.open_progress(self.trials, DEFAULT)
         if self.progress is not None:

@@ -14,9 +14,9 @@ from chainrule.cli.screens.base import NAME
 from chainrule.cli.screens.fit import FitScreen, parameters, validated
 from chainrule.data import Preprocessing, Problem
 from chainrule.data.fitted import Numeric
-from chainrule.data.read import listed
 from chainrule.train.report.table import KINDS
 from chainrule.train.scores import Scores
+from chainrule.words import counted, listed
 
 
 class TableScreen(FitScreen):
@@ -25,7 +25,9 @@ class TableScreen(FitScreen):
     def prepared(self, problem: Problem) -> None:
         self.problem = problem
         target, parts = problem.target, problem.parts
-        self.line(f"{problem.table.name}: {problem.table.frame.height:,} rows", style="bold")
+        self.line(
+            f"{problem.table.name}: {counted(problem.table.frame.height, 'row')}", style="bold"
+        )
         classes = f" into {len(target.classes)} classes" if target.classes else ""
         self.fact("target", f"{target.name}: {target.task}{classes}, as {target.reason}")
         counts = Counter(problem.kinds.values())
@@ -55,7 +57,7 @@ class TableScreen(FitScreen):
 
     def scored(self, scores: Mapping[str, Scores]) -> None:
         rows = len(self.problem.parts["test"].y)
-        self.heading(f"Test, on {rows:,} rows that nothing was fitted or chosen on")
+        self.heading(f"Test, on {counted(rows, 'row')} that nothing was fitted or chosen on")
         self.compared(scores)
 
 

@@ -15,14 +15,16 @@ from chainrule.data.texts import Corpus
 from chainrule.train import Run, Trainer
 from chainrule.train.text.recipe import TextRecipe
 from chainrule.train.text.scores import Scores
+from chainrule.words import counted
 
 
 class TextScreen(FitScreen):
     """Tells of a training on a text."""
 
     def prepared(self, corpus: Corpus) -> None:
-        self.line(f"{corpus.name}: {corpus.length:,} characters", style="bold")
-        self.fact("alphabet", f"{len(corpus.alphabet) - 1} different ones in the training part")
+        self.line(f"{corpus.name}: {counted(corpus.length, 'character')}", style="bold")
+        different = counted(len(corpus.alphabet) - 1, "different one")
+        self.fact("alphabet", f"{different} in the training part")
         sizes = ", ".join(f"{len(text):,} {part}" for part, text in corpus.texts.items())
         self.fact("split", f"{sizes}; one after the other")
 

@@ -11,6 +11,7 @@ from chainrule.data.auditing.finding import ERROR, WARNING, Finding, first
 from chainrule.data.auditing.subject import Subject
 from chainrule.data.columns import CATEGORY, useless
 from chainrule.data.steps import in_one_unit
+from chainrule.words import counted
 
 # More than half is missing: what fills it in is made up more often than it is seen.
 MISSING = 0.5
@@ -108,8 +109,8 @@ def sentinels(subject: Subject) -> Iterator[Finding]:
                     "sentinel",
                     ERROR,
                     "E-108",
-                    f"{values[end]:g} stands in {counts[end]:,} rows, the others end at "
-                    f"{values[next_one]:g}",
+                    f"{values[end]:g} stands in {counted(int(counts[end]), 'row')}, the others end "
+                    f"at {values[next_one]:g}",
                     "a code for a missing value is taken as a number",
                     "leave these cells empty",
                     (name,),
@@ -302,7 +303,7 @@ def units(subject: Subject) -> Iterator[Finding]:
                 "units",
                 ERROR,
                 "E-101",
-                f"{len(high):,} values are about {unit:g} times the others",
+                f"{counted(len(high), 'value is', 'values are')} about {unit:g} times the others",
                 "one quantity is written in two units, which scaling cannot mend",
                 "bring them to one unit",
                 (name,),

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from chainrule.data.read import listed
+from chainrule.words import counted, listed
 
 ERROR, WARNING = "error", "warning"
 NAMED = 3  # Columns and rows that are named; the others are counted.
@@ -78,7 +78,7 @@ class Audit(Sequence):
     def lines(self) -> Iterator[tuple[str, str]]:
         """(severity or "", line) of the table."""
         counts = [
-            f"{count} {kind}{'s' * (count > 1)}"
+            counted(count, kind)
             for kind in (ERROR, WARNING)
             if (count := sum(finding.severity == kind for finding in self))
         ]

@@ -11,6 +11,7 @@ from chainrule.data.auditing.subject import Subject
 from chainrule.data.auditing.table import GREATEST_SPREAD, LEAST_SPREAD, repeated
 from chainrule.data.columns import CATEGORY
 from chainrule.data.target import REGRESSION
+from chainrule.words import counted
 
 # KEEL's repository of data sets calls a ratio above 9 highly imbalanced: always naming the greater
 # of two classes is then right nine times in ten.
@@ -31,7 +32,7 @@ def unlabelled(subject: Subject) -> Iterator[Finding]:
             "no target",
             ERROR,
             "E-106",
-            f"{len(subject.unlabelled):,} rows have no target",
+            counted(len(subject.unlabelled), "row has", "rows have") + " no target",
             "their loss is NaN, or of a made-up target",
             "leave these rows out",
             (subject.target,),
@@ -50,7 +51,8 @@ def balance(subject: Subject) -> Iterator[Finding]:
             "imbalance",
             WARNING,
             "E-106",
-            f"'{rare}' has {counts.min():,} rows, '{labels[counts.argmax()]}' {counts.max():,}",
+            f"'{rare}' has {counted(int(counts.min()), 'row')}, "
+            f"'{labels[counts.argmax()]}' {counts.max():,}",
             "never naming the rare class is nearly always right, and easily learned",
             "weigh classes, draw rows by class, and judge by F1 or average precision",
             (subject.target,),
@@ -71,7 +73,7 @@ def order(subject: Subject) -> Iterator[Finding]:
             "order",
             ERROR,
             "E-106",
-            f"the target changes only {changes} times from row to row",
+            f"the target changes only {counted(changes, 'time')} from row to row",
             "batches hold one class or one end of the range each, and the last is learned best",
             "shuffle the rows: shuffle=True",
             (subject.target,),
@@ -178,7 +180,7 @@ def label_errors(subject: Subject) -> Iterator[Finding]:
             "label errors",
             WARNING,
             "E-106",
-            f"all {NEIGHBOURS} nearest rows have another class, at {len(rows):,} rows",
+            f"all {NEIGHBOURS} nearest rows have another class, at {counted(len(rows), 'row')}",
             "wrong labels are learned by heart, and cost on new rows",
             "look at these rows first; smooth labels if they are right",
             (subject.target,),

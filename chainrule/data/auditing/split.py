@@ -15,6 +15,7 @@ from chainrule.data.auditing.subject import Subject
 from chainrule.data.auditing.table import IMPROBABLE, repeated
 from chainrule.data.columns import DATE
 from chainrule.deferred import polars as pl
+from chainrule.words import counted
 
 TRAINING = "training"
 # A mean of n standardised values is about 1 / sqrt(n): one below 1e-5 was subtracted.
@@ -33,7 +34,7 @@ def overlap(subject: Subject) -> Iterator[Finding]:
                 "overlap",
                 ERROR,
                 "E-107",
-                f"{len(same):,} rows of '{other}' stand in '{one}' too",
+                f"{counted(len(same), 'row')} of '{other}' in '{one}' too",
                 "what was learned by heart counts as understood",
                 "remove copies before splitting, or split by group",
                 (),

@@ -16,6 +16,7 @@ from chainrule.data.columns import BOOLEAN, CATEGORY, NUMBER, cells, convert, ki
 from chainrule.data.read import Table, read
 from chainrule.deferred import polars as pl
 from chainrule.errors import ArgumentError, DataError
+from chainrule.words import counted
 
 ROW_LIMIT = 5_000  # More rows tell checks that compare rows nothing new.
 DISTINCT, MODE = (
@@ -123,7 +124,7 @@ def subject(data: Any, target: str | None, parts: Mapping[str, Any] | None, plan
             raise ArgumentError(
                 "audit",
                 f"part '{name}' names rows that there are not",
-                f"there are {table.frame.height:,} rows",
+                f"it has {counted(table.frame.height, 'row')}",
                 "pass row numbers, counted from 0",
             )
     return Subject(table.name, frame, kinds, empty, broken, target, y, unlabelled, found, plan)

@@ -11,6 +11,7 @@ from chainrule.data.auditing.finding import ERROR, WARNING, Finding, first
 from chainrule.data.auditing.subject import Subject
 from chainrule.data.steps import in_one_unit
 from chainrule.deferred import polars as pl
+from chainrule.words import counted
 
 # By chance alone as many equal rows as were found, or more, are so improbable.
 IMPROBABLE = 1e-6
@@ -35,7 +36,8 @@ def duplicates(subject: Subject) -> Iterator[Finding]:
             "contradiction",
             ERROR,
             "E-106",
-            f"{len(contradict):,} rows equal an earlier one, but for their target",
+            counted(len(contradict), "row equals", "rows equal")
+            + " an earlier one, but for the target",
             "no function of these columns can be right on both",
             "correct the targets, or add the column that tells these rows apart",
             (),
@@ -46,7 +48,7 @@ def duplicates(subject: Subject) -> Iterator[Finding]:
             "duplicates",
             WARNING,
             "E-107",
-            f"{len(rows) - len(contradict):,} rows repeat an earlier one",
+            counted(len(rows) - len(contradict), "row repeats", "rows repeat") + " an earlier one",
             "they count twice, and a random split puts copies into both parts: the test flatters",
             "remove them, or split by group",
             (),
@@ -180,7 +182,7 @@ def too_few(subject: Subject) -> Iterator[Finding]:
             "too few rows",
             ERROR,
             "E-110",
-            f"{rows:,} rows to learn from, and {columns:,} columns",
+            f"{counted(rows, 'row')} to learn from, and {counted(columns, 'column')}",
             "even a linear model fits any targets exactly, random ones too",
             "choose columns, whiten='pca', or a linear model with strong weight decay",
         )
@@ -189,7 +191,7 @@ def too_few(subject: Subject) -> Iterator[Finding]:
             "too few rows",
             WARNING,
             "E-110",
-            f"{parameters:,} parameters learn from {rows:,} rows",
+            f"{counted(parameters, 'parameter')} learn from {counted(rows, 'row')}",
             "the network can keep every row by heart",
             "augment, start from a trained network, or take a smaller one with dropout",
         )

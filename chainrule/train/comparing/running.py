@@ -27,7 +27,6 @@ from chainrule.data import (
 )
 from chainrule.data.columns import DATE, NUMBER, cells, convert, kind_of
 from chainrule.data.fitted import Ordinal
-from chainrule.data.read import listed, suggestion
 from chainrule.data.steps import ONE_HOT
 from chainrule.deferred import polars as pl
 from chainrule.errors import ArgumentError, DataError
@@ -45,6 +44,7 @@ from chainrule.train.scores import (
     scores_of,
 )
 from chainrule.train.tables.fitting import train_network
+from chainrule.words import listed, suggestion
 
 # Below, folds are made twice: the greater part of what differs between them is chance.
 FEW_ROWS = 1_000

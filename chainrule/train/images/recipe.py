@@ -11,6 +11,7 @@ from typing import Any
 
 from chainrule.data.images import ImageProblem
 from chainrule.errors import ArgumentError
+from chainrule.words import counted
 
 MINUTES = 10.0  # On such a machine it takes no longer.
 # What two cores with AVX-512 do of a network of this kind in a second.
@@ -62,16 +63,16 @@ class ImageRecipe:
         widths = "-".join(str(self.width * 2**stage) for stage in range(self.stages))
         turned = ["turned by 10 degrees, zoomed by a tenth"] if self.affine else []
         return {
-            "network": f"residual, {self.blocks} block{'s' * (self.blocks > 1)} each of {widths}",
+            "network": f"residual, {counted(self.blocks, 'block')} each of {widths}",
             "flips": " and ".join(self.flips) or "none",
-            "changes": ", ".join([f"moved by {self.shift} pixels", *turned]),
+            "changes": ", ".join([f"moved by {counted(self.shift, 'pixel')}", *turned]),
             "mixing": f"mixup, alpha {self.mixup:g}" if self.mixup else "none",
             "loss": f"cross entropy, smoothed by {self.label_smoothing:g}",
             "optimizer": f"AdamW, rate {self.learning_rate:g}, decay {self.weight_decay:g}",
             "schedule": f"warm-up for {self.warm_up:.0%}, then cosine",
             "batch size": str(self.batch_size),
             "epochs": f"{self.epochs}"
-            + (f", within {self.minutes:g} minutes" if self.minutes else ""),
+            + (f", within {counted(self.minutes, 'minute')}" if self.minutes else ""),
         }
 
 
@@ -169,7 +170,7 @@ def _reasons(
         "loss": "none is ever quite certain",
         "optimizer": "finds a step size for each weight",
         "schedule": "small steps while batch norms settle, large ones, small ones",
-        "batch size": f"{steps:,} steps an epoch",
+        "batch size": f"{counted(steps, 'step')} an epoch",
         "epochs": f"{steps * recipe.epochs:,} steps",
     }
     about = {

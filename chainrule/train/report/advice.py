@@ -7,9 +7,9 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 
 from chainrule.data.auditing.finding import ERROR
-from chainrule.data.read import listed
 from chainrule.train.report.facts import Advice, Layer, Report
 from chainrule.train.report.words import ahead_text, figure_text, share_text
+from chainrule.words import counted, listed
 
 # From such a difference in accuracy, or such a ratio of errors, training is far ahead.
 GAP, RATIO = 0.03, 1.25
@@ -190,8 +190,8 @@ def few_rows(report: Report) -> Iterator[Advice]:
     if found.margin.low <= 0 <= found.margin.high:
         yield Advice(
             f"Compare models by cross-validation: chainrule compare {report.subject.data}",
-            f"{found.rows} test rows cannot tell the network from {found.rival}; folds test every "
-            "row once.",
+            f"{counted(found.rows, 'test row')} cannot tell the network from {found.rival}; folds "
+            "test every row once.",
         )
 
 
@@ -202,8 +202,9 @@ def simpler(report: Report) -> Iterator[Advice]:
     if found is not None and found.margin is not None and found.margin.value <= 0:
         yield Advice(
             f"Use {found.rival} until the network is clearly better",
-            f"On {found.rows} test rows its {found.main} is {ahead_text(found.margin.value)}: a "
-            "simpler model is easier to explain, to run and to mend.",
+            f"On {counted(found.rows, 'test row')} its {found.main} is "
+            f"{ahead_text(found.margin.value)}: a simpler model is easier to explain, to run and "
+            "to mend.",
             ("E-110",),
         )
 

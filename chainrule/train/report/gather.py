@@ -16,6 +16,7 @@ from chainrule.train.history import History
 from chainrule.train.predict import Predictor
 from chainrule.train.report.facts import Costs, Curve, Learning, Subject
 from chainrule.train.scores import Prediction, asked, figure
+from chainrule.words import counted
 
 SAMPLE = 5_000  # More training rows tell nothing new of the gap to validation.
 CALLS = 30  # Of which the median is the latency.
@@ -56,7 +57,7 @@ def learning(
     """How the network that predicts learned from one of these parts."""
     best = history.best()["epoch"]
     ended = {
-        "patience": f"it ended as validation was no better for {patience} epochs",
+        "patience": f"it ended as validation was no better for {counted(patience or 0, 'epoch')}",
         "interrupted": "it was interrupted",
         "all epochs": "all epochs were done",
         "time": "the time was up",

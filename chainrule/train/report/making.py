@@ -7,7 +7,8 @@ from chainrule.train.report.chart import STYLES, UNIT, Chart, Scale, spark
 from chainrule.train.report.facts import Column, Costs, Curve, Layer, Learning, Points, Report
 from chainrule.train.report.html import Html, folded, table, tag, together
 from chainrule.train.report.results import charts, figure
-from chainrule.train.report.words import counted, figure_text, items_text, seconds_text, share_text
+from chainrule.train.report.words import figure_text, items_text, seconds_text, share_text
+from chainrule.words import counted
 
 MANY_COLUMNS = 25
 PARTS = (("one", "training"), ("two", "validation"))

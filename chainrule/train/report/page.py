@@ -9,7 +9,8 @@ from chainrule.data.target import CLASSIFICATION, REGRESSION
 from chainrule.train.report import making, results
 from chainrule.train.report.facts import Report, Subject, Verdict
 from chainrule.train.report.html import Html, tag, together
-from chainrule.train.report.words import counted, figure_text, range_text, seconds_text
+from chainrule.train.report.words import figure_text, range_text, seconds_text
+from chainrule.words import counted
 
 # The browser itself keeps the page from asking for anything.
 POLICY = "default-src 'none'; style-src 'unsafe-inline'; img-src data:"

@@ -21,13 +21,13 @@ from chainrule.train.report.facts import (
 from chainrule.train.report.html import Html, boxed, table, tag, together
 from chainrule.train.report.words import (
     ahead_text,
-    counted,
     figure_text,
     items_text,
     range_text,
     share_text,
     with_interval,
 )
+from chainrule.words import counted
 
 MOST_CLASSES = 20  # A greater confusion matrix is no picture any more.
 PAIRS = 12  # Of such, so many pairs are told.

@@ -9,6 +9,7 @@ from chainrule.data.columns import BOOLEAN, CATEGORY, DATE, NUMBER, cells, conve
 from chainrule.data.fitted import Categorical, Numeric, Ordinal
 from chainrule.deferred import polars as pl
 from chainrule.train.report.facts import Bins, Column
+from chainrule.words import counted
 
 KINDS = {
     NUMBER: "numeric",
@@ -63,7 +64,7 @@ def _fate(column: object) -> str:
         filled = f"; missing becomes {column.fill:.4g}, and is marked"
         return told + filled * column.tells_missing
     if isinstance(column, Categorical):
-        told = f"{len(column.outputs())} columns of 0 or 1"
+        told = f"{counted(len(column.outputs()), 'column')} of 0 or 1"
         return f"{told}; {len(column.rare)} rare ones share one" if column.rare else told
     if isinstance(column, Ordinal):
         return f"the number of one of {len(column.categories)} categories"

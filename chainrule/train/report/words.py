@@ -73,8 +73,3 @@ def seconds_text(seconds: float) -> str:
         if seconds >= size:
             return f"{seconds / size:.3g} {unit}"
     return f"{seconds * 1e6:.3g} µs"
-
-
-def counted(number: int, name: str) -> str:
-    """A number of things."""
-    return f"{number:,} {name}{'s' * (number != 1)}"

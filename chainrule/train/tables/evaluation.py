@@ -12,7 +12,6 @@ import numpy as np
 
 from chainrule.data import Table
 from chainrule.data.columns import BOOLEAN, CATEGORY, NUMBER, convert
-from chainrule.data.read import listed, suggestion
 from chainrule.data.target import present_rows
 from chainrule.errors import DataError
 from chainrule.metrics import Interval
@@ -23,6 +22,7 @@ from chainrule.train.report.judged import comparison
 from chainrule.train.report.words import figure_text
 from chainrule.train.report.wrong import errors, mistakes
 from chainrule.train.tables.run import TableRun
+from chainrule.words import counted, listed, suggestion
 
 NOW, THEN = "on new rows", "at training"
 CELLS = 4
@@ -104,7 +104,7 @@ def _values(run: TableRun, where: str, series: Any) -> np.ndarray:
 
 def _left_out(table: Table, rows: int) -> list[str]:
     count = table.frame.height - rows
-    return [f"{count:,} row{'s' * (count != 1)} without a target left out"] if count else []
+    return [f"{counted(count, 'row')} without a target left out"] if count else []
 
 
 def _exact(compared: Comparison, then: dict[str, float]) -> dict[str, Interval]:

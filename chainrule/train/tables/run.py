@@ -15,13 +15,13 @@ from chainrule.data import Preprocessing, Table, Target
 from chainrule.data.columns import converted
 from chainrule.data.drift import Move, Profile, Tally, moves
 from chainrule.data.fitted import OfCategories
-from chainrule.data.read import listed, suggestion
 from chainrule.deferred import polars as pl
 from chainrule.errors import DataError
 from chainrule.train.predict import Predictor
 from chainrule.train.recipe import build
 from chainrule.train.run import Evidence, Run, predict_matrix
 from chainrule.train.scores import Prediction
+from chainrule.words import listed, suggestion
 
 PREPROCESSING = "preprocessing.json"
 

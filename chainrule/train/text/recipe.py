@@ -11,6 +11,7 @@ from typing import Any
 
 from chainrule.compiler import machine
 from chainrule.errors import ArgumentError
+from chainrule.words import counted
 
 MINUTES = 10.0
 # What two cores with AVX-512 do of a model of this kind in a second.
@@ -68,20 +69,20 @@ class TextRecipe:
 
     def described(self) -> dict[str, str]:
         """Each choice in words."""
-        shape = f"{self.layers} layers of {self.width}, {self.heads} heads"
-        by_clock = f"{self.minutes:g} minutes, or " if self.minutes else ""
+        shape = f"{counted(self.layers, 'layer')} of {self.width}, {counted(self.heads, 'head')}"
+        by_clock = f"{counted(self.minutes, 'minute')}, or " if self.minutes else ""
         return {
             "network": f"GPT, {shape}",
-            "context": f"{self.context} characters",
+            "context": counted(self.context, "character"),
             "dropout": f"{self.dropout:g}" if self.dropout else "none",
             "loss": self.loss,
             "optimizer": f"Muon, rate {self.learning_rate:g}, decay {self.weight_decay:g}",
             "other weights": f"AdamW, rate {self.other_rate:g}",
             "schedule": f"warm-up for {self.warm_up:.0%}, then cosine",
             "clipping": f"gradients to norm {self.clip_norm:g}",
-            "batch size": f"{self.batch_size} passages",
+            "batch size": counted(self.batch_size, "passage"),
             "precision": self.precision,
-            "length": f"{by_clock}{self.steps:,} steps",
+            "length": f"{by_clock}{counted(self.steps, 'step')}",
         }
 
 

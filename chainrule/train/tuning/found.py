@@ -12,6 +12,7 @@ from chainrule.metrics.intervals import Interval
 from chainrule.train.report.words import figure_text
 from chainrule.train.run import Run
 from chainrule.train.tuning.journal import DONE, FAILED, PRUNED, Trial
+from chainrule.words import counted
 
 
 @dataclass(frozen=True)
@@ -53,23 +54,21 @@ class Found:
     @property
     def verdict(self) -> str:
         """What the search was good for, in a sentence."""
+        trials = counted(len(self.trials), "trial")
         if self.interrupted:
-            return f"interrupted after {self._count()}: the same command goes on"
+            return f"interrupted after {trials}: the same command goes on"
         if not self.best.changes:
-            return f"nothing better than the default was found in {self._count()}: it is kept"
+            return f"nothing better than the default was found in {trials}: it is kept"
         low, high, value = map(figure_text, self.gain)
         if self.gain.value <= 0:
             return (
-                f"the search gained nothing: on folds made anew, the best of {self._count()} "
+                f"the search gained nothing: on folds made anew, the best of {trials} "
                 f"differs from the default by {value} {self.metric} ({low} .. {high}), so the "
                 "default is kept"
             )
         lead = f"found by search: {value} {self.metric} better than the default ({low} .. {high})"
         shown = "" if self.gain.low > 0 else ", which these rows cannot tell from chance"
-        return f"{lead}, of {self._count()}{shown}"
-
-    def _count(self) -> str:
-        return f"{len(self.trials)} trial{'s' * (len(self.trials) != 1)}"
+        return f"{lead}, of {trials}{shown}"
 
     def reasons(self, recipe: Recipe) -> dict[str, str]:
         """The reasons of a recipe, with the search's for what it changed."""

@@ -26,6 +26,7 @@ from chainrule.train.tuning.ground import Ground, tried
 from chainrule.train.tuning.journal import DONE, Journal, Trial
 from chainrule.train.tuning.sampling import check_installed, importances, suggest
 from chainrule.train.tuning.space import Point, schedule
+from chainrule.words import counted
 
 JOURNAL, RUN = "trials.jsonl", "run"
 
@@ -121,7 +122,7 @@ def _check_unfinished(folder: str | Path | None, journal: Journal, trials: int) 
     if folder is not None and (Path(folder) / RUN).exists() and len(journal.trials) >= trials:
         raise DataError(
             "search",
-            f"the search in '{folder}' is done, of {len(journal.trials)} trials",
+            f"the search in '{folder}' is done, of {counted(len(journal.trials), 'trial')}",
             f"its run lies in '{Path(folder) / RUN}'",
             "choose another --output, or more --trials to go on",
         )
@@ -153,7 +154,7 @@ def _search(
             raise KeyboardInterrupt
         raise TrainingError(
             "search",
-            f"none of {len(journal.trials)} trials could be trained",
+            f"none of {counted(len(journal.trials), 'trial')} could be trained",
             "the default recipe could not either",
             "look at the data with chainrule audit",
         )
