@@ -21,7 +21,7 @@ from chainrule.metrics.counts import (
 )
 from chainrule.metrics.detection import Boxes, detection_map, iou
 from chainrule.metrics.images import psnr, ssim
-from chainrule.metrics.intervals import Interval, difference, interval, over_folds
+from chainrule.metrics.intervals import Interval, difference, interval, of_sequence, over_folds
 from chainrule.metrics.probabilities import (
     brier,
     calibration_error,

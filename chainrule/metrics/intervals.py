@@ -21,6 +21,7 @@ from chainrule.transforms.mapping import vmap
 
 DRAWN_AT_ONCE = 2_000_000  # Rows of several draws, of which the counts lie in memory together.
 METHODS = ("percentile", "BCa", "basic")
+PASSAGES = 20  # Of a sequence: fewer draws of longer ones would tell no spread.
 
 
 class Interval(NamedTuple):
@@ -137,6 +138,46 @@ def over_folds(
     spread = np.sqrt((1 / count + tested / trained) * values.var(ddof=1))
     half = float(stats.t.ppf((1 + confidence) / 2, count - 1) * spread)
     return Interval(mean - half, mean + half, mean)
+
+
+def of_sequence(
+    values: Any,
+    *,
+    block: int | None = None,
+    confidence: float = 0.95,
+    resamples: int = 1000,
+    seed: int = 0,
+) -> Interval:
+    """Where the mean of another sequence of the same source would lie, when neighbours depend on
+    each other: runs of `block` values are drawn, which begin anywhere and go on at the start behind
+    the end (circular block bootstrap, Politis and Romano 1992).
+
+    A block must be longer than what hangs together, and there must be many: by default it is a
+    twentieth of the sequence. The bits of characters of Shakespeare's plays hang together by scene
+    and by play: drawn one by one, their interval is a third as wide as drawn by 10,000.
+
+    Raises ArgumentError as `interval` does, and for blocks that do not fit into the sequence.
+
+    >>> values = np.repeat(np.random.default_rng(0).normal(size=100), 10)
+    >>> [round(float(np.ptp(cr.metrics.of_sequence(values, block=n)[:2])), 2) for n in (1, 50)]
+    [0.12, 0.37]
+    """
+    _check_draws("percentile", confidence, resamples)
+    found = np.asarray(values, np.float64)
+    block = max(1, len(found) // PASSAGES) if block is None else block
+    if not 1 <= block <= len(found):
+        raise ArgumentError(
+            "of_sequence",
+            f"blocks of {block} of {len(found)} values",
+            "a block is a run of them",
+            "choose 1 <= block <= the number of values",
+        )
+    sums = np.concatenate([[0.0], np.cumsum(np.concatenate([found, found[:block]]))])
+    count = -(-len(found) // block)
+    starts = np.random.default_rng(seed).integers(0, len(found), (resamples, count))
+    means = (sums[starts + block] - sums[starts]).mean(axis=1) / block
+    low, high = np.quantile(means, [(1 - confidence) / 2, (1 + confidence) / 2])
+    return Interval(float(low), float(high), float(found.mean()))
 
 
 def _interval(
