@@ -7,14 +7,17 @@ from __future__ import annotations
 import hashlib
 import os
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 
 import numpy as np
 
 from chainrule.data import target as targets
+from chainrule.data.auditing import Audit
+from chainrule.data.auditing.images import audit_images
 from chainrule.data.prepare import Part
 from chainrule.data.sources import IMAGES
 from chainrule.data.split import SHARE, hold_out, split
@@ -42,19 +45,25 @@ Size = tuple[int, int, int]  # height, width, channels
 @dataclass(frozen=True)
 class ImageProblem:
     """Images made ready: each part has pixels, uint8 [images, height, width, channels], numbers of
-    classes, their names, and places among the `files`. `unreadable` are files with the reason.
+    classes, their names, and places among the `files`. `unreadable` are files with the reason;
+    `sizes`, (height, width), are those of the files looked at, with their number.
     """
 
     name: str
     target: Target
     size: Size
     size_reason: str
+    sizes: Mapping[tuple[int, int], int]
     parts: Mapping[str, Part]
     files: Sequence[str]
     unreadable: Mapping[str, str]
-    notes: Sequence[str]
     sha256: str
     seed: int
+
+    @cached_property
+    def audited(self) -> Audit:
+        """What is wrong with the images."""
+        return audit_images(self)
 
 
 def prepare_images(folder: str | Path, *, size: int | None = None, seed: int = 0) -> ImageProblem:
@@ -66,7 +75,7 @@ def prepare_images(folder: str | Path, *, size: int | None = None, seed: int = 0
     """
     folder = Path(folder)
     found = _found(folder)
-    shape, reason = _size([file for file, _, _ in found], size or LONGEST_SIDE)
+    shape, reason, sizes = _size([file for file, _, _ in found], size or LONGEST_SIDE)
     pixels, unreadable = read_images([file for file, _, _ in found], shape)
     kept = [entry for entry in found if str(entry[0]) not in unreadable]
     if not kept:
@@ -93,10 +102,10 @@ def prepare_images(folder: str | Path, *, size: int | None = None, seed: int = 0
         target,
         shape,
         reason,
+        sizes,
         parts,
         [str(file.relative_to(folder)) for file, _, _ in kept],
         unreadable,
-        tuple(filter(None, [_twins(parts)])),
         content.hexdigest(),
         seed,
     )
@@ -145,12 +154,12 @@ def _found(folder: Path) -> list[tuple[Path, str, str]]:
     return found
 
 
-def _size(files: Sequence[Path], longest: int) -> tuple[Size, str]:
-    """(the size that all images get, why)."""
+def _size(files: Sequence[Path], longest: int) -> tuple[Size, str, Counter]:
+    """(the size that all images get, why, the sizes that they have)."""
     looked = [_header(file) for file in files[:: max(1, len(files) // LOOKED_AT)]]
     known = [header for header in looked if header is not None]
     if not known:
-        return (longest, longest, 1), "none of the images looked at can be read"
+        return (longest, longest, 1), "none of the images looked at can be read", Counter()
     channels = 1 if all(mode in GREY for _, _, mode in known) else 3
     sizes = Counter((height, width) for height, width, _ in known)
     height, width = (int(np.median([header[axis] for header in known])) for axis in (0, 1))
@@ -159,7 +168,7 @@ def _size(files: Sequence[Path], longest: int) -> tuple[Size, str]:
     if scale < 1:
         reason += f", made smaller from {height} x {width}"
     shape = max(1, round(scale * height)), max(1, round(scale * width)), channels
-    return shape, reason
+    return shape, reason, sizes
 
 
 def _header(file: Path) -> tuple[int, int, str] | None:
@@ -200,16 +209,3 @@ def _rows(given: np.ndarray, y: np.ndarray, seed: int) -> dict[str, np.ndarray]:
             kept, held = hold_out(len(left), (1 - SHARE, SHARE), labels=y[left], seed=seed)
             rows["training"], rows[part] = left[kept], left[held]
     return rows
-
-
-def _twins(parts: Mapping[str, Part]) -> str:
-    """Says how many test images also stand in the training part: their score flatters."""
-    taught = set(_hashes(parts["training"].x))
-    twins = sum(image in taught for image in _hashes(parts["test"].x))
-    have = f"{counted(len(parts['test'].y), 'test image')} {'has' if twins == 1 else 'have'}"
-    why = "a twin in the training part, which flatters the test"
-    return f"{twins:,} of {have} {why}" if twins else ""
-
-
-def _hashes(images: np.ndarray) -> Iterable[int]:
-    return (hash(image.tobytes()) for image in images)

@@ -5,10 +5,13 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 
 import numpy as np
 
+from chainrule.data.auditing import Audit
+from chainrule.data.auditing.texts import audit_text
 from chainrule.data.read import no_such
 from chainrule.errors import DataError
 from chainrule.words import counted
@@ -51,9 +54,11 @@ class Alphabet:
 
 @dataclass(frozen=True)
 class Corpus:
-    """A text in three parts, one after the other, with the alphabet of the first."""
+    """A text in three parts, one after the other, with the alphabet of the first; `path` says where
+    it was read.
+    """
 
-    name: str
+    path: Path
     sha256: str
     alphabet: Alphabet
     texts: Mapping[str, str]
@@ -63,8 +68,17 @@ class Corpus:
         return self.alphabet.encode(self.texts[part])
 
     @property
+    def name(self) -> str:
+        return self.path.name
+
+    @property
     def length(self) -> int:
         return sum(map(len, self.texts.values()))
+
+    @cached_property
+    def audited(self) -> Audit:
+        """What is wrong with the text."""
+        return audit_text(self)
 
 
 def read_text(path: str | Path) -> Corpus:
@@ -84,11 +98,16 @@ def read_text(path: str | Path) -> Corpus:
     parts = text[: -2 * size], text[-2 * size : -size], text[-size:]
     alphabet = Alphabet("".join(sorted(set(parts[0]))))
     return Corpus(
-        path.name,
-        hashlib.sha256(path.read_bytes()).hexdigest(),
+        path.resolve(),
+        hashed(path),
         alphabet,
         dict(zip(("training", "validation", "test"), parts, strict=True)),
     )
+
+
+def hashed(path: Path) -> str:
+    """The SHA-256 of a file."""
+    return hashlib.sha256(path.read_bytes()).hexdigest()
 
 
 def decoded(path: Path) -> str:

@@ -300,7 +300,7 @@ def test_folder_of_images_is_fitted_and_applied(folder):
     assert (result.exit_code, result.stderr) == (0, "")
     lines = result.stdout.splitlines()
     assert lines[0] == "shades: 40 images"
-    assert f"  {'left out':16}shades/dark/broken.png: it is no image" in lines
+    assert "  warning  shades/dark/broken.png: cannot be read: it is no image" in lines
     found = record("model")
     for choice, reason in found["recipe"]["reasons"].items():
         assert any(line.startswith(f"  {choice} ") and line.endswith(reason) for line in lines)

@@ -279,7 +279,9 @@ def test_a_planted_fault_is_found_and_no_other(name):
 
 
 def test_every_finding_there_is_was_planted():
-    sources = [path.read_text() for path in Path(auditing.__file__).parent.glob("*.py")]
+    files = Path(auditing.__file__).parent.glob("*.py")
+    # Those of texts and images are planted in test_audit_media.py.
+    sources = [path.read_text() for path in files if path.stem not in ("texts", "images")]
     names = set(re.findall(r'Finding\(\s*"([^"]+)"', "".join(sources)))
     assert {found for found, *_ in PLANTED.values()} == names and len(names) >= 20
 

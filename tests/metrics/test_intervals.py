@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 from numpy.testing import assert_allclose
 from scipy import stats
+from scipy.signal import lfilter
 
 from chainrule import metrics
 from chainrule.errors import ArgumentError
@@ -179,3 +180,31 @@ def test_with_strata_no_class_goes_missing():
 def test_strata_that_do_not_fit(options, message):
     with pytest.raises(ArgumentError, match=message):
         metrics.interval(metrics.mse, PREDICTION, TARGET, **options)
+
+
+# ---- Sequences ----
+
+
+def test_sequences_of_independent_values_have_the_interval_of_their_mean():
+    values = np.random.default_rng(6).normal(2, 3, 2000)
+    low, high, value = metrics.of_sequence(values, block=1, resamples=4000)
+    assert value == values.mean()
+    error = stats.norm.ppf(0.975) * values.std() / 2000**0.5
+    assert_allclose([low - value, high - value], [-error, error], rtol=0.06)
+
+
+def test_blocks_know_that_neighbours_depend_on_each_other():
+    """An autoregression of order one: its mean has the variance 1 / (1 - a)^2 / n."""
+    draw, a, n = np.random.default_rng(3), 0.9, 200_000
+    values = lfilter([1], [1, -a], draw.normal(size=n))
+    half = stats.norm.ppf(0.975) / (1 - a) / n**0.5
+    low, high, _ = metrics.of_sequence(values, block=1000)
+    assert (high - low) / 2 == pytest.approx(half, rel=0.1)
+    alone = metrics.of_sequence(values, block=1)
+    assert alone.high - alone.low < 0.3 * (high - low)
+
+
+def test_blocks_fit_into_the_sequence():
+    with pytest.raises(ArgumentError, match="blocks of 4 of 3 values"):
+        metrics.of_sequence(np.ones(3), block=4)
+    assert metrics.of_sequence([5.0]) == (5.0, 5.0, 5.0)

@@ -93,14 +93,6 @@ def test_sizes_are_the_median_and_large_images_are_made_smaller(tmp_path):
     assert prepare_images(tmp_path, size=16).size == (8, 16, 3)
 
 
-def test_twins_in_training_and_test_are_told(tmp_path):
-    for kind in "ab":
-        for number in range(10):
-            save(tmp_path, f"{kind}/{number}.png", colour=(ord(kind), 0, 0))
-    (note,) = prepare_images(tmp_path).notes
-    assert note.startswith("4 of 4 test images have a twin in the training part")
-
-
 @pytest.mark.parametrize(
     ("files", "message"),
     [

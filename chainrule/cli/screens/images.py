@@ -8,14 +8,11 @@ from collections.abc import Mapping
 from typing import Any
 
 from chainrule import nn
-from chainrule.cli.screens.base import NAME
 from chainrule.cli.screens.fit import FitScreen, parameters, validated
 from chainrule.data.images import ImageProblem
 from chainrule.train.images.recipe import ImageRecipe
 from chainrule.train.scores import Scores
 from chainrule.words import counted, listed
-
-NAMED = 5  # Files that cannot be read; the record has all of them.
 
 
 class ImageScreen(FitScreen):
@@ -31,15 +28,8 @@ class ImageScreen(FitScreen):
         self.fact("size", f"{height} x {width}, {colours}: {problem.size_reason}")
         sizes = ", ".join(f"{len(part.y):,} {name}" for name, part in problem.parts.items())
         self.fact("split", f"{sizes}")
-        files = list(problem.unreadable.items())
-        for file, reason in files[:NAMED]:
-            self.line(f"  {'left out':<{NAME}}{file}: {reason}", style="yellow")
-        if len(files) > NAMED:
-            self.line(
-                f"  {'':<{NAME}}and {counted(len(files) - NAMED, 'more file')}", style="yellow"
-            )
-        for note in problem.notes:
-            self.line(f"  {'note':<{NAME}}{note}", style="yellow")
+        if problem.audited:
+            self.audited(problem.audited)
 
     def chosen(self, recipe: ImageRecipe, model: nn.Module) -> None:
         choices = recipe.described()

@@ -27,6 +27,8 @@ class TextScreen(FitScreen):
         self.fact("alphabet", f"{different} in the training part")
         sizes = ", ".join(f"{len(text):,} {part}" for part, text in corpus.texts.items())
         self.fact("split", f"{sizes}; one after the other")
+        if corpus.audited:
+            self.audited(corpus.audited)
 
     def chosen(self, recipe: TextRecipe, model: nn.Module) -> None:
         self.start, self.gone, self.told = time.monotonic(), 0.0, 0.0

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -17,7 +17,8 @@ NAMED = 3  # Columns and rows that are named; the others are counted.
 @dataclass(frozen=True)
 class Finding:
     """One fault of the data. An "error" makes the result worthless, or training impossible; a
-    "warning" makes it worse. `item` is its number in the checklist; `rows` count from 0.
+    "warning" makes it worse. `item` is its number in the checklist; `rows` count from 0; what is
+    no table has a `place`.
 
     >>> import polars as pl
     >>> from chainrule.data import audit
@@ -34,11 +35,12 @@ class Finding:
     cure: str
     columns: tuple[str, ...] = ()
     rows: tuple[int, ...] = ()
+    place: str = ""
 
     @property
     def where(self) -> str:
-        """The columns and rows, in words; rows count from 1 here."""
-        parts = []
+        """The place, or columns and rows, in words; rows count from 1 here."""
+        parts = [self.place] if self.place else []
         if self.columns:
             names = [f"'{name}'" for name in self.columns]
             parts.append(f"column{'s' * (len(names) > 1)} {listed(names, NAMED)}")
@@ -97,3 +99,8 @@ class Audit(Sequence):
 def first(rows: np.ndarray) -> tuple[int, ...]:
     """Row numbers as a finding keeps them."""
     return tuple(np.asarray(rows).tolist())
+
+
+def gathered(name: str, findings: Iterable[Finding]) -> Audit:
+    """An audit of these findings, errors first."""
+    return Audit(name, tuple(sorted(findings, key=lambda one: one.severity != ERROR)))

@@ -7,7 +7,7 @@ from dataclasses import fields
 from typing import Any
 
 from chainrule.data.auditing import columns, labels, split, table
-from chainrule.data.auditing.finding import ERROR, Audit
+from chainrule.data.auditing.finding import Audit, gathered
 from chainrule.data.auditing.subject import Plan, subject
 from chainrule.errors import ArgumentError
 
@@ -57,5 +57,4 @@ def audit(
             "check the spelling",
         )
     found = subject(data, target, parts, Plan(**plan))
-    findings = [finding for check in CHECKS for finding in check(found)]
-    return Audit(found.name, tuple(sorted(findings, key=lambda one: one.severity != ERROR)))
+    return gathered(found.name, (finding for check in CHECKS for finding in check(found)))

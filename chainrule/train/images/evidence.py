@@ -56,6 +56,7 @@ class ImageEvidence:
                 validation.rows + 1,
                 pl.DataFrame({"file": [problem.files[row] for row in validation.rows]}),
             ),
+            audit=problem.audited,
             recipe=tuple(Choice(n, what, self.recipe.reasons[n]) for n, what in words.items()),
             costs=costs(run.model.network, _prepared(run, test.x[:1])),
         )

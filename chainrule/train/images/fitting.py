@@ -81,7 +81,6 @@ def fit_images(
         size=list(problem.size),
         normalisation={"mean": mean, "deviation": deviation},
         unreadable=dict(problem.unreadable),
-        notes=list(problem.notes),
         split={name: len(part.y) for name, part in problem.parts.items()},
         seed=seed,
     )

@@ -31,7 +31,7 @@ def subject(record: Mapping[str, Any], target: Target) -> Subject:
         target=target.name,
         task=target.task,
         classes=tuple(map(str, target.classes)),
-        notes=tuple(record["notes"]),
+        notes=tuple(record.get("notes", ())),
         origin=origin(record),
     )
 

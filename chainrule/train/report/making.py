@@ -135,7 +135,7 @@ def _layer_table(found: tuple[Layer, ...]) -> Html:
 
 def audit(found: Audit) -> Html:
     if not found:
-        told = "Nothing was found: no leaks, duplicates, broken, skewed or constant columns."
+        told = "Nothing was found: no leaks, no copies, nothing broken, nothing constant."
         return tag("p", told)
     lines = [
         tag(

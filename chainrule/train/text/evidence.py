@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from chainrule.data import Audit
 from chainrule.metrics import Interval
 from chainrule.train.report.advice import advise
 from chainrule.train.report.facts import (
@@ -27,9 +28,10 @@ BITS = "bits per character"
 
 @dataclass(frozen=True)
 class TextEvidence:
-    """The recipe of a model of text."""
+    """The recipe of a model of text, and what was wrong with the text."""
 
     recipe: TextRecipe
+    audit: Audit
 
     def report(self, run: Any) -> Report:
         record, words = run.record, self.recipe.described()
@@ -49,6 +51,7 @@ class TextEvidence:
             comparison=compared,
             sample=Sample(record["sample"], **record["known_words"]),
             learning=_learning(record),
+            audit=self.audit,
             recipe=tuple(Choice(n, what, self.recipe.reasons[n]) for n, what in words.items()),
             costs=costs(run.model, np.zeros((1, self.recipe.context), np.int64)),
         )

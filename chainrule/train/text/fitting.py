@@ -155,4 +155,4 @@ def _run(
         known_words=words_of(corpus, sample),
         sample=sample,
     )
-    return TextRun(model, alphabet, record, TextEvidence(recipe))
+    return TextRun(model, alphabet, record, TextEvidence(recipe, corpus.audited))
