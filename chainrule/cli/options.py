@@ -108,7 +108,8 @@ LabelledData = Annotated[
     str,
     Argument(
         metavar="DATA",
-        help="A table with the columns of the training and its target, or a shipped data set.",
+        help="A table with the columns of the training and its target, or a shipped data set; for "
+        "a text another text; for images a folder with one folder a class.",
     ),
 ]
 ReportFile = Annotated[

@@ -76,7 +76,61 @@ def prepare_images(folder: str | Path, *, size: int | None = None, seed: int = 0
     folder = Path(folder)
     found = _found(folder)
     shape, reason, sizes = _size([file for file, _, _ in found], size or LONGEST_SIDE)
-    pixels, unreadable = read_images([file for file, _, _ in found], shape)
+    images = _read(folder, found, shape)
+    labels, pixels = images.labels, images.pixels
+    classes = targets.check_classes(folder.name, "class", labels)
+    target = Target("class", CLASSIFICATION, "the folders are classes", classes)
+    y = target.encode(labels)
+    parts = {
+        part: Part(pixels[chosen], y[chosen], labels[chosen], chosen)
+        for part, chosen in _rows(images.given, y, seed).items()
+    }
+    return ImageProblem(
+        images.name,
+        target,
+        shape,
+        reason,
+        sizes,
+        parts,
+        images.files,
+        images.unreadable,
+        images.sha256,
+        seed,
+    )
+
+
+@dataclass(frozen=True)
+class Labelled:
+    """Images of a folder with their classes: the parts that are `given`, empty where the folder is
+    not split, the names of the files, and those that could not be read, with the reason.
+    """
+
+    name: str
+    pixels: np.ndarray
+    labels: np.ndarray
+    given: np.ndarray
+    files: Sequence[str]
+    unreadable: Mapping[str, str]
+
+    @property
+    def sha256(self) -> str:
+        """Of classes and pixels."""
+        content = hashlib.sha256("\0".join(self.labels).encode())
+        content.update(self.pixels)
+        return content.hexdigest()
+
+
+def read_labelled(folder: str | Path, size: Size) -> Labelled:
+    """The images of a folder of classes, made this size; of one that is split, those of its test
+    part. Raises DataError.
+    """
+    folder = Path(folder)
+    found = _found(folder)
+    return _read(folder, [one for one in found if one[2] == "test"] or found, size)
+
+
+def _read(folder: Path, found: Sequence[tuple[Path, str, str]], size: Size) -> Labelled:
+    pixels, unreadable = read_images([file for file, _, _ in found], size)
     kept = [entry for entry in found if str(entry[0]) not in unreadable]
     if not kept:
         file, why = next(iter(unreadable.items()))
@@ -86,29 +140,10 @@ def prepare_images(folder: str | Path, *, size: int | None = None, seed: int = 0
             f"{file}: {why}",
             "save them anew",
         )
-    labels = np.asarray([label for _, label, _ in kept])
-    classes = targets.check_classes(folder.name, "class", labels)
-    target = Target("class", CLASSIFICATION, "the folders are classes", classes)
-    y = target.encode(labels)
-    rows = _rows(np.asarray([part for _, _, part in kept]), y, seed)
-    parts = {
-        part: Part(pixels[chosen], y[chosen], labels[chosen], chosen)
-        for part, chosen in rows.items()
-    }
-    content = hashlib.sha256(y.tobytes())
-    content.update(pixels)
-    return ImageProblem(
-        folder.resolve().name,
-        target,
-        shape,
-        reason,
-        sizes,
-        parts,
-        [str(file.relative_to(folder)) for file, _, _ in kept],
-        unreadable,
-        content.hexdigest(),
-        seed,
-    )
+    files, labels, given = zip(*kept, strict=True)
+    names = [str(file.relative_to(folder)) for file in files]
+    name = folder.resolve().name
+    return Labelled(name, pixels, np.asarray(labels), np.asarray(given), names, unreadable)
 
 
 def image_files(folder: Path) -> list[Path]:

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -74,6 +75,11 @@ class Corpus:
     @property
     def length(self) -> int:
         return sum(map(len, self.texts.values()))
+
+    def described(self) -> dict[str, Any]:
+        """What the record of a run says of it."""
+        facts = {"path": str(self.path), "characters": self.length, "sha256": self.sha256}
+        return {"name": self.name, **facts}
 
     @cached_property
     def audited(self) -> Audit:

@@ -13,7 +13,7 @@ from chainrule.train.files import load, save
 from chainrule.train.fitting import Watcher
 from chainrule.train.history import History
 from chainrule.train.images.run import ImageRun
-from chainrule.train.kinds import fit, kind_of
+from chainrule.train.kinds import evaluate, fit, kind_of
 from chainrule.train.loggers import JsonLines, TensorBoard
 from chainrule.train.monitors import Activations, GradientNorms, watched
 from chainrule.train.online import Online
@@ -21,7 +21,6 @@ from chainrule.train.predict import Predictor
 from chainrule.train.progress import Progress
 from chainrule.train.run import Run
 from chainrule.train.search import Search, find_learning_rate, grid_search, overfit_one_batch
-from chainrule.train.tables.evaluation import evaluate
 from chainrule.train.tables.run import TableRun
 from chainrule.train.text.run import TextRun
 from chainrule.train.trainer import Trainer

@@ -10,25 +10,33 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from chainrule.data.read import SHIPPED
+from chainrule.data.read import SHIPPED, no_such
 from chainrule.data.texts import ENDINGS
 from chainrule.errors import ArgumentError
+from chainrule.train.images.evaluation import evaluate_images
 from chainrule.train.images.fitting import fit_images
 from chainrule.train.images.run import ImageRun
+from chainrule.train.report.facts import Report
 from chainrule.train.run import Run
+from chainrule.train.tables.evaluation import evaluate_table
 from chainrule.train.tables.fitting import fit_table
 from chainrule.train.tables.run import TableRun
+from chainrule.train.text.evaluation import evaluate_text
 from chainrule.train.text.fitting import fit_text
 from chainrule.train.text.run import TextRun
 
 
 @dataclass(frozen=True)
 class Kind:
-    """One kind of data: which sources are of it, how it is fitted, and what comes of it."""
+    """One kind of data: which sources are of it, how it is fitted, what comes of it, how that is
+    evaluated, and what the data are.
+    """
 
     takes: Callable[[Any], bool]
     fit: Callable[..., Run]
     run: type[Run]
+    evaluate: Callable[[Any, Any], Report]
+    source: str
 
     @property
     def name(self) -> str:
@@ -47,9 +55,9 @@ def _is_folder(source: Any) -> bool:
 
 # The first that takes a source; what nobody else takes is a table, or no data at all.
 KINDS = (
-    Kind(_is_folder, fit_images, ImageRun),
-    Kind(_is_text, fit_text, TextRun),
-    Kind(lambda source: True, fit_table, TableRun),
+    Kind(_is_folder, fit_images, ImageRun, evaluate_images, "a folder with one folder a class"),
+    Kind(_is_text, fit_text, TextRun, evaluate_text, f"a text, {', '.join(ENDINGS)}"),
+    Kind(lambda source: True, fit_table, TableRun, evaluate_table, "a table, .csv or .parquet"),
 )
 
 
@@ -82,6 +90,29 @@ def fit(source: Any, target: str | None = None, **options: Any) -> Run:
     """
     kind = kind_of(source)
     return call("fit", kind.fit, kind.name, source, target=target, **options)
+
+
+def evaluate(run: Run, source: Any) -> Report:
+    """How good a run is on other data of its kind, where the truth is known: on a table with its
+    target, see `evaluate_table`; on a text, see `evaluate_text`; on a folder of classes, see
+    `evaluate_images`. Raises DataError, and ArgumentError for data of another kind.
+
+    >>> run = cr.train.fit("iris", epochs=20, seed=1)
+    >>> found = cr.train.evaluate(run, "iris")
+    >>> found.comparison.main, found.verdict.answer
+    ('accuracy', 'not yet')
+    """
+    ours, given = named(run.kind), kind_of(source)
+    if isinstance(source, (str, Path)) and source not in SHIPPED and not Path(source).exists():
+        raise no_such(Path(source))
+    if given is not ours:
+        raise ArgumentError(
+            "evaluate",
+            f"'{source}' is not {ours.source}",
+            f"the run is of the kind {run.kind}",
+            f"pass {ours.source}; or another run",
+        )
+    return ours.evaluate(run, source)
 
 
 def call(

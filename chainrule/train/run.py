@@ -51,7 +51,11 @@ class Run(ABC):
 
 def predict_matrix(predictor: Predictor, target: Target, x: np.ndarray) -> Prediction:
     """Predictions for a preprocessed matrix."""
-    outputs = predictor(x)
+    return predicted(target, predictor(x))
+
+
+def predicted(target: Target, outputs: np.ndarray) -> Prediction:
+    """What outputs of a model mean: logits of classes, [rows, classes], or one number a row."""
     if not target.classes:
         return Prediction(target.decode(outputs[:, 0]))
     shifted = np.exp(outputs.astype(np.float64) - outputs.max(axis=1, keepdims=True))

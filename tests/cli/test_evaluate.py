@@ -33,7 +33,7 @@ def test_figures_verdict_and_files(model, folder):
     accuracy = next(iter(found.comparison.figures.values()))["accuracy"].value
     assert any(line.split()[:2] == ["accuracy", f"{accuracy:.4f}"] for line in lines)
     assert lines[-1].endswith(found.verdict.sentence)
-    assert json.loads((folder / "out.json").read_text())["verdict"]["answer"] == "yes"
+    assert json.loads((folder / "out.json").read_text())["verdict"]["answer"] == "not yet"
     assert (folder / "out.html").read_text().startswith("<!DOCTYPE html>")
 
 

@@ -1,4 +1,4 @@
-"""`chainrule evaluate`: holds a run against a table whose target is known."""
+"""`chainrule evaluate`: holds a run against data whose truth is known."""
 
 from __future__ import annotations
 
@@ -8,8 +8,6 @@ from chainrule import train
 from chainrule.cli import options
 from chainrule.cli.output import check_file, write_text
 from chainrule.cli.screens.evaluate import EvaluateScreen
-from chainrule.data import read
-from chainrule.errors import ArgumentError
 from chainrule.train.report import page
 from chainrule.train.report.facts import plain
 
@@ -20,23 +18,16 @@ def evaluate(
     report: options.ReportFile = None,
     json: options.JsonFile = None,
 ) -> None:
-    """Score a run on a labelled table.
+    """Score a run on other data whose truth is known.
 
-    Is it as good as its training promised? Figures come with the range in which they would lie
-    for 95 % of other such rows, beside those of the test part at training. A notice is given where
-    the score fell by more than chance explains, and for columns whose values have moved since.
+    A table with its target, a text, or a folder with one folder of images a class. Is the run as
+    good as its training promised? Figures come with the range in which they would lie for 95 % of
+    other such data, beside those of the test part at training. A notice is given for what has moved
+    since.
     """
     check_file(report, (".html",))
     check_file(json, (".json",))
-    found = train.load(run)
-    if not isinstance(found, train.TableRun):
-        raise ArgumentError(
-            "evaluate",
-            f"the run '{run}' is of the kind {found.kind}",
-            "rows with a known target are scored",
-            "name a run of a table",
-        )
-    facts = train.evaluate(found, read(data))
+    facts = train.evaluate(train.load(run), data)
     EvaluateScreen().evaluated(facts, run)
     if report is not None:
         write_text(page(facts), report)

@@ -13,8 +13,10 @@ from chainrule import nn
 from chainrule.cli.screens.fit import REPORTS, FitScreen, parameters
 from chainrule.data.texts import Corpus
 from chainrule.train import Run, Trainer
+from chainrule.train.report.words import figure_text
+from chainrule.train.scores import Scores
 from chainrule.train.text.recipe import TextRecipe
-from chainrule.train.text.scores import Scores
+from chainrule.train.text.scores import BITS
 from chainrule.words import counted
 
 
@@ -73,5 +75,14 @@ class TextScreen(FitScreen):
         super().written(run, folder)
 
     def scored(self, scores: Mapping[str, Scores]) -> None:
-        self.heading("Bits per character")
-        self.compared(scores)
+        self.heading("Bits per character of the test part, and of 95 % of other such texts")
+        rows = [
+            (
+                name,
+                figure_text(found[BITS]),
+                "" if found["low"] == found["high"] else "{low:.4f} to {high:.4f}".format(**found),
+                figure_text(found["validation"]),
+            )
+            for name, found in scores.items()
+        ]
+        self.table(("", "test", "95 %", "validation"), rows)

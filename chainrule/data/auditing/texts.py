@@ -26,6 +26,7 @@ UNSEEN, MOSTLY_UNSEEN = 0.01, 0.2
 RUN = 64
 COPIED, MOSTLY_COPIED = 0.05, 0.3
 MOST_CHARACTERS = 1 << 24  # More of them tell nothing new of copies.
+MOST_TOKENS = 0x110000  # As many as Unicode has.
 
 
 def short(corpus: Corpus) -> Iterator[Finding]:
@@ -134,14 +135,8 @@ def copies(corpus: Corpus) -> Iterator[Finding]:
     """
     if len(corpus.alphabet) == 2:
         return
-    # Sorted, as `unique` of so many numbers takes a hundred times as long.
-    taught = np.sort(_runs(corpus.tokens("training")[-MOST_CHARACTERS:]))
-    tested = _runs(corpus.tokens("test"))
-    if not len(tested):
-        return
-    within = float((taught[1:] == taught[:-1]).mean())
-    place = np.minimum(np.searchsorted(taught, tested), len(taught) - 1)
-    across = float((taught[place] == tested).mean())
+    training = corpus.tokens("training")
+    within, across = repeated(training), copied(training, corpus.tokens("test"))
     if across > COPIED:
         yield Finding(
             "overlap",
@@ -164,6 +159,23 @@ def copies(corpus: Corpus) -> Iterator[Finding]:
         )
 
 
+def repeated(tokens: np.ndarray) -> float:
+    """The share of the runs of a text that were there before."""
+    runs = _runs(tokens[-MOST_CHARACTERS:])
+    # Sorted, as `unique` of so many numbers takes a hundred times as long.
+    runs.sort()
+    return float((runs[1:] == runs[:-1]).mean()) if len(runs) > 1 else 0.0
+
+
+def copied(taught: np.ndarray, tokens: np.ndarray) -> float:
+    """The share of the runs of a text that stand in the one that was taught too."""
+    known, runs = np.sort(_runs(taught[-MOST_CHARACTERS:])), _runs(tokens)
+    if not len(known) or not len(runs):
+        return 0.0
+    places = np.minimum(np.searchsorted(known, runs), len(known) - 1)
+    return float((known[places] == runs).mean())
+
+
 def _whole(corpus: Corpus) -> str:
     return "".join(corpus.texts.values())
 
@@ -174,7 +186,7 @@ def _runs(tokens: np.ndarray) -> np.ndarray:
     """
     if len(tokens) < RUN:
         return np.zeros(0, np.uint64)
-    mixed = np.random.default_rng(0).integers(0, 1 << 63, int(tokens.max()) + 1, np.uint64)
+    mixed = np.random.default_rng(0).integers(0, 1 << 63, MOST_TOKENS, np.uint64)
     lengths = [1 << step for step in range(RUN.bit_length() - 1)]
 
     def doubled(found: np.ndarray, length: int) -> np.ndarray:

@@ -41,7 +41,7 @@ class ImageEvidence:
         def predict(x: np.ndarray) -> Prediction:
             return predict_matrix(predictor, target, x)
 
-        compared = comparison(target, test.values, self.answers, "test")
+        compared = comparison(target, test.values, self.answers, "test", "image")
         words = self.recipe.described()
         found = Report(
             subject=subject(run.record, target),

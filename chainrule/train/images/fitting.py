@@ -4,7 +4,9 @@ scores; hands on a run.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -18,9 +20,17 @@ from chainrule.train.images.evidence import ImageEvidence
 from chainrule.train.images.model import ImageClassifier
 from chainrule.train.images.recipe import ImageRecipe, choose_for_images
 from chainrule.train.images.run import ImageRun, build, loss_of
-from chainrule.train.images.scores import baselines, mirrored, score
+from chainrule.train.images.scores import (
+    CONSTANT,
+    LINEAR,
+    Predict,
+    baselines,
+    mirrored,
+    score,
+)
 from chainrule.train.predict import Predictor
 from chainrule.train.run import predict_matrix
+from chainrule.train.scores import Prediction
 from chainrule.train.trainer import Trainer
 
 TRAINING = 0.95  # What is left of the time serves the scores.
@@ -49,10 +59,10 @@ def fit_images(
     watcher = watcher or Watcher()
     problem = prepare_images(source, size=size, seed=seed)
     watcher.prepared(problem)
-    simple = baselines(problem)
+    linear, constant = baselines(problem)
     recipe = choose_for_images(
         problem,
-        mirrored(problem, simple),
+        mirrored(problem, linear, constant),
         minutes=minutes,
         epochs=epochs,
         width=width,
@@ -65,27 +75,35 @@ def fit_images(
         watcher.chosen(recipe, model)
         history = _train(problem, recipe, model, watcher)
     watcher.trained(history)
-    predictor = Predictor(model)
-    network = {"network": lambda x: predict_matrix(predictor, problem.target, x)}
-    pixels = problem.parts["test"].x
-    answers = {name: model(pixels) for name, model in {**network, **simple}.items()}
+    answers = _answers(problem, model, {LINEAR: linear, CONSTANT: constant})
     scores = score(problem, answers)
     watcher.scored(scores)
-    record = recorded(
-        {"name": problem.name, "rows": len(problem.files), "sha256": problem.sha256},
-        recipe.to_json(),
-        history,
-        scores,
-        kind=ImageRun.kind,
-        target=problem.target.to_json(),
-        size=list(problem.size),
-        normalisation={"mean": mean, "deviation": deviation},
-        unreadable=dict(problem.unreadable),
-        split={name: len(part.y) for name, part in problem.parts.items()},
-        seed=seed,
-    )
+    facts = {**_facts(problem), "normalisation": {"mean": mean, "deviation": deviation}}
+    data = {"name": problem.name, "rows": len(problem.files), "sha256": problem.sha256}
+    record = recorded(data, recipe.to_json(), history, scores, **facts)
     evidence = ImageEvidence(problem, recipe, history, answers)
-    return ImageRun(model, problem.target, record, evidence)
+    return ImageRun(model, problem.target, linear, record, evidence)
+
+
+def _answers(
+    problem: ImageProblem, model: ImageClassifier, simple: Mapping[str, Predict]
+) -> dict[str, Prediction]:
+    """What each model says of the test part."""
+    pixels, predictor = problem.parts["test"].x, Predictor(model)
+    ours = predict_matrix(predictor, problem.target, pixels)
+    return {"network": ours, **{name: predict(pixels) for name, predict in simple.items()}}
+
+
+def _facts(problem: ImageProblem) -> dict[str, Any]:
+    """What the record of images says beside that of any run."""
+    return {
+        "kind": ImageRun.kind,
+        "target": problem.target.to_json(),
+        "size": list(problem.size),
+        "unreadable": dict(problem.unreadable),
+        "split": {name: len(part.y) for name, part in problem.parts.items()},
+        "seed": problem.seed,
+    }
 
 
 def _train(

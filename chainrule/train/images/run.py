@@ -16,21 +16,29 @@ from chainrule.deferred import polars as pl
 from chainrule.errors import DataError
 from chainrule.train.images.model import ImageClassifier, residual_network
 from chainrule.train.images.recipe import ImageRecipe
+from chainrule.train.images.scores import Linear
 from chainrule.train.predict import Predictor
 from chainrule.train.run import Evidence, Run, predict_matrix
 from chainrule.train.scores import Prediction
 
+PIXELS = "pixels.json"
+
 
 @dataclass(frozen=True)
 class ImageRun(Run):
-    """A model of images, with their classes."""
+    """A model of images, with their classes, and what it must beat on others: a linear model."""
 
     kind = "images"
+    files = (PIXELS,)
 
     model: ImageClassifier
     target: Target
+    linear: Linear
     record: Mapping[str, Any]
     evidence: Evidence | None = field(default=None, repr=False, compare=False)
+
+    def contents(self) -> dict[str, Any]:
+        return {PIXELS: self.linear.to_json()}
 
     @classmethod
     def restored(cls, record: Mapping[str, Any], contents: Mapping[str, Any]) -> Self:
@@ -38,7 +46,7 @@ class ImageRun(Run):
         recipe = ImageRecipe.from_json(record["recipe"])
         numbers = record["normalisation"]
         model = build(recipe, tuple(record["size"]), target, numbers["mean"], numbers["deviation"])
-        return cls(model, target, record)
+        return cls(model, target, Linear.from_json(contents[PIXELS], target), record)
 
     def predict(self, pixels: np.ndarray) -> Prediction:
         """Predictions for pixels of the run's size, [images, height, width, channels]."""

@@ -202,7 +202,7 @@ def simpler(report: Report) -> Iterator[Advice]:
     if found is not None and found.margin is not None and found.margin.value <= 0:
         yield Advice(
             f"Use {found.rival} until the network is clearly better",
-            f"On {counted(found.rows, 'test row')} its {found.main} is "
+            f"On {counted(found.rows, f'test {found.of}')} its {found.main} is "
             f"{ahead_text(found.margin.value)}: a simpler model is easier to explain, to run and "
             "to mend.",
             ("E-110",),

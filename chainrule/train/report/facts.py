@@ -37,7 +37,7 @@ class Subject:
 class Comparison:
     """The figures of the run and of others on the same rows of a `part`, each with the interval in
     which it would lie for 95 % of other rows. `margin` is by how much the run is better than its
-    best `rival` in the `main` figure.
+    best `rival` in the `main` figure; `of` says what is counted.
     """
 
     part: str
@@ -47,6 +47,7 @@ class Comparison:
     greater_is_better: Mapping[str, bool]
     rival: str = ""
     margin: Interval | None = None
+    of: str = "row"
 
     @property
     def ours(self) -> Mapping[str, Interval]:
@@ -149,6 +150,15 @@ class Confusion:
 
     classes: tuple[str, ...]
     counts: tuple[tuple[int, ...], ...]
+
+
+@dataclass(frozen=True)
+class ByClass:
+    """How well each class is told: (name, its rows, the share of them that is found, the share of
+    those taken for it that is right, F1).
+    """
+
+    rows: tuple[tuple[str, int, float, float, float], ...]
 
 
 @dataclass(frozen=True)
@@ -270,6 +280,7 @@ class Report:
     advice: tuple[Advice, ...] | None = None
     learning: Learning | None = None
     confusion: Confusion | None = None
+    by_class: ByClass | None = None
     ranking: Ranking | None = None
     calibration: Calibration | None = None
     residuals: Residuals | None = None

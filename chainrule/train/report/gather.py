@@ -6,12 +6,14 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 
 from chainrule import nn
 from chainrule.data import Part, Target
+from chainrule.train.fitting import now
 from chainrule.train.history import History
 from chainrule.train.predict import Predictor
 from chainrule.train.report.facts import Costs, Curve, Learning, Subject
@@ -34,6 +36,17 @@ def subject(record: Mapping[str, Any], target: Target) -> Subject:
         notes=tuple(record.get("notes", ())),
         origin=origin(record),
     )
+
+
+def later(then: Subject, data: str, rows: int, sha256: str) -> Subject:
+    """A run on data that came later."""
+    origin = {
+        "created": now(),
+        "SHA-256 of the data": sha256,
+        "run": f"trained on {then.data}, {then.origin['created']}",
+        "versions at training": then.origin["versions"],
+    }
+    return replace(then, data=data, rows=rows, parts={}, notes=(), origin=origin)
 
 
 def origin(record: Mapping[str, Any]) -> dict[str, str]:

@@ -107,12 +107,12 @@ def _summary(report: Report) -> Html:
     if found is None:
         return together(first)
     ours = found.ours[found.main]
-    rows = f"{found.rows:,} {found.part} rows" if subject.task in what else "the test part"
+    rows = counted(found.rows, f"{found.part} {found.of}")
     sure = "."
     if ours.low < ours.high:
         sure = (
-            f"; for 95 % of other such rows it would lie between {figure_text(ours.low)} and "
-            f"{figure_text(ours.high)}."
+            f"; for 95 % of other such {found.of}s it would lie between {figure_text(ours.low)} "
+            f"and {figure_text(ours.high)}."
         )
     value = tag("strong", figure_text(ours.value))
     return together(f"{first} On {rows} its {found.main} is ", value, sure)

@@ -7,6 +7,7 @@ from chainrule.train.report.chart import UNIT, Chart, Scale, whiskers
 from chainrule.train.report.facts import (
     Advice,
     Bins,
+    ByClass,
     Calibration,
     Comparison,
     Confusion,
@@ -18,7 +19,7 @@ from chainrule.train.report.facts import (
     Residuals,
     Sample,
 )
-from chainrule.train.report.html import Html, boxed, table, tag, together
+from chainrule.train.report.html import Html, boxed, folded, table, tag, together
 from chainrule.train.report.words import (
     ahead_text,
     figure_text,
@@ -67,11 +68,11 @@ def comparison(found: Comparison) -> Html:
         for name in names
     ]
     sure = found.ours[found.main]
-    caption = f"On the {found.part} part, of {found.rows:,}."
+    caption = f"On {counted(found.rows, f'{found.part} {found.of}')}."
     if sure.low < sure.high:
-        caption = (
-            f"On {found.rows:,} {found.part} rows. Below each figure is where it would lie for "
-            "95 % of other test rows of the same source (bootstrap)."
+        caption += (
+            " Below each figure is where it would lie for 95 % of other such samples of the same "
+            "source (bootstrap)."
         )
     whole = table(caption, ["", *header], rows, numbers=range(1, len(names) + 1), class_="first")
     return together(
@@ -86,18 +87,18 @@ def _intervals(found: Comparison, margin: Interval) -> Html:
         for number, (model, figures) in enumerate(found.figures.items())
     ]  # fmt: skip
     hint = (
-        "Where intervals overlap much, other test rows could turn the order around. "
-        f"{_margin(found.rival, margin)}"
+        f"Where intervals overlap much, other {found.part} {found.of}s could turn the order "
+        f"around. {_margin(found.rival, found.of, margin)}"
     )
     chart = whiskers(rows, f"{found.main} of each model")
     return tag("div", charts(figure(chart, found.main, hint)), class_="whole")
 
 
-def _margin(rival: str, margin: Interval) -> str:
+def _margin(rival: str, of: str, margin: Interval) -> str:
     """How far the network is ahead, row by row."""
     chance = margin.low <= 0 <= margin.high
     return (
-        f"Judged row by row the network is {ahead_text(margin.value)} than {rival}, between "
+        f"Judged {of} by {of} the network is {ahead_text(margin.value)} than {rival}, between "
         f"{ahead_text(margin.low)} and {ahead_text(margin.high)}: "
         + ("0 lies within, so it may be chance." if chance else "that is more than chance.")
     )
@@ -129,6 +130,8 @@ def drift(found: Drift) -> Html:
         for name, move in list(found.columns.items())[:MOST_MOVES]
     ]
     told = f"{counted(far, 'column')} of {len(found.columns)} moved." if far else "No column moved."
+    if not found.columns:
+        told = "" if found.notices else "Nothing speaks against it."
     caption = (
         "How far each column is from the training rows: sum (p - q) ln(p / q) over its tenths or "
         "categories, the population stability index. From 0.25 on, and beyond chance, it moved."
@@ -150,6 +153,7 @@ def errors(report: Report) -> Html | None:
     ]
     parts = [
         confusion(report.confusion) if report.confusion else None,
+        by_class(report.by_class) if report.by_class else None,
         charts(*figures) if figures else None,
         mistakes(report.mistakes) if report.mistakes else None,
     ]
@@ -187,6 +191,14 @@ def _cell(found: Confusion, true: int, said: int) -> Html:
     )
     kind = "none" if not count else "right" if true == said else "wrong"
     return tag("td", f"{count:,}", class_=kind, style=f"--share:{tint:.3f}", title=told)
+
+
+def by_class(found: ByClass) -> Html:
+    rows = [(name, f"{n:,}", *map(figure_text, figures)) for name, n, *figures in found.rows]
+    header = ["class", "rows", "found (recall)", "right (precision)", "F1"]
+    whole = table("Of the rows of a class so many are found; of those taken for it so many are "
+                  "right", header, rows, numbers=(1, 2, 3, 4))  # fmt: skip
+    return whole if len(rows) <= MOST_CLASSES else folded(f"All {len(rows)} classes", whole)
 
 
 def _confused_pairs(found: Confusion) -> Html:

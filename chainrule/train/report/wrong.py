@@ -4,7 +4,7 @@ rows.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -16,6 +16,7 @@ from chainrule.metrics import Interval
 from chainrule.train.report.chart import shortened
 from chainrule.train.report.facts import (
     Bins,
+    ByClass,
     Calibration,
     Confusion,
     Mistakes,
@@ -45,9 +46,20 @@ def errors(
         "confusion": Confusion(
             names, tuple(tuple(map(int, row)) for row in np.asarray(counts.numpy()))
         ),
+        "by_class": by_class(names, counts),
         "calibration": calibration(p, truth),
         "ranking": ranking(names[1], p[:, 1], truth, figures["AUC"]) if len(names) == 2 else None,
     }
+
+
+def by_class(names: Sequence[str], counts: Any) -> ByClass:
+    """The figures of each class, from the confusion matrix."""
+    figures = [
+        metric.formula(counts, average=None).numpy().tolist()
+        for metric in (metrics.recall, metrics.precision, metrics.f1)
+    ]
+    rows = map(int, counts.numpy().sum(axis=1))
+    return ByClass(tuple(zip(names, rows, *figures, strict=True)))
 
 
 def calibration(p: np.ndarray, truth: np.ndarray) -> Calibration:

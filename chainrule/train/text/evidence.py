@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 
 from chainrule.data import Audit
-from chainrule.metrics import Interval
 from chainrule.train.report.advice import advise
 from chainrule.train.report.facts import (
     Choice,
@@ -18,62 +18,47 @@ from chainrule.train.report.facts import (
     Report,
     Sample,
     Subject,
-    Verdict,
 )
 from chainrule.train.report.gather import costs, origin
+from chainrule.train.report.judged import verdict
 from chainrule.train.text.recipe import TextRecipe
-
-BITS = "bits per character"
+from chainrule.train.text.scores import BITS
 
 
 @dataclass(frozen=True)
 class TextEvidence:
-    """The recipe of a model of text, and what was wrong with the text."""
+    """The recipe of a model of text, what was wrong with the text, and how good the models are."""
 
     recipe: TextRecipe
     audit: Audit
+    compared: Comparison
 
     def report(self, run: Any) -> Report:
         record, words = run.record, self.recipe.described()
-        compared = _comparison(record)
         found = Report(
-            subject=Subject(
-                data=record["data"]["name"],
-                rows=record["data"]["characters"],
-                parts=record["split"],
-                target="the next character",
-                task="text",
-                classes=(),
-                notes=(),
-                origin=origin(record),
-            ),
-            verdict=_verdict(compared),
-            comparison=compared,
+            subject=subject(record),
+            comparison=self.compared,
             sample=Sample(record["sample"], **record["known_words"]),
             learning=_learning(record),
             audit=self.audit,
             recipe=tuple(Choice(n, what, self.recipe.reasons[n]) for n, what in words.items()),
             costs=costs(run.model, np.zeros((1, self.recipe.context), np.int64)),
         )
-        return replace(found, advice=advise(found))
+        return replace(found, verdict=verdict(found), advice=advise(found))
 
 
-def _comparison(record: dict[str, Any]) -> Comparison:
-    """Bits of the test part; how far they would lie off on other texts is not known."""
-    figures = {
-        model: {BITS: Interval(*[found[BITS]] * 3)} for model, found in record["metrics"].items()
-    }
-    (_, first), *others = figures.items()
-    rival, best = min(others, key=lambda one: one[1][BITS].value)
-    lead = best[BITS].value - first[BITS].value
-    rows = record["split"]["test"]
-    return Comparison("test", rows, BITS, figures, {BITS: False}, rival, Interval(lead, lead, lead))
-
-
-def _verdict(compared: Comparison) -> Verdict:
-    if compared.margin.value > 0:
-        return Verdict("yes", f"Yes: it is better than {compared.rival}.")
-    return Verdict("no", f"No: {compared.rival} are better. Train longer, or on more text.")
+def subject(record: Mapping[str, Any]) -> Subject:
+    """What a run's record says of it."""
+    return Subject(
+        data=record["data"]["name"],
+        rows=record["data"]["characters"],
+        parts=record["split"],
+        target="the next character",
+        task="text",
+        classes=(),
+        notes=(),
+        origin=origin(record),
+    )
 
 
 def _learning(record: dict[str, Any]) -> Learning:

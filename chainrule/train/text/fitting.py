@@ -16,7 +16,7 @@ from chainrule.train.text.evidence import TextEvidence
 from chainrule.train.text.model import GPT, bits
 from chainrule.train.text.recipe import TextRecipe, choose_for_text
 from chainrule.train.text.run import TextRun, build
-from chainrule.train.text.scores import score, words_of
+from chainrule.train.text.scores import Rivals, answers, comparison, scores_of, words_of
 from chainrule.train.trainer import Trainer
 
 # What is left of the time serves n-grams and scores.
@@ -77,9 +77,18 @@ def fit_text(
         watcher.chosen(recipe, model)
         history = _train(corpus, recipe, model, seed, watcher)
     watcher.trained(history)
-    scores = score(corpus, model, recipe.context)
+    rivals = Rivals.of(corpus)
+    validation, test = (
+        answers(corpus, model, recipe.context, part, rivals) for part in ("validation", "test")
+    )
+    scores = scores_of(validation, test)
     watcher.scored(scores)
-    return _run(corpus, recipe, model, seed, history, scores)
+    facts = _facts(corpus, recipe, model, seed, rivals)
+    record = recorded(
+        corpus.described(), recipe.to_json(), history, scores, kind=TextRun.kind, **facts
+    )
+    evidence = TextEvidence(recipe, corpus.audited, comparison(test, "test"))
+    return TextRun(model, corpus.alphabet, record, evidence)
 
 
 def _train(corpus: Corpus, recipe: TextRecipe, model: GPT, seed: int, watcher: Watcher) -> History:
@@ -132,27 +141,18 @@ def _schedule(recipe: TextRecipe, rate: float) -> Any:
     return optim.schedules.WarmupCosine(0.0, rate, warm_up, recipe.steps + 1)
 
 
-def _run(
-    corpus: Corpus,
-    recipe: TextRecipe,
-    model: GPT,
-    seed: int,
-    history: History,
-    scores: dict[str, dict[str, float]],
-) -> TextRun:
+def _facts(
+    corpus: Corpus, recipe: TextRecipe, model: GPT, seed: int, rivals: Rivals
+) -> dict[str, Any]:
+    """What the record of a text says beside that of any run."""
     alphabet = corpus.alphabet
     writing = TextRun(model, alphabet, {"recipe": recipe.to_json()})
     sample = writing.continued(length=WRITTEN, seed=seed)
-    record = recorded(
-        {"name": corpus.name, "characters": corpus.length, "sha256": corpus.sha256},
-        recipe.to_json(),
-        history,
-        scores,
-        kind=TextRun.kind,
-        alphabet=alphabet.characters,
-        split={part: len(text) for part, text in corpus.texts.items()},
-        seed=seed,
-        known_words=words_of(corpus, sample),
-        sample=sample,
-    )
-    return TextRun(model, alphabet, record, TextEvidence(recipe, corpus.audited))
+    return {
+        "alphabet": alphabet.characters,
+        "split": {part: len(text) for part, text in corpus.texts.items()},
+        "seed": seed,
+        "ngrams": rivals.grams.order,
+        "known_words": words_of(corpus, sample),
+        "sample": sample,
+    }

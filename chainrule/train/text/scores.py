@@ -7,16 +7,23 @@ from __future__ import annotations
 import lzma
 import re
 from collections.abc import Mapping
+from dataclasses import dataclass, replace
 
 import numpy as np
 
 import chainrule as cr
-from chainrule import nn
+from chainrule import metrics, nn
 from chainrule.data.texts import Corpus
+from chainrule.metrics import Interval
 from chainrule.train.predict import Predictor
+from chainrule.train.report.facts import Comparison
+from chainrule.train.report.judged import best
+from chainrule.train.scores import Scores
 from chainrule.train.text.ngrams import NGrams, best_order
 
-Scores = dict[str, float]
+BITS = "bits per character"
+# Of each model the bits of every character but the first, or their mean alone.
+Answers = dict[str, np.ndarray]
 WORD = re.compile(r"[^\W\d_]+")
 # Bytes of the training part that a compressor has read before, to keep it within a few seconds.
 MOST_BYTES = 1 << 23
@@ -24,24 +31,69 @@ MOST_BYTES = 1 << 23
 MOST_TOKENS = 1 << 24
 
 
-def score(corpus: Corpus, model: nn.Module, context: int) -> dict[str, Scores]:
-    """Bits per character on the validation and the test part: of the network, of n-grams of the
-    best length, of single characters, and of a compressor that has read the training part.
+@dataclass(frozen=True)
+class Rivals:
+    """What a network is held against: n-grams of the best length, and single characters."""
+
+    grams: NGrams
+    single: NGrams
+
+    @classmethod
+    def of(cls, corpus: Corpus, order: int | None = None) -> Rivals:
+        """Fitted on the training part; without an order on the best for the validation part."""
+        training, count = corpus.tokens("training")[-MOST_TOKENS:], len(corpus.alphabet)
+        if order is None:
+            grams = best_order(training, corpus.tokens("validation"), count)
+        else:
+            grams = NGrams(training, count, order)
+        return cls(grams, NGrams(training, count, 1))
+
+    def bits(self, tokens: np.ndarray) -> Answers:
+        """What each says of these characters."""
+        models = {f"{self.grams.order}-grams": self.grams, "single characters": self.single}
+        return {name: model.bits(tokens)[1:] for name, model in models.items()}
+
+
+def answers(corpus: Corpus, model: nn.Module, context: int, part: str, rivals: Rivals) -> Answers:
+    """The bits of a part: of the network, of its rivals, and of a compressor that has read the
+    training part.
     """
-    training = corpus.tokens("training")[-MOST_TOKENS:]
-    held = {part: corpus.tokens(part) for part in ("validation", "test")}
-    grams = best_order(training, held["validation"], len(corpus.alphabet))
-    single = NGrams(training, len(corpus.alphabet), 1)
-    bits = {
-        "network": lambda part: bits_of(model, held[part], context).mean(),
-        f"{grams.order}-grams": lambda part: grams.bits(held[part]).mean(),
-        "single characters": lambda part: single.bits(held[part]).mean(),
-        "lzma": lambda part: compressed(corpus.texts["training"], corpus.texts[part]),
-    }
+    tokens = corpus.tokens(part)
     return {
-        name: {"bits per character": float(of("test")), "validation": float(of("validation"))}
-        for name, of in bits.items()
+        "network": bits_of(model, tokens, context),
+        **rivals.bits(tokens),
+        "lzma": np.asarray([compressed(corpus.texts["training"], corpus.texts[part])]),
     }
+
+
+def scores_of(validation: Answers, test: Answers) -> dict[str, Scores]:
+    """The figures of each model: on the test part with the ends of their interval."""
+    found = {}
+    for name, bits in test.items():
+        low, high, value = metrics.of_sequence(bits)
+        held = float(validation[name].mean())
+        found[name] = {BITS: value, "low": low, "high": high, "validation": held}
+    return found
+
+
+def comparison(found: Answers, part: str) -> Comparison:
+    """The figures of all models on the same characters, of which the first is ours, and the margin
+    to the best other.
+    """
+    figures = {name: _figures(bits) for name, bits in found.items()}
+    (ours, first), *others = figures.items()
+    facts = Comparison(part, len(found[ours]), BITS, figures, dict.fromkeys(first, False))
+    facts = replace(facts, of="character")
+    if not others:
+        return facts
+    rival = best(dict(others), BITS, greater=False)
+    # Of a compressor, of which the mean alone is known, this is the interval of our own bits.
+    return replace(facts, rival=rival, margin=metrics.of_sequence(found[rival] - found[ours]))
+
+
+def _figures(bits: np.ndarray) -> dict[str, Interval]:
+    found = metrics.of_sequence(bits)
+    return {BITS: found, "perplexity": Interval(*[2**end for end in found])}
 
 
 def bits_of(model: nn.Module, tokens: np.ndarray, context: int) -> np.ndarray:
