@@ -336,6 +336,23 @@ def test_audit_of_clean_data_ends_with_0():
     assert (result.stdout, result.exit_code) == ("iris: nothing found\n", 0)
 
 
+def test_audit_of_texts_and_of_images(folder):
+    Path("a.txt").write_text("a" * 200_000)
+    result = run("audit", "a.txt")
+    assert result.exit_code == 1
+    assert "error  training part: there is no character but 'a'" in result.stdout
+    draw = np.random.default_rng(0)
+    for number in range(80):
+        path = Path("pictures", "ab"[number % 2], f"{number}.png")
+        path.parent.mkdir(parents=True, exist_ok=True)
+        Image.fromarray(draw.integers(0, 255, (8, 8), np.uint8)).save(path)
+    result = run("audit", "pictures")
+    assert (result.exit_code, result.stdout) == (0, "pictures: nothing found\n")
+    result = run("audit", "pictures", "--target", "y")
+    assert result.exit_code == 2
+    assert "data of the kind images have no columns" in result.stderr
+
+
 def test_fit_tells_what_the_audit_found(folder):
     frame = pl.DataFrame({"a": X * 3, "y": [i % 2 for i in range(120)]})
     frame.with_columns(b=pl.col("y") + 0.1 * pl.col("a")).write_csv("table.csv")

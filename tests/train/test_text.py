@@ -89,6 +89,12 @@ def test_what_is_no_text_is_told(tmp_path, content, message):
     assert str(caught.value).startswith(message)
 
 
+def test_a_context_must_fit_into_the_validation_part(tmp_path):
+    (tmp_path / "a.txt").write_text("the quick brown fox jumps\n" * 80)
+    with pytest.raises(ArgumentError, match="validation part of a.txt has 104 characters"):
+        train.fit(tmp_path / "a.txt", context=104)
+
+
 def test_options_of_other_kinds_are_an_error(path):
     with pytest.raises(ArgumentError, match="target is not for data of the kind text"):
         train.fit(path, "column")

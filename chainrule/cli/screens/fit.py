@@ -13,8 +13,10 @@ from chainrule.cli.screens.base import ProgressScreen
 from chainrule.train import History, Run, Trainer, Watcher
 from chainrule.train.files import CURVE, MODEL, RECORD, REPORT
 from chainrule.train.report.words import figure_text
+from chainrule.words import counted
 
 CHOICE = 48  # The width of the column of choices.
+LONG = 90  # Seconds: who waits longer wants to know how long.
 REPORTS = 10  # Epochs told of where there is no progress bar.
 ENDED = {
     "interrupted": "interrupted: the best network so far is kept",
@@ -26,8 +28,10 @@ ENDED = {
 
 class FitScreen(ProgressScreen, Watcher):
     """Tells of a training step by step. A screen for one kind of data says what its `figures` are,
-    and what else there is to tell.
+    and what else there is to tell. Whether minutes are `limited` it knows from the recipe.
     """
+
+    limited = False
 
     def figures(self, row: Mapping[str, Any]) -> str:
         """The figures of an epoch in words."""
@@ -45,6 +49,10 @@ class FitScreen(ProgressScreen, Watcher):
         self.advance(told)
         if self.progress is None and self.due(number, trainer):
             self.fact(f"epoch {number}", told)
+        left = trainer.row["seconds"] * (trainer.planned - number)
+        if self.progress is None and number == 1 and not self.limited and left > LONG:
+            minutes = counted(round(left / 60), "more minute")
+            self.fact("", f"{minutes} at most at this pace; Ctrl-C keeps the best so far")
 
     def due(self, number: int, trainer: Trainer) -> bool:
         """Whether an epoch is told of where there is no progress bar."""

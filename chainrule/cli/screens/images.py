@@ -35,6 +35,7 @@ class ImageScreen(FitScreen):
         choices = recipe.described()
         choices["network"] += f" ({parameters(model)})"
         self.recipe(choices, recipe.reasons)
+        self.limited = recipe.minutes is not None
         self.open_progress(recipe.epochs, "compiling")
 
     def figures(self, row: Mapping[str, Any]) -> str:

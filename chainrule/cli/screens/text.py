@@ -37,6 +37,7 @@ class TextScreen(FitScreen):
         self.seconds = 60 * recipe.minutes if recipe.minutes else float("inf")
         choices = recipe.described()
         choices["network"] += f" ({parameters(model)})"
+        self.limited = recipe.minutes is not None
         self.recipe(choices, recipe.reasons)
         self.open_progress(100, "compiling")
 

@@ -136,6 +136,13 @@ def _in_time(recipe: ImageRecipe, problem: ImageProblem) -> ImageRecipe:
     return recipe
 
 
+def _expected(recipe: ImageRecipe, problem: ImageProblem) -> str:
+    """How long training takes where nobody else computes."""
+    images = len(problem.parts["training"].y) * recipe.epochs
+    minutes = images * operations(recipe, problem) / SPEED / 60
+    return f"about {counted(round(minutes), 'minute')}" if minutes >= 1.5 else "a minute or two"
+
+
 def operations(recipe: ImageRecipe, problem: ImageProblem) -> float:
     """Of a training step, for each image: 6 a weight and place."""
     height, width, _ = problem.size
@@ -171,7 +178,7 @@ def _reasons(
         "optimizer": "finds a step size for each weight",
         "schedule": "small steps while batch norms settle, large ones, small ones",
         "batch size": f"{counted(steps, 'step')} an epoch",
-        "epochs": f"{steps * recipe.epochs:,} steps",
+        "epochs": f"{steps * recipe.epochs:,} steps, {_expected(recipe, problem)}",
     }
     about = {
         "network": ("width",),

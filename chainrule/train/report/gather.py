@@ -22,6 +22,11 @@ from chainrule.words import counted
 
 SAMPLE = 5_000  # More training rows tell nothing new of the gap to validation.
 CALLS = 30  # Of which the median is the latency.
+ENDED = {
+    "interrupted": "it was interrupted",
+    "all epochs": "all epochs were done",
+    "time": "the time was up",
+}
 
 
 def subject(record: Mapping[str, Any], target: Target) -> Subject:
@@ -71,9 +76,7 @@ def learning(
     best = history.best()["epoch"]
     ended = {
         "patience": f"it ended as validation was no better for {counted(patience or 0, 'epoch')}",
-        "interrupted": "it was interrupted",
-        "all epochs": "all epochs were done",
-        "time": "the time was up",
+        **ENDED,
     }
     figures = {}
     for name in ("training", "validation"):

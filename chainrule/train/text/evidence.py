@@ -19,7 +19,7 @@ from chainrule.train.report.facts import (
     Sample,
     Subject,
 )
-from chainrule.train.report.gather import costs, origin
+from chainrule.train.report.gather import ENDED, costs, origin
 from chainrule.train.report.judged import verdict
 from chainrule.train.text.recipe import TextRecipe
 from chainrule.train.text.scores import BITS
@@ -68,12 +68,11 @@ def _learning(record: dict[str, Any]) -> Learning:
         tuple((float(row["epoch"]), float(row[name])) for row in history)
         for name in ("loss", "validation_loss")
     )
-    ended = {"time": "the time was up", "interrupted": "it was interrupted"}
     return Learning(
         curves=(Curve("loss", *curves),),
         best=training["best_epoch"],
         epochs=training["epochs"],
-        ended=ended.get(training["stopped"], "all steps were done"),
+        ended=ENDED[training["stopped"]],
         seconds=training["seconds"],
         main=BITS,
         on_training=best["loss"],

@@ -8,6 +8,7 @@ from typing import Any
 from chainrule import optim
 from chainrule.data import PassageLoader
 from chainrule.data.texts import Corpus, read_text
+from chainrule.errors import ArgumentError
 from chainrule.train.callbacks import Callback, EarlyStopping
 from chainrule.train.clock import Clock, Gone
 from chainrule.train.fitting import Watcher, recorded, seeded
@@ -18,6 +19,7 @@ from chainrule.train.text.recipe import TextRecipe, choose_for_text
 from chainrule.train.text.run import TextRun, build
 from chainrule.train.text.scores import Rivals, answers, comparison, scores_of, words_of
 from chainrule.train.trainer import Trainer
+from chainrule.words import counted
 
 # What is left of the time serves n-grams and scores.
 TRAINING = 0.9
@@ -72,6 +74,7 @@ def fit_text(
         batch_size=batch_size,
         learning_rate=learning_rate,
     )
+    _check_context(corpus, recipe)
     with seeded(seed):
         model = build(recipe, corpus.alphabet)
         watcher.chosen(recipe, model)
@@ -89,6 +92,17 @@ def fit_text(
     )
     evidence = TextEvidence(recipe, corpus.audited, comparison(test, "test"))
     return TextRun(model, corpus.alphabet, record, evidence)
+
+
+def _check_context(corpus: Corpus, recipe: TextRecipe) -> None:
+    count = len(corpus.texts["validation"])
+    if count <= recipe.context:
+        raise ArgumentError(
+            "fit",
+            f"context is {recipe.context}",
+            f"the validation part of {corpus.name} has {counted(count, 'character')}",
+            "choose a shorter context, or add text",
+        )
 
 
 def _train(corpus: Corpus, recipe: TextRecipe, model: GPT, seed: int, watcher: Watcher) -> History:
