@@ -4,6 +4,7 @@ whoever streams them.
 
 from __future__ import annotations
 
+import threading
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
@@ -54,8 +55,8 @@ class TableSource(Source):
     """What tables in files have in common: columns become `x`, float32 [rows, columns], and the
     target `y`, int64 or float32; without a target, x alone.
 
-    `transform`, from a polars frame to a tree of arrays, replaces this. Raises DataError where a
-    column is not of numbers, or a cell is empty.
+    `transform`, from a polars frame of any rows to a tree of arrays with a row for each, replaces
+    this. Raises DataError where a column is not of numbers, or a cell is empty.
     """
 
     def __init__(
@@ -67,7 +68,7 @@ class TableSource(Source):
         chunk: int = CHUNK,
     ) -> None:
         self.paths = [Path(path) for path in _listed(paths)]
-        self.target, self.transform = target, transform
+        self.target, self.transform, self.turn = target, transform, threading.Lock()
         schema = self._open()
         self.features = [name for name in columns or schema if name != target]
         self._check(schema)
@@ -95,13 +96,22 @@ class TableSource(Source):
         return f"{self.paths[file].name}, rows {start + 1:,} to {start + length:,}"
 
     def read(self, chunk: int) -> Any:
+        return self.arrays(self.frame(chunk))
+
+    def frame(self, chunk: int) -> pl.DataFrame:
+        """The rows of a chunk as they are in the file."""
         wanted = self.features + [self.target] * (self.target is not None)
         frame = self._frame(*self.places[chunk], wanted)
+        if self.transform is None:
+            self._check_empty(frame, chunk)
+        return frame
+
+    def arrays(self, rows: pl.DataFrame) -> Any:
+        """What is handed on of some rows."""
         if self.transform is not None:
-            return self.transform(frame)
-        self._check_empty(frame, chunk)
-        x = frame.select(pl.col(self.features).cast(pl.Float32)).to_numpy(order="c")
-        return x if self.target is None else (x, _target(frame[self.target]))
+            return self.transform(rows)
+        x = rows.select(pl.col(self.features).cast(pl.Float32)).to_numpy(order="c")
+        return x if self.target is None else (x, _target(rows[self.target]))
 
     def _check(self, schema: dict[str, pl.DataType]) -> None:
         name = self.paths[0].name
@@ -152,17 +162,22 @@ class ParquetSource(TableSource):
     """
 
     def _open(self) -> dict[str, pl.DataType]:
-        schemas = [dict(_opened(path).collect_schema()) for path in self.paths]
+        self.scans = [_opened(path) for path in self.paths]
+        schemas = [dict(scan.collect_schema()) for scan in self.scans]
         for path, schema in zip(self.paths, schemas):
             if schema != schemas[0]:
                 raise _unlike(path, self.paths[0])
         return schemas[0]
 
     def _rows(self) -> Iterable[int]:
-        return [_opened(path).select(pl.len()).collect().item() for path in self.paths]
+        return [scan.select(pl.len()).collect().item() for scan in self.scans]
 
     def _frame(self, file: int, start: int, length: int, columns: list[str]) -> pl.DataFrame:
-        return _opened(self.paths[file]).select(columns).slice(start, length).collect()
+        parts = np.array_split(columns, min(len(columns), pl.thread_pool_size()))
+        scans = [self.scans[file].select(part.tolist()).slice(start, length) for part in parts]
+        # What the parts have in common would be read for all of them, by one thread.
+        apart = pl.QueryOptFlags(comm_subplan_elim=False)
+        return pl.concat(pl.collect_all(scans, optimizations=apart), how="horizontal")
 
 
 class CsvSource(TableSource):

@@ -2,7 +2,8 @@
 have read ahead.
 
 Chunks come in a random order; as many as fill the buffer are a window, whose rows are shuffled
-together. Each thread fills one window: what lies in memory is `workers` + 1 windows.
+together. Each thread fills one window: what lies in memory is `workers` + 1 windows. Their first
+rows are handed on while the last ones are made.
 """
 
 from __future__ import annotations
@@ -10,9 +11,10 @@ from __future__ import annotations
 import threading
 import time
 from collections import deque
-from collections.abc import Iterator
-from concurrent.futures import Future, ThreadPoolExecutor
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from itertools import islice, repeat
+from queue import SimpleQueue
 from typing import Any
 
 import numpy as np
@@ -20,8 +22,11 @@ import numpy as np
 from chainrule import tree
 from chainrule.data.loader import Loader, rows_of
 from chainrule.data.sources import IterableSource, Source
-from chainrule.data.windows import Jobs, Pull, read
+from chainrule.data.windows import Blocks, Jobs, Pull, read
 from chainrule.errors import ArgumentError
+
+# Blocks, None behind the last, or what went wrong instead of one.
+Window = SimpleQueue[Any]
 
 
 class StreamLoader(Loader):
@@ -73,48 +78,45 @@ class StreamLoader(Loader):
         return None if lengths is None else int(lengths.sum())
 
     def _runs(self, batches: int) -> Iterator[Any]:
-        size, start = batches * self.batch_size, self.position * self.batch_size
-        rest = None
-        for window in self._windows(start):
-            used = 0
-            if rest is not None:
-                used = min(size - rows_of(rest), rows_of(window))
-                rest = _joined(rest, _part(window, 0, used))
-                if rows_of(rest) < size:
-                    continue
-                yield rest
-            last = used + (rows_of(window) - used) // size * size
-            for place in range(used, last, size):
-                yield _part(window, place, place + size)
-            # A copy: a part of a window would keep all of it.
-            rest = tree.map(np.copy, _part(window, last, None)) if last < rows_of(window) else None
-        if rest is not None:
-            yield rest
+        size, parts, rows = batches * self.batch_size, [], 0
+        for block in self._blocks(self.position * self.batch_size):
+            while rows + rows_of(block) >= size:
+                yield _joined([*parts, _part(block, 0, size - rows)])
+                block, parts, rows = _part(block, size - rows, None), [], 0
+            if rows_of(block):
+                # A copy: a part of a block would keep all of it.
+                parts.append(tree.map(np.copy, block))
+                rows += rows_of(block)
+            # Else it would lie in memory while the next one is waited for.
+            del block
+        if parts:
+            yield _joined(parts)
 
-    def _windows(self, start: int) -> Iterator[Any]:
-        """The windows of this epoch without its first `start` rows."""
+    def _blocks(self, start: int) -> Iterator[Any]:
+        """The rows of this epoch without the first `start`, a part of a window at a time."""
         stop, pulls = threading.Event(), isinstance(self.source, IterableSource)
         # One thread pulls from an iterable: its rows come in their order.
         pool = ThreadPoolExecutor(1 if pulls else self.workers, "chainrule-data")
         try:
-            skip, jobs = self._jobs(start, stop)
-            ahead = deque(pool.submit(job) for job in islice(jobs, self.workers))
-            while ahead and (window := self._result(ahead.popleft())) is not None:
-                ahead.extend(pool.submit(job) for job in islice(jobs, 1))
-                dropped = min(skip, rows_of(window))
-                skip -= dropped
-                if dropped < rows_of(window):
-                    yield _part(window, dropped, None)
-                # Else it would lie in memory while the next one is waited for.
-                del window
+            jobs = self._jobs(start, stop)
+            ahead = deque(_begun(pool, job) for job in islice(jobs, self.workers))
+            while ahead:
+                window = ahead.popleft()
+                if (block := self._next(window)) is None:
+                    return  # An iterable that is at its end.
+                ahead.extend(_begun(pool, job) for job in islice(jobs, 1))
+                while block is not None:
+                    yield block
+                    del block
+                    block = self._next(window)
         finally:
             stop.set()
             pool.shutdown(cancel_futures=True)
 
-    def _jobs(self, start: int, stop: threading.Event) -> tuple[int, Jobs]:
-        """(rows to drop from the first windows, what makes each window)."""
+    def _jobs(self, start: int, stop: threading.Event) -> Jobs:
+        """What makes each window."""
         if isinstance(self.source, IterableSource):
-            return start, repeat(Pull(self.source, self.buffer, self._places))
+            return repeat(Pull(self.source, self.buffer, start, self._places))
         order = np.arange(len(self.source.lengths))
         if self.shuffle:
             order = self.generator().permutation(order)
@@ -126,17 +128,38 @@ class StreamLoader(Loader):
             return np.arange(rows)
         return self.generator(window + 1).permutation(rows)
 
-    def _result(self, future: Future) -> Any:
+    def _next(self, window: Window) -> Any:
+        """The next block of a window; None behind the last."""
         began = time.perf_counter()
         try:
-            return future.result()
+            block = window.get()
         finally:
             self.waited += time.perf_counter() - began
+        if isinstance(block, BaseException):
+            raise block
+        return block
 
 
-def _part(window: Any, start: int, stop: int | None) -> Any:
-    return tree.map(lambda array: array[start:stop], window)
+def _begun(pool: ThreadPoolExecutor, job: Callable[[], Blocks]) -> Window:
+    """A window that a thread fills."""
+    window: Window = SimpleQueue()
+    pool.submit(_fill, window, job)
+    return window
 
 
-def _joined(first: Any, second: Any) -> Any:
-    return tree.map(lambda a, b: np.concatenate([a, b]), first, second)
+def _fill(window: Window, job: Callable[[], Blocks]) -> None:
+    try:
+        for block in job():
+            window.put(block)
+            del block  # It is the reader's.
+        window.put(None)
+    except BaseException as error:
+        window.put(error)
+
+
+def _part(block: Any, start: int, stop: int | None) -> Any:
+    return tree.map(lambda array: array[start:stop], block)
+
+
+def _joined(parts: list[Any]) -> Any:
+    return parts[0] if len(parts) == 1 else tree.map(lambda *a: np.concatenate(a), *parts)

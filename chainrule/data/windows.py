@@ -1,5 +1,5 @@
 """Windows of a stream: receives a source and an order; hands on jobs, each of which makes the rows
-of one window, shuffled.
+of one window, shuffled, block by block.
 
 Jobs run in threads: what goes wrong in one becomes a DataError that names file and rows.
 """
@@ -16,12 +16,17 @@ import numpy as np
 
 from chainrule import tree
 from chainrule.data.loader import check_rows, rows_of
-from chainrule.data.sources import IterableSource, Source
+from chainrule.data.sources import IterableSource, Source, TableSource
+from chainrule.deferred import polars as pl
 from chainrule.errors import DataError
 
 # (number of the window, its rows) -> where each of them goes.
 Places = Callable[[int, int], np.ndarray]
-Jobs = Iterator[Callable[[], Any]]
+Blocks = Iterator[Any]
+Jobs = Iterator[Callable[[], Blocks]]
+
+# Rows of a table that become arrays at a time: the first are there long before the last.
+BLOCK = 8192
 
 
 def read(
@@ -31,8 +36,8 @@ def read(
     start: int,
     places: Places,
     stop: threading.Event,
-) -> tuple[int, Jobs]:
-    """(rows to drop from the first window, the jobs) from the window that holds row `start` on.
+) -> Jobs:
+    """What makes the rows from row `start` on, window by window.
 
     A window is as many chunks of `order` as hold `buffer` rows.
     """
@@ -42,32 +47,36 @@ def read(
     groups = np.split(order, np.flatnonzero(np.diff(numbers)) + 1)
     ends = np.cumsum([source.lengths[group].sum() for group in groups])
     first = int(np.searchsorted(ends, start, side="right"))
+    table = isinstance(source, TableSource)
+    make: Callable[..., Blocks] = _gathered if table else _scattered
+    for number in range(first, len(groups)):
+        chunks, rows = groups[number].tolist(), int(source.lengths[groups[number]].sum())
+        skipped = max(0, start - int(ends[number] - rows))
+        yield partial(make, source, chunks, partial(places, number, rows), skipped, stop)
 
-    def jobs() -> Jobs:
-        for number in range(first, len(groups)):
-            yield partial(_read, source, groups[number].tolist(), number, places, stop)
 
-    return start - (int(ends[first - 1]) if first else 0), jobs()
-
-
-def _read(
-    source: Source, chunks: list[int], number: int, places: Places, stop: threading.Event
-) -> Any:
-    """One window: each row of each chunk is written straight to its place."""
-    lengths = [int(source.lengths[chunk]) for chunk in chunks]
-    order, window, start = places(number, sum(lengths)), None, 0
-    for chunk, length in zip(chunks, lengths):
+def _scattered(
+    source: Source,
+    chunks: list[int],
+    places: Callable[[], np.ndarray],
+    skipped: int,
+    stop: threading.Event,
+) -> Blocks:
+    """One window of arrays: each row of each chunk is written straight to its place."""
+    order, window, start = places(), None, 0
+    for chunk in chunks:
         if stop.is_set():
-            return None
-        found = _chunk(source, chunk, length)
+            return
+        where, length = source.where(chunk), int(source.lengths[chunk])
+        found = _arrays(where, length, partial(source.read, chunk))
         if window is None:
             window = tree.map(lambda a: np.empty((len(order), *a.shape[1:]), a.dtype), found)
         try:
             tree.map(_put(order[start : start + length]), window, found)
         except ValueError as error:
-            raise _failed(source.where(chunk), error) from error
+            raise _failed(where, error) from error
         start += length
-    return window
+    yield tree.map(lambda array: array[skipped:], window)
 
 
 def _put(rows: np.ndarray) -> Callable[[np.ndarray, np.ndarray], None]:
@@ -77,23 +86,81 @@ def _put(rows: np.ndarray) -> Callable[[np.ndarray, np.ndarray], None]:
     return put
 
 
-def _chunk(source: Source, chunk: int, length: int) -> Any:
+def _gathered(
+    source: TableSource,
+    chunks: list[int],
+    places: Callable[[], np.ndarray],
+    skipped: int,
+    stop: threading.Event,
+) -> Blocks:
+    """One window of a table: its rows become arrays as they are needed."""
+    frames, where = [], source.where(chunks[0])
+    if len(chunks) > 1:
+        where += f", and {len(chunks) - 1} others"
+    # Each window has all threads of polars until its first rows are made: they are there sooner,
+    # and those of the next window no later.
+    with source.turn:
+        for chunk in chunks:
+            if stop.is_set():
+                return
+            frames.append(_frame(source, chunk))
+        blocks = _cut(source, pl.concat(frames, rechunk=True), inverse(places())[skipped:], where)
+        first = next(blocks)
+    yield first
+    del first, frames
+    for block in blocks:
+        yield block
+        del block
+        if stop.is_set():
+            return
+
+
+def _frame(source: TableSource, chunk: int) -> pl.DataFrame:
     where = source.where(chunk)
+    frame = _tried(where, partial(source.frame, chunk))
+    _check_length(where, len(frame), int(source.lengths[chunk]))
+    return frame
+
+
+def _cut(source: TableSource, frame: pl.DataFrame, order: np.ndarray, where: str) -> Blocks:
+    for start in range(0, len(order), BLOCK):
+        rows = order[start : start + BLOCK]
+        found = _arrays(where, len(rows), partial(source.arrays, frame[rows]))
+        # Columns of polars cannot be written to; batches belong to whoever gets them.
+        yield tree.map(lambda array: np.require(array, requirements="W"), found)
+
+
+def inverse(places: np.ndarray) -> np.ndarray:
+    """Which row comes at each place."""
+    rows = np.empty_like(places)
+    rows[places] = np.arange(len(places))
+    return rows
+
+
+def _arrays(where: str, length: int, make: Callable[[], Any]) -> Any:
+    found = tree.map(np.asarray, _tried(where, make))
+    check_rows(where, found)
+    _check_length(where, rows_of(found), length)
+    return found
+
+
+def _check_length(where: str, rows: int, length: int) -> None:
+    if rows != length:
+        raise DataError(
+            where,
+            f"{rows} rows came, {length} were announced",
+            "a transform keeps each row, and files must not change while they are read",
+            "return as many rows as came in",
+        )
+
+
+def _tried(where: str, make: Callable[[], Any]) -> Any:
     try:
-        found = tree.map(np.asarray, source.read(chunk))
+        return make()
     except DataError:
         raise
     except Exception as error:
         raise _failed(where, error) from error
-    check_rows(where, found)
-    if rows_of(found) != length:
-        raise DataError(
-            where,
-            f"{rows_of(found)} rows came, {length} were announced",
-            "a transform keeps each row, and files must not change while they are read",
-            "return as many rows as came in",
-        )
-    return found
 
 
 def _failed(where: str, error: Exception) -> DataError:
@@ -106,15 +173,27 @@ def _failed(where: str, error: Exception) -> DataError:
 
 
 class Pull:
-    """A job that takes the next `buffer` rows of an iterable; its calls come one by one."""
+    """A job that takes the next `buffer` rows of an iterable; its calls come one by one. Windows
+    before row `start` are thrown away.
+    """
 
-    def __init__(self, source: IterableSource, buffer: int, places: Places) -> None:
-        self.source, self.buffer, self.places = source, buffer, places
+    def __init__(self, source: IterableSource, buffer: int, start: int, places: Places) -> None:
+        self.source, self.buffer, self.start, self.places = source, buffer, start, places
         self.items: Iterator[Any] | None = None
         self.window = self.taken = 0
 
-    def __call__(self) -> Any:
-        """The window, or None once there are no rows."""
+    def __call__(self) -> Blocks:
+        """The window; nothing once there are no rows."""
+        while rows := self._pulled():
+            number, before = self.window, self.taken
+            self.taken, self.window = before + len(rows), number + 1
+            if self.taken > self.start:
+                order = inverse(self.places(number, len(rows)))[max(0, self.start - before) :]
+                columns = [np.stack(column)[order] for column in zip(*rows)]
+                yield tree.unflatten(self.structure, columns)
+                return
+
+    def _pulled(self) -> list[list[np.ndarray]]:
         rows: list[list[np.ndarray]] = []
         try:
             if self.items is None:
@@ -125,12 +204,7 @@ class Pull:
             raise
         except Exception as error:
             raise _failed(self.source.where(self.taken + len(rows)), error) from error
-        if not rows:
-            return None
-        order = np.argsort(self.places(self.window, len(rows)))
-        self.taken, self.window = self.taken + len(rows), self.window + 1
-        columns = [np.stack(column)[order] for column in zip(*rows)]
-        return tree.unflatten(self.structure, columns)
+        return rows
 
     def _checked(self, item: Any, number: int) -> list[np.ndarray]:
         """The leaves of a row, which is like the first one."""

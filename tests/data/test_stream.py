@@ -10,7 +10,7 @@ import numpy as np
 import polars as pl
 import pytest
 
-from chainrule.data import IterableSource, ParquetSource, Source, StreamLoader
+from chainrule.data import IterableSource, ParquetSource, Source, StreamLoader, windows
 from chainrule.errors import ArgumentError, DataError
 
 LENGTHS = [7, 3, 11, 1, 9, 6]
@@ -207,3 +207,81 @@ def test_a_state_of_another_stream_is_refused(tmp_path):
 def test_something_is_read_ahead(options):
     with pytest.raises(ArgumentError, match="read ahead"):
         stream(Numbers(), **options)
+
+
+class Table:
+    """A Parquet file of so many rows, with what a transform was called with."""
+
+    def __init__(self, tmp_path, rows, transform=lambda frame: frame["a"], **options):
+        pl.DataFrame({"a": np.arange(rows)}).write_parquet(tmp_path / "a.parquet")
+        self.calls = []
+        self.transform = transform
+        self.source = ParquetSource(tmp_path / "a.parquet", transform=self.made, **options)
+
+    def made(self, frame):
+        self.calls.append(len(frame))
+        return self.transform(frame)
+
+
+@pytest.mark.parametrize("block", [7, 64, 10_000])
+@pytest.mark.parametrize("shuffle", [True, False])
+def test_the_order_of_a_table_does_not_depend_on_its_blocks(tmp_path, monkeypatch, block, shuffle):
+    def batches():
+        source = Table(tmp_path, 500, chunk=30).source
+        return [x.tolist() for x in stream(source, buffer=100, shuffle=shuffle).runs(9)]
+
+    expected = batches()
+    monkeypatch.setattr(windows, "BLOCK", block)
+    assert batches() == expected
+    assert sorted(sum(expected, [])) == list(range(500))
+
+
+def test_the_first_rows_of_a_window_come_before_its_last_are_made(tmp_path, monkeypatch):
+    monkeypatch.setattr(windows, "BLOCK", 10)
+    seen_one = threading.Event()
+
+    def transform(frame):
+        if len(table.calls) > 1:
+            assert seen_one.wait(20)
+        return frame["a"]
+
+    table = Table(tmp_path, 40, transform)
+    batches = iter(stream(table.source, workers=1, buffer=40))
+    next(batches)
+    seen_one.set()
+    assert len(list(batches)) == 9
+
+
+def test_a_resumed_table_makes_only_what_is_left_of_a_window(tmp_path, monkeypatch):
+    monkeypatch.setattr(windows, "BLOCK", 10)
+    table = Table(tmp_path, 60, chunk=30)
+    batches = stream(table.source, buffer=30)
+    batches.position = 13  # Of 4 rows each: 22 of the second window.
+    assert len(list(batches)) == 2
+    assert table.calls == [8]
+
+
+def test_batches_of_tables_can_be_written_to(tmp_path):
+    for rows in stream(Table(tmp_path, 10).source):
+        rows += 1
+
+
+@pytest.mark.parametrize(
+    ("transform", "text"),
+    [
+        (lambda frame: frame["b"], "ColumnNotFoundError"),
+        (lambda frame: frame["a"][1:], "8 rows came, 9 were announced"),
+    ],
+)
+def test_what_goes_wrong_in_a_transform_names_file_and_rows(tmp_path, transform, text):
+    source = Table(tmp_path, 9, transform, chunk=3).source
+    with pytest.raises(DataError, match=rf"\[a.parquet, rows 1 to 3, and 2 others\] {text}"):
+        list(stream(source, shuffle=False))
+    assert not threads()
+
+
+def test_a_file_that_shrinks_is_noticed(tmp_path):
+    table = Table(tmp_path, 9, chunk=3)
+    Table(tmp_path, 4)
+    with pytest.raises(DataError, match=r"\[a.parquet, rows"):
+        list(stream(table.source, shuffle=False))
