@@ -124,7 +124,8 @@ def _frame(source: TableSource, chunk: int) -> pl.DataFrame:
 
 def _cut(source: TableSource, frame: pl.DataFrame, order: np.ndarray, where: str) -> Blocks:
     for start in range(0, len(order), BLOCK):
-        rows = order[start : start + BLOCK]
+        # A list: the first array would have polars load numpy.ma, in as long as three blocks take.
+        rows = order[start : start + BLOCK].tolist()
         found = _arrays(where, len(rows), partial(source.arrays, frame[rows]))
         # Columns of polars cannot be written to; batches belong to whoever gets them.
         yield tree.map(lambda array: np.require(array, requirements="W"), found)
