@@ -277,8 +277,10 @@ newaxis = None
 # Not every program needs these, and the import should be quick: they are loaded when asked for.
 _LATER = {
     "activations": "chainrule.activations",
+    "advisor": "chainrule.advisor",
     "augment": "chainrule.augment",
     "cost_of_gradient": "chainrule.inspection.gradients",
+    "data": "chainrule.data",
     "distributions": "chainrule.distributions",
     "formula": "chainrule.inspection.formula",
     "landscape": "chainrule.landscape",

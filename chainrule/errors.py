@@ -4,7 +4,11 @@ instead`.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 import numpy as np
+
+from chainrule.words import suggestion
 
 
 class ChainruleError(Exception):
@@ -65,3 +69,16 @@ class TrainingError(ChainruleError, ArithmeticError):
 
 class VerificationError(ChainruleError, AssertionError):
     """A graph or program that breaks its own invariants: a defect of the library."""
+
+
+def unknown(
+    where: str, what: str, name: object, known: Iterable[str], of: str = ""
+) -> ArgumentError:
+    """The error for a name that is none of the known ones: with the one that was probably meant, or
+    else with all of them.
+    """
+    known = list(known)
+    close = suggestion(str(name), known)
+    why = "" if close else f"there are {', '.join(known)}"
+    what = f"there is no {what} {name!r}{of}"
+    return ArgumentError(where, what, why, close or "choose one of them")

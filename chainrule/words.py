@@ -27,6 +27,12 @@ def listed(names: Sequence[Any], most: int = 8) -> str:
 
 
 def suggestion(name: str, known: Iterable[str]) -> str:
-    """What was probably meant, as a question; empty where nothing is close."""
-    close = get_close_matches(name, list(known), n=1)
-    return f"did you mean '{close[0]}'?" if close else ""
+    """What was probably meant, as a question; empty where nothing is close. Capitals do not count.
+
+    >>> from chainrule.words import suggestion
+    >>> suggestion("adamww", ["SGD", "AdamW"]), suggestion("x", ["SGD"])
+    ("did you mean 'AdamW'?", '')
+    """
+    plain = {one.lower(): one for one in known}
+    close = get_close_matches(name.lower(), plain, n=1)
+    return f"did you mean '{plain[close[0]]}'?" if close else ""

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from chainrule.advisor.facts import facts_of
-from chainrule.advisor.names import named
-from chainrule.advisor.recipe import CHOICES, TUNABLE, Recipe, check_names, described
+from chainrule.advisor.names import CLASSIFICATION_LOSSES, LOSSES, REGRESSION_LOSSES, named
+from chainrule.advisor.recipe import CHOICES, TUNABLE, Recipe, check_choices, described
 from chainrule.advisor.rule import Condition, Facts, Rule
 from chainrule.advisor.rules import RULES
 from chainrule.data import Problem, prepare, read
@@ -17,7 +17,8 @@ from chainrule.errors import ArgumentError
 ASKED = "as asked"
 # What later rules ask about is chosen first.
 FIRST = ("batch_size", "epochs", "activation", "norm", "loss", "optimizer")
-TABLES = ("classification", "regression")
+LOSSES_OF = {"classification": CLASSIFICATION_LOSSES, "regression": REGRESSION_LOSSES}
+TABLES = tuple(LOSSES_OF)
 # Questions that are not of a network: what holds of all networks does not answer them.
 TOOLS = ("deployment", "differentiation", "framework", "training")
 
@@ -37,7 +38,8 @@ FACTS = tuple(sorted({"inputs", *(name for rule in RULES for name in rule.when)}
 @dataclass(frozen=True)
 class Choice:
     """What was chosen for a topic: by a rule, or as asked (then there is none). `over` are the
-    rules that apply too, and lost.
+    rules that apply too, and lost; `ids` those of the guides that say so. Its text has the reasons,
+    and the values that were not chosen.
     """
 
     topic: str
@@ -58,19 +60,25 @@ class Choice:
 
     def lines(self) -> list[str]:
         """The choice in words, and each rule that it overrides."""
-        name = f"{self.topic.replace('_', ' ')}: {self.value}"
-        lines = [f"{name} ({', '.join((self.reason, *self.ids))})"]
+        lines = [f"{self.topic.replace('_', ' ')}: {_words(self.value)} ({self.reason})"]
         uses = [f"cr.{use}" for use in self.rule.uses] if self.rule else []
         if uses:
             lines.append(f"    {', '.join(uses)}")
+        why = ASKED if self.rule is None else f"this is for {self.rule.scenario}"
+        others: dict[str, list[str]] = {}
         for rule in self.over:
-            why = ASKED if self.rule is None else f"this is for {self.rule.scenario}"
-            lines.append(f"    not {_value(rule)} ({', '.join((rule.reason, *rule.ids))}): {why}")
+            others.setdefault(_words(rule.choice), []).append(rule.reason)
+        others.pop(_words(self.value), None)
+        for value, reasons in others.items():
+            lines.append(f"    not {value} ({'; '.join(dict.fromkeys(reasons))}): {why}")
         return lines
 
+    def __repr__(self) -> str:
+        return "\n".join(self.lines())
 
-def _value(rule: Rule) -> str:
-    return rule.reason if callable(rule.choice) else str(rule.choice)
+
+def _words(value: Any) -> str:
+    return "-".join(map(str, value)) if isinstance(value, tuple) else str(value)
 
 
 @dataclass(frozen=True)
@@ -111,7 +119,7 @@ def advise(task: str, data: Any = None, *, target: str | None = None, **facts: A
 
     >>> from chainrule.advisor import advise
     >>> print("\\n".join(advise("segmentation", batch_size=4)["norm"].lines()[:1]))
-    norm: group (large images leave room for few in a batch, F-037)
+    norm: group (large images leave room for few in a batch)
     >>> advise("classification", "iris").recipe.optimizer
     'AdamW'
     """
@@ -146,10 +154,22 @@ def choose(problem: Problem, **wanted: Any) -> Recipe:
     """The recipe for a table. What is `wanted` (of `TUNABLE`, and not None) wins over the rules.
     Raises ArgumentError.
     """
+    check_choices(wanted)
     wanted = {name: value for name, value in wanted.items() if value is not None}
-    check_names(wanted)
     facts = facts_of(problem)
+    _check_loss(wanted.get("loss"), facts["task"])
     return _recipe(tuple(_chosen(facts, wanted)), facts)
+
+
+def _check_loss(loss: str | None, task: str) -> None:
+    known = LOSSES_OF[task]
+    if loss is not None and named("loss", loss, LOSSES) not in known:
+        raise ArgumentError(
+            "fit",
+            f"the loss is '{loss}'",
+            f"it is not one of a {task}",
+            f"choose one of {', '.join(known)}",
+        )
 
 
 def _chosen(given: Facts, wanted: Mapping[str, Any]) -> Iterable[Choice]:
@@ -162,14 +182,14 @@ def _chosen(given: Facts, wanted: Mapping[str, Any]) -> Iterable[Choice]:
     topics = dict.fromkeys([*FIRST, *(rule.topic for rule in known), *wanted])
     found: dict[str, Choice] = {}
     for topic in topics:
-        rules = [rule for rule in known if rule.topic == topic and rule.applies(facts)]
+        about = [rule for rule in known if rule.topic == topic and rule.applies(facts)]
+        rules = [rule.decided(facts) for rule in about]
         rules.sort(key=lambda rule: len(rule.when))
         if topic in wanted:
             found[topic] = Choice(topic, getattr(plain, topic), None, tuple(reversed(rules)))
         elif rules:
-            winner = rules[-1]
-            over = tuple(reversed(rules[:-1]))
-            found[topic] = Choice(topic, winner.chosen(facts), winner, over)
+            *over, winner = rules
+            found[topic] = Choice(topic, winner.choice, winner, tuple(reversed(over)))
         if topic in found:
             facts[topic] = found[topic].value
     return found.values()

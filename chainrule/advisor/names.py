@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterable
-from difflib import get_close_matches
 from typing import Any
 
 from chainrule import nn, optim
 from chainrule.activations.registry import FUNCTIONS
-from chainrule.errors import ArgumentError
+from chainrule.errors import unknown
 from chainrule.nn import init, losses
 from chainrule.nn.activations import Activation
 from chainrule.nn.init.choice import FAMILIES
@@ -153,7 +152,7 @@ def initialisation_for(activation: str) -> str:
 
 def named(what: str, wanted: str, known: Iterable[str]) -> str:
     """The known name that is meant, whatever its capitals and underscores. Raises ArgumentError
-    with the names that there are.
+    with the name that is close, or else all that there are.
 
     >>> from chainrule.advisor.names import OPTIMIZERS, named
     >>> named("optimizer", "adamw", OPTIMIZERS)
@@ -162,13 +161,7 @@ def named(what: str, wanted: str, known: Iterable[str]) -> str:
     plain = {_plain(name): name for name in known}
     if isinstance(wanted, str) and _plain(wanted) in plain:
         return plain[_plain(wanted)]
-    close = get_close_matches(_plain(str(wanted)), plain, n=1)
-    raise ArgumentError(
-        "fit",
-        f"there is no {what} {wanted!r}",
-        f"there are {', '.join(plain.values())}",
-        f"did you mean {plain[close[0]]!r}?" if close else "choose one of them",
-    )
+    raise unknown("fit", what, wanted, plain.values())
 
 
 def _plain(name: str) -> str:

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, fields
+from numbers import Real
 from typing import Any
 
 from chainrule.advisor import names
-from chainrule.errors import ArgumentError
+from chainrule.advisor.numbers import check_numbers
+from chainrule.errors import ArgumentError, unknown
+from chainrule.words import counted
 
 # The lines in which a recipe is told, and the fields that each is about.
 CHOICES = {
@@ -29,7 +32,7 @@ CHOICES = {
     "schedule": ("schedule", "schedule_options"),
     "averaging": ("averaging", "averaging_options"),
     "batch size": ("batch_size",),
-    "epochs": ("epochs",),
+    "epochs": ("epochs", "minutes"),
     "patience": ("patience",),
 }
 NAMED: dict[str, Any] = {
@@ -41,8 +44,15 @@ NAMED: dict[str, Any] = {
     "schedule": names.SCHEDULES,
     "averaging": names.AVERAGES,
 }
-POSITIVE = ("members", "batch_size", "epochs", "patience", "learning_rate", "clip_norm")
-SHARES = ("input_dropout", "dropout", "label_smoothing", "momentum")
+NUMBERS = {
+    "whole": ("members", "batch_size", "epochs", "patience"),
+    "positive": ("minutes", "learning_rate", "clip_norm"),
+    "shares": ("input_dropout", "dropout", "label_smoothing", "momentum"),
+    "not_negative": ("limit", "weight_decay"),
+}
+# What may be None; a command line calls it none.
+OPTIONAL = ("minutes", "patience", "weight_decay", "momentum", "clip_norm")
+OPTIONS = ("loss_options", "optimizer_options", "schedule_options", "averaging_options")
 
 
 @dataclass(frozen=True)
@@ -60,7 +70,8 @@ class Recipe:
     - The optimizer, by the name of its class; "Lookahead" and "SAM" are around AdamW. What is None,
       and what is not among its options, is as the class has it.
     - The schedule, by name; "averaging" of the weights is "none", "ema" or "swa". `patience` None
-      never stops early.
+      never stops early. With `minutes` training ends when they are gone, and the schedule with it,
+      but for "plateau"; the same seed then gives the same run only on a machine as fast.
 
     Options are keyword arguments of what is named: `loss_options={"quantile": 0.9}`. Names are
     found whatever their capitals and underscores. Raises ArgumentError for what does not exist.
@@ -95,37 +106,35 @@ class Recipe:
     averaging_options: Mapping[str, Any] = field(default_factory=dict)
     batch_size: int = 32
     epochs: int = 100
+    minutes: float | None = None
     patience: int | None = 25
     reasons: Mapping[str, str] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         for name, known in NAMED.items():
             self._set(name, names.named(name, getattr(self, name), known))
+        for name in OPTIONAL:
+            self._set(name, None if getattr(self, name) == "none" else getattr(self, name))
         self._set("hidden", _sizes(self.hidden))
-        if isinstance(self.class_weights, str):
-            wish = names.named("class_weights", self.class_weights, names.CLASS_WEIGHTS)
-            self._set("class_weights", wish)
-        else:
-            self._set("class_weights", tuple(map(float, self.class_weights)))
-        self._check_numbers()
+        self._set("class_weights", _class_weights(self.class_weights))
+        check_numbers(vars(self), **NUMBERS)
+        self._check_options()
         self._check_together()
 
     def _set(self, name: str, value: Any) -> None:
         object.__setattr__(self, name, value)
 
-    def _check_numbers(self) -> None:
-        for name in POSITIVE:
-            value = getattr(self, name)
-            if value is not None and not 0 < value < float("inf"):
-                raise ArgumentError("fit", f"{name} is {value}", "it must be positive")
-        for name in SHARES:
-            value = getattr(self, name)
-            if value is not None and not 0 <= value < 1:
-                raise ArgumentError("fit", f"{name} is {value}", "it is a share, from 0 to below 1")
-        for name in ("limit", "weight_decay"):
-            value = getattr(self, name)
-            if value is not None and not 0 <= value < float("inf"):
-                raise ArgumentError("fit", f"{name} is {value}", "it cannot be below 0")
+    def _check_options(self) -> None:
+        if not isinstance(self.residual, bool):
+            raise ArgumentError("fit", f"residual is {self.residual!r}", "it is true or false")
+        for name in OPTIONS:
+            if not isinstance(getattr(self, name), Mapping):
+                raise ArgumentError(
+                    "fit",
+                    f"{name} is {getattr(self, name)!r}",
+                    "it has options by name",
+                    "write, for example, {'gamma': 2}",
+                )
 
     def _check_together(self) -> None:
         if self.label_smoothing and self.loss not in ("cross_entropy", "bce"):
@@ -174,21 +183,37 @@ def _sizes(hidden: Any) -> tuple[int, ...]:
             "fit",
             f"hidden is {hidden!r}",
             "it says how many units each hidden layer has",
-            "pass positive whole numbers, as in hidden=(64, 32)",
+            "pass positive whole numbers, as in hidden=64,32",
         )
     return sizes
 
 
-def check_names(wanted: Mapping[str, Any]) -> None:
-    """Raises ArgumentError for a choice that a recipe does not have."""
+def _class_weights(wish: Any) -> str | tuple[float, ...]:
+    if isinstance(wish, str):
+        return names.named("class_weights", wish, names.CLASS_WEIGHTS)
+    weights = tuple(wish) if isinstance(wish, Sequence) else (wish,)
+    if not all(isinstance(weight, Real) for weight in weights):
+        raise ArgumentError(
+            "fit",
+            f"class_weights is {wish!r}",
+            "each class has a number",
+            "pass numbers, 'balanced' or 'none'",
+        )
+    return tuple(map(float, weights))
+
+
+def check_names(wanted: Iterable[str], known: Collection[str] = TUNABLE) -> None:
+    """Raises ArgumentError for a choice that is not among the `known` ones."""
     for name in wanted:
-        if name not in TUNABLE:
-            raise ArgumentError(
-                "fit",
-                f"{name} cannot be chosen",
-                f"a recipe can be told {', '.join(TUNABLE)}",
-                "leave it out, or train your own model with train.Trainer",
-            )
+        if name not in known:
+            raise unknown("fit", "choice", name, known)
+
+
+def check_choices(wanted: Mapping[str, Any]) -> None:
+    """Raises ArgumentError for choices that no recipe has: to be called before any work is done."""
+    chosen = {name: value for name, value in wanted.items() if value is not None}
+    check_names(chosen)
+    Recipe(**chosen)
 
 
 def described(recipe: Recipe, inputs: int, outputs: int) -> dict[str, str]:
@@ -207,7 +232,8 @@ def described(recipe: Recipe, inputs: int, outputs: int) -> dict[str, str]:
         "schedule": recipe.schedule.replace("_", " ") + _options(recipe.schedule_options),
         "averaging": recipe.averaging + _options(recipe.averaging_options),
         "batch size": str(recipe.batch_size),
-        "epochs": str(recipe.epochs),
+        "epochs": f"{recipe.epochs}"
+        + (f", within {counted(recipe.minutes, 'minute')}" if recipe.minutes else ""),
         "patience": str(recipe.patience or "none"),
     }
     left_out = [name for name in ("inputs", "norm", "averaging") if told[name] == "none"]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 Facts = Mapping[str, Any]
@@ -53,8 +53,9 @@ class Rule:
         """Whether all of its scenario is known, and so."""
         return all(name in facts and _holds(test, facts[name]) for name, test in self.when.items())
 
-    def chosen(self, facts: Facts) -> Any:
-        return self.choice(facts) if callable(self.choice) else self.choice
+    def decided(self, facts: Facts) -> Rule:
+        """The rule with the choice that follows from these facts."""
+        return replace(self, choice=self.choice(facts)) if callable(self.choice) else self
 
     @property
     def scenario(self) -> str:
@@ -69,7 +70,8 @@ def _holds(test: Any, value: Any) -> bool:
 
 
 def _words(name: str, test: Any) -> str:
+    told = test.words if isinstance(test, Condition) else test
+    if name == "data":
+        return f"{told}s"
     name = name.replace("_", " ")
-    if test is True:
-        return name
-    return f"{name} {test.words if isinstance(test, Condition) else test}"
+    return name if test is True else told if name == "task" else f"{name} {told}"

@@ -33,13 +33,19 @@ class Commands(TyperGroup):
         except ChainruleError as error:
             _fail(str(error), 2)
         except typer.TyperException as error:
-            reason = error.format_message().rstrip(".")
-            _fail(f"[chainrule] {reason}; see chainrule --help", error.exit_code)
+            context = getattr(error, "ctx", None)
+            verb = f" {context.info_name}" if context and context.parent else ""
+            _fail(f"[chainrule] {_reason(error)}; see chainrule{verb} --help", error.exit_code)
         except OSError as error:
             _fail(f"[chainrule] {error.filename}: {(error.strerror or str(error)).lower()}", 2)
         if code == INTERRUPTED:
             _fail("[chainrule] interrupted; nothing was written", code)
         sys.exit(code)
+
+
+def _reason(error: typer.TyperException) -> str:
+    """What typer says, without what pydantic, which checks values for it, puts before."""
+    return error.format_message().replace("Value error, ", "").rstrip(".")
 
 
 def _fail(message: str, code: int) -> NoReturn:

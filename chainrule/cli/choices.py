@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from ast import literal_eval
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from typing import Any
 
 from chainrule.errors import ArgumentError
@@ -26,16 +26,18 @@ def choices(words: Sequence[str] | None, **named: Any) -> dict[str, Any]:
         name, _, value = (part.strip() for part in word.partition("="))
         name = name.replace("-", "_")
         if not name or not value or name in OTHERS or name in found:
-            why = (
-                "it is chosen twice"
-                if name in found
-                else "a choice of the recipe has = and a value"
-            )
-            raise ArgumentError(
-                "chainrule", f"--set {word}", why, "write, for example, --set hidden=128,64"
-            )
+            raise ArgumentError("chainrule", f"--set {word}", *_wrong(name, value, found))
         found[name] = _value(value)
     return found
+
+
+def _wrong(name: str, value: str, found: Collection[str]) -> tuple[str, str]:
+    """(what is wrong with NAME=VALUE, what to do instead)."""
+    if not name or not value:
+        return "a choice has a name, = and a value", "write, for example, --set hidden=128,64"
+    if name in found:
+        return f"{name} is chosen twice", "choose it once"
+    return f"{name} is no choice of a recipe", "--help lists what has an option of its own"
 
 
 def _value(word: str) -> Any:

@@ -19,7 +19,9 @@ class Task(StrEnum):
 Table = Annotated[
     str,
     Argument(
-        metavar="DATA", help=f"A CSV or Parquet file, or a shipped data set: {', '.join(SHIPPED)}."
+        metavar="DATA",
+        help=f"A table: a CSV or Parquet file, or a shipped data set: {', '.join(SHIPPED)}. For "
+        "texts and images, fit itself compares its model with simpler ones.",
     ),
 ]
 Data = Annotated[
@@ -65,15 +67,22 @@ Seed = Annotated[
 Epochs = Annotated[
     int | None,
     Option(
-        "--epochs", metavar="NUMBER", help="At most so many passes over the rows. Not for texts."
+        "--epochs",
+        metavar="NUMBER",
+        help="At most so many passes over the data. For texts see --minutes and --steps.",
     ),
+]
+EpochsOfTables = Annotated[
+    int | None,
+    Option("--epochs", metavar="NUMBER", help="At most so many passes over the rows."),
 ]
 Minutes = Annotated[
     float | None,
     Option(
         "--minutes",
         metavar="NUMBER",
-        help="For texts and images: how long it may take in all. [default: 10 for texts]",
+        help="How long training may take; then the same seed is no promise of the same run. "
+        "[default: 10 for texts, else as long as --epochs take]",
     ),
 ]
 Steps = Annotated[
@@ -90,6 +99,15 @@ Choices = Annotated[
         "--set",
         metavar="NAME=VALUE",
         help="Any choice of the recipe, by its name in run.json: --set hidden=128,64 "
+        "--set activation=gelu. A wrong name lists them. May be repeated.",
+    ),
+]
+KeptChoices = Annotated[
+    list[str] | None,
+    Option(
+        "--set",
+        metavar="NAME=VALUE",
+        help="A choice of the recipe, as for fit, that stays as it is in all trials: "
         "--set activation=gelu. May be repeated.",
     ),
 ]

@@ -74,14 +74,11 @@ def _hash(content: bytes) -> str:
 
 
 def no_such(path: Path) -> DataError:
-    files = [file.name for file in path.parent.glob("*") if file.suffix.lower() in TEXT + PARQUET]
+    endings = (path.suffix.lower(),) if path.suffix else TEXT + PARQUET
+    files = [file.name for file in path.parent.glob("*") if file.suffix.lower() in endings]
     close = suggestion(path.name, [*files, *SHIPPED])
-    return DataError(
-        "data",
-        f"there is no file '{path}'",
-        f"shipped data sets are {', '.join(SHIPPED)}",
-        close or "check the path",
-    )
+    why = "" if close or path.suffix else f"shipped data sets are {', '.join(SHIPPED)}"
+    return DataError("data", f"there is no file '{path}'", why, close or "check the path")
 
 
 def _read_file(path: Path) -> Table:

@@ -5,11 +5,12 @@ A new kind is one more row of `KINDS`.
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from chainrule.advisor.recipe import TUNABLE, check_names
 from chainrule.data.read import SHIPPED, no_such
 from chainrule.data.texts import ENDINGS
 from chainrule.errors import ArgumentError
@@ -53,6 +54,9 @@ def _is_folder(source: Any) -> bool:
     return named and Path(source).is_dir()
 
 
+# What says of which data, not how to train.
+NO_CHOICES = ("target", "task", "drop", "seed", "watcher")
+SEVERAL = {ImageRun.kind: "images", TextRun.kind: "texts", TableRun.kind: "tables"}
 # The first that takes a source; what nobody else takes is a table, or no data at all.
 KINDS = (
     Kind(_is_folder, fit_images, ImageRun, evaluate_images, "a folder with one folder a class"),
@@ -88,8 +92,8 @@ def fit(source: Any, target: str | None = None, **options: Any) -> Run:
     >>> run.record["metrics"]["network"]["accuracy"] > 0.8
     True
     """
-    kind = kind_of(source)
-    return call("fit", kind.fit, kind.name, source, target=target, **options)
+    fits = {kind.name: kind.fit for kind in KINDS}
+    return call("fit", fits, kind_of(source).name, source, target=target, **options)
 
 
 def evaluate(run: Run, source: Any) -> Report:
@@ -116,25 +120,37 @@ def evaluate(run: Run, source: Any) -> Report:
 
 
 def call(
-    where: str, function: Callable[..., Any], kind: str, *arguments: Any, **options: Any
+    where: str,
+    functions: Mapping[str, Callable[..., Any]],
+    kind: str,
+    *arguments: Any,
+    **options: Any,
 ) -> Any:
-    """Call a function that is for one kind of data, with the options that are given. Raises
-    ArgumentError for those that it does not take, and where one is missing.
+    """Call the function for one kind of data, of those by kind, with the options that are given.
+    Raises ArgumentError for options that it does not take, and where one is missing.
     """
     given = {name: value for name, value in options.items() if value is not None}
-    parameters = inspect.signature(function).parameters.values()
-    named = [p for p in parameters if p.kind is p.KEYWORD_ONLY]
-    if not any(p.kind is p.VAR_KEYWORD for p in parameters):
-        for name in given.keys() - {p.name for p in parameters}:
-            taken = ", ".join(p.name for p in named if p.name != "watcher")
+    known = {name: _options(function) for name, function in functions.items()}
+    for name in given:
+        others = [other for other, names in known.items() if name in names and other != kind]
+        if others and name not in known[kind]:
             raise ArgumentError(
                 where,
-                f"{name} is not for data of the kind {kind}",
-                f"it takes {taken}",
+                f"{name} is for {' and '.join(SEVERAL[other] for other in others)}",
+                f"the data are {SEVERAL[kind]}",
                 "leave it out",
             )
-    for p in named:
-        if p.default is p.empty and p.name not in given:
-            why = f"data of the kind {kind} need it"
-            raise ArgumentError(where, f"{p.name} is missing", why, f"pass --{p.name}")
-    return function(*arguments, **given)
+    unknown = [name for name in given if name not in known[kind]]
+    check_names(unknown, [name for name in known[kind] if name not in NO_CHOICES])
+    for p in inspect.signature(functions[kind]).parameters.values():
+        if p.kind is p.KEYWORD_ONLY and p.default is p.empty and p.name not in given:
+            instead = "name it after the run" if p.name == "data" else f"pass --{p.name}"
+            raise ArgumentError(where, f"{p.name} is missing", f"{SEVERAL[kind]} need it", instead)
+    return functions[kind](*arguments, **given)
+
+
+def _options(function: Callable[..., Any]) -> list[str]:
+    """The names that a function takes beside its data: if it takes any, choices of a recipe."""
+    _, *parameters = inspect.signature(function).parameters.values()
+    named = [p.name for p in parameters if p.kind is not p.VAR_KEYWORD]
+    return [*named, *(TUNABLE if len(named) < len(parameters) else ())]

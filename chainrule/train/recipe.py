@@ -15,6 +15,7 @@ from chainrule.advisor import Recipe, names
 from chainrule.data import Target
 from chainrule.errors import ArgumentError
 from chainrule.train.callbacks import Averaging, Callback, EarlyStopping, OnPlateau
+from chainrule.train.clock import Clock, Gone
 from chainrule.train.trainer import Trainer
 
 
@@ -133,7 +134,9 @@ def make_optimizer(recipe: Recipe, model: nn.Module, rows: int) -> optim.Optimiz
     """The optimizer with its schedule, for so many rows an epoch. A schedule that moves the
     momentum does so where the recipe names none.
     """
-    schedule = make_schedule(recipe, -(-rows // recipe.batch_size) * recipe.epochs)
+    steps = -(-rows // recipe.batch_size) * recipe.epochs
+    schedule = make_schedule(recipe, steps)
+    rate = Gone(schedule, steps) if _by_clock(recipe, schedule) else schedule
     wrapped = recipe.optimizer in names.WRAPPERS
     make = optim.AdamW if wrapped else names.OPTIMIZERS[recipe.optimizer]
     given: dict[str, Any] = {
@@ -145,11 +148,16 @@ def make_optimizer(recipe: Recipe, model: nn.Module, rows: int) -> optim.Optimiz
         given["momentum"] = schedule.momentum
     options: Mapping[str, Any] = {} if wrapped else recipe.optimizer_options
     given = {name: value for name, value in given.items() if value is not None}
-    optimizer = _made("optimizer", make, model, schedule, **given, **options)
+    optimizer = _made("optimizer", make, model, rate, **given, **options)
     if wrapped:
         around = names.WRAPPERS[recipe.optimizer]
         return _made("optimizer", around, optimizer, **recipe.optimizer_options)
     return optimizer
+
+
+def _by_clock(recipe: Recipe, schedule: Any) -> bool:
+    """Whether the rate follows the time as well: that of a plateau follows the loss alone."""
+    return recipe.minutes is not None and not isinstance(schedule, optim.schedules.Plateau)
 
 
 def _made(part: str, make: Callable, *arguments: Any, **options: Any) -> Any:
@@ -188,7 +196,7 @@ def _mean_of_members(values: cr.Tensor) -> cr.Tensor:
 
 
 def make_callbacks(recipe: Recipe, model: nn.Module, optimizer: optim.Optimizer) -> list[Callback]:
-    """What must be told of epochs and steps for this recipe: averages, plateaus."""
+    """What must be told of epochs and steps for this recipe: averages, plateaus, the clock."""
     found: list[Callback] = []
     average = names.AVERAGES[recipe.averaging]
     if average is not None:
@@ -196,6 +204,8 @@ def make_callbacks(recipe: Recipe, model: nn.Module, optimizer: optim.Optimizer)
     schedule = vars(optimizer.hyperparameters)["learning_rate"]
     if isinstance(schedule, optim.schedules.Plateau):
         found.append(OnPlateau(schedule))
+    if recipe.minutes is not None:
+        found.append(Clock([schedule] if isinstance(schedule, Gone) else [], recipe.minutes))
     return found
 
 

@@ -15,10 +15,9 @@ import numpy as np
 from chainrule import metrics
 from chainrule.data import Part, Problem, Target
 from chainrule.data.target import CLASSIFICATION, REGRESSION
-from chainrule.errors import ArgumentError
+from chainrule.errors import unknown
 from chainrule.metrics import Interval, Metric
 from chainrule.train.baselines import Setting, of_task
-from chainrule.words import suggestion
 
 Scores = dict[str, float]
 ROWS = 10_000  # More of them would make a bootstrap slow, and its interval no better.
@@ -73,19 +72,14 @@ def asked(target: Target, values: np.ndarray, found: Prediction) -> dict[str, As
     }
 
 
-def meant(what: str, wanted: str, task: str, known: Iterable[str]) -> str:
+def meant(where: str, what: str, wanted: str, task: str, known: Iterable[str]) -> str:
     """The known name that is meant, whatever its capitals, blanks and hyphens. Raises
     ArgumentError.
     """
     plain = {_plain(name): name for name in known}
     if _plain(wanted) in plain:
         return plain[_plain(wanted)]
-    raise ArgumentError(
-        "scores",
-        f"there is no {what} '{wanted}' for a {task}",
-        f"there are {', '.join(plain.values())}",
-        suggestion(wanted, plain.values()) or "choose among them",
-    )
+    raise unknown(where, what, wanted, plain.values(), f" for a {task}")
 
 
 def _plain(name: str) -> str:

@@ -122,7 +122,13 @@ def test_missing_file_suggests_its_neighbour(tmp_path):
     (tmp_path / "titanic.csv").write_text("a\n1\n")
     with pytest.raises(DataError) as caught:
         read(tmp_path / "titanik.csv")
-    assert str(caught.value) == (
-        f"[data] there is no file '{tmp_path}/titanik.csv'; shipped data sets are digits, iris, "
-        "wine, breast-cancer, diabetes; did you mean 'titanic.csv'?"
-    )
+    path = tmp_path / "titanik.csv"
+    assert str(caught.value) == f"[data] there is no file '{path}'; did you mean 'titanic.csv'?"
+
+
+def test_missing_file_of_another_kind_suggests_no_table(tmp_path):
+    (tmp_path / "houses.csv").write_text("a\n1\n")
+    with pytest.raises(DataError, match="there is no file .*houses.xlsx'; check the path$"):
+        read(tmp_path / "houses.xlsx")
+    with pytest.raises(DataError, match="did you mean 'houses.csv'"):
+        read(tmp_path / "houses")

@@ -403,7 +403,7 @@ def test_files_hold_all_figures(untrained, tmp_path):
         ({"ordered": "target"}, DataError, "rows cannot be ordered by 'target'"),
         ({"ordered": "petal width (cm)", "groups": "target"}, ArgumentError, "choose one of them"),
         ({"ordered": "petal width (cm)"}, DataError, "fold 1 has no rows of class"),
-        ({"epochs": -1}, ArgumentError, "must be positive"),
+        ({"epochs": -1}, ArgumentError, "must be a whole number, 1 or more"),
         ({"depth": 3}, ArgumentError, "depth"),
     ],
 )

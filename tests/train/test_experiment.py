@@ -1,6 +1,8 @@
 """The whole way, on real tables: how well networks do, and what is told and recorded."""
 
+import itertools
 import json
+from types import SimpleNamespace
 
 import numpy as np
 import polars as pl
@@ -10,6 +12,7 @@ import chainrule as cr
 from chainrule import advisor, train
 from chainrule.data import read, split
 from chainrule.errors import ArgumentError
+from chainrule.train import clock
 
 
 @pytest.fixture(scope="module")
@@ -90,9 +93,30 @@ def test_choices_that_the_recipe_does_not_have_are_errors():
     with pytest.raises(ArgumentError) as caught:
         train.fit("iris", depth=3)
     assert str(caught.value) == (
-        f"[fit] depth cannot be chosen; a recipe can be told {', '.join(advisor.TUNABLE)}; "
-        "leave it out, or train your own model with train.Trainer"
+        f"[fit] there is no choice 'depth'; there are {', '.join(advisor.TUNABLE)}; choose one of "
+        "them"
     )
+
+
+@pytest.mark.parametrize("schedule", ["linear", "one_cycle", "plateau"])
+def test_training_ends_when_the_time_is_up(schedule):
+    found = train.fit("iris", minutes=1e-6, schedule=schedule, optimizer="SGD").record
+    assert found["training"]["stopped"] == "time" and found["training"]["epochs"] == 1
+    assert found["recipe"]["minutes"] == 1e-6
+    assert found["recipe"]["reasons"]["epochs"] == "as asked"
+
+
+def test_the_rate_falls_with_the_time_that_is_left(monkeypatch):
+    seconds = itertools.count()  # A look at the clock takes one of 60.
+    monkeypatch.setattr(clock, "time", SimpleNamespace(monotonic=lambda: next(seconds)))
+    run = train.fit("iris", minutes=1, schedule="linear", learning_rate=0.01, patience="none")
+    rates = [row["learning_rate"] for row in run.record["history"]]
+    assert run.record["training"]["stopped"] == "time"
+    assert len(rates) < run.record["recipe"]["epochs"] and rates[-1] < 0.1 * rates[0]
+
+
+def test_patience_can_be_none():
+    assert train.fit("iris", epochs=1, patience="none").record["recipe"]["patience"] is None
 
 
 def test_every_part_of_a_recipe_can_be_chosen():

@@ -96,10 +96,10 @@ def test_a_context_must_fit_into_the_validation_part(tmp_path):
 
 
 def test_options_of_other_kinds_are_an_error(path):
-    with pytest.raises(ArgumentError, match="target is not for data of the kind text"):
+    with pytest.raises(ArgumentError, match="target is for tables; the data are texts"):
         train.fit(path, "column")
-    with pytest.raises(ArgumentError, match="minutes cannot be chosen"):
-        train.fit("iris", minutes=1)
+    with pytest.raises(ArgumentError, match="steps is for texts; the data are tables"):
+        train.fit("iris", steps=1)
 
 
 # ---- Passages ----

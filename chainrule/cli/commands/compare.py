@@ -21,7 +21,7 @@ def compare(
     groups: options.Groups = None,
     ordered: options.Ordered = None,
     seed: options.Seed = 0,
-    epochs: options.Epochs = None,
+    epochs: options.EpochsOfTables = None,
     batch_size: options.BatchSize = None,
     learning_rate: options.LearningRate = None,
     choice: options.Choices = None,

@@ -41,7 +41,7 @@ def predict(
     found = train.load(run)
     call(
         "predict",
-        PREDICT[found.kind],
+        PREDICT,
         found.kind,
         found,
         data=data,

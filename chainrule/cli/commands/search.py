@@ -23,10 +23,10 @@ def search(
     seconds: options.SearchSeconds = None,
     parts: options.Parts = None,
     seed: options.Seed = 0,
-    epochs: options.Epochs = None,
+    epochs: options.EpochsOfTables = None,
     batch_size: options.BatchSize = None,
     learning_rate: options.LearningRate = None,
-    choice: options.Choices = None,
+    choice: options.KeptChoices = None,
 ) -> None:
     """Search for a better recipe than fit would choose.
 

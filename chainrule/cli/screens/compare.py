@@ -21,6 +21,7 @@ KINDS = {
     "ordered": "each later than what was trained on",
 }
 WIDTH = 100
+LEGEND = "* more than chance explains; times to fit one fold, and to predict 1,000 rows"
 
 
 class CompareScreen(ProgressScreen, Onlooker):
@@ -54,8 +55,9 @@ class CompareScreen(ProgressScreen, Onlooker):
             done = len(found.best.scores)
             self.line(f"interrupted: what follows is of {counted(done, 'fold')}", style="yellow")
         self.heading(f"{found.metric} of {len(found.best.scores)} folds, intervals of 95 %")
-        header = ("", found.metric, "interval", "beside the network", "fit", "1,000 rows")
+        header = ("", found.metric, "interval", "beside the network", "to fit", "1,000 rows in")
         self.table(header, [_row(found, entry) for entry in found.entries])
+        self.line(f"  {LEGEND}")
         for name, why in found.left_out.items():
             self.line(f"  left out: {name}: {why}", style="yellow")
         self.line()

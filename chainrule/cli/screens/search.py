@@ -52,7 +52,10 @@ class SearchScreen(TableScreen, Listener):
         self.advance(f"{trial.stage}, best {self.metric} {least}")
         if self.progress is None or better:
             shown = trial.state if trial.state != DONE else figure_text(self.sign * trial.loss)
-            told = f"{shown:<10}{trial.stage}: {_told(trial.changes)}"
+            changes = _told(trial.changes)
+            # A stage of one choice bears its name.
+            told = changes if changes.startswith(trial.stage) else f"{trial.stage}: {changes}"
+            told = f"{shown:<10}{told}"
             self.line(
                 f"  {f'trial {trial.number}':<{NAME}}{told}", style="bold" if better else None
             )

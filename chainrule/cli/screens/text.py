@@ -73,6 +73,10 @@ class TextScreen(FitScreen):
         self.line()
         self.line(f"  {shares['network']:.1%} of the words that the network writes, and {test},")
         self.line("  occur in the training part")
+        ours, *others = ((found[BITS], name) for name, found in run.record["metrics"].items())
+        if min(others) <= ours:
+            told = f"{min(others)[1]} are better so far: train longer (--minutes), or on more text"
+            self.line(f"  {told}", style="yellow")
         super().written(run, folder)
 
     def scored(self, scores: Mapping[str, Scores]) -> None:

@@ -60,7 +60,7 @@ class Audit(Sequence):
     table: 1 warning
       warning  column 'a': one value in every row
                so it says nothing, and standardising divides by its spread of 0
-               cure: leave them out (E-108)
+               cure: leave them out
     """
 
     name: str
@@ -90,7 +90,7 @@ class Audit(Sequence):
             head = f"  {finding.severity:<{left}}  "
             yield finding.severity, f"{head}{finding.where}: {finding.what}"
             yield "", f"{' ' * len(head)}so {finding.consequence}"
-            yield "", f"{' ' * len(head)}cure: {finding.cure} ({finding.item})"
+            yield "", f"{' ' * len(head)}cure: {finding.cure}"
 
     def __str__(self) -> str:
         return "\n".join(line for _, line in self.lines())

@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 
-from chainrule.advisor import choose
+from chainrule.advisor import check_choices, choose
 from chainrule.data import (
     Gathered,
     Part,
@@ -145,12 +145,13 @@ def compare(
     >>> sorted(entry.name for entry in found.entries)
     ['logistic regression', 'network']
     """
+    check_choices(wanted)
     onlooker = onlooker or Onlooker()
     table = _in_order(read(source), groups, ordered)
     extra = [column for column in (groups, ordered) if column is not None]
     gathered = gather(table, target, task=task, drop=[*drop, *extra])
     usual = METRICS[gathered.task][len(gathered.classes) > 2]
-    metric = meant("metric", metric or usual, gathered.task, METRICS[gathered.task])
+    metric = meant("compare", "metric", metric or usual, gathered.task, METRICS[gathered.task])
     plan = _plan(gathered, count, repeats, groups, ordered, seed)
     baselines, left_out = _chosen(models, gathered, bool(extra))
     parts = plan.parts(gathered)
@@ -233,7 +234,7 @@ def _chosen(
     known = of_task(gathered.task)
     if wanted is not None and not wanted:
         raise ArgumentError("compare", "no models", "", f"name some of {', '.join(known)}")
-    names = [meant("model", name, gathered.task, known) for name in wanted or known]
+    names = [meant("compare", "model", name, gathered.task, known) for name in wanted or known]
     asked = [known[name] for name in known if name in names]
     obstacles = {one.name: one.obstacle(len(gathered.values), dependent) for one in asked}
     left_out = {name: why for name, why in obstacles.items() if why}

@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 
 from chainrule import metrics, optim
+from chainrule.advisor.numbers import check_numbers
 from chainrule.data.images import ImageProblem, prepare_images
 from chainrule.train.callbacks import EarlyStopping
 from chainrule.train.clock import Clock, Gone
@@ -56,6 +57,7 @@ def fit_images(
     left out and told. The same seed gives the same run, unless there are `minutes` to keep to.
     Raises DataError, ArgumentError and TrainingError.
     """
+    check_numbers({"size": size}, whole=["size"])
     watcher = watcher or Watcher()
     problem = prepare_images(source, size=size, seed=seed)
     watcher.prepared(problem)

@@ -9,8 +9,8 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, replace
 from typing import Any
 
+from chainrule.advisor.numbers import check_numbers
 from chainrule.data.images import ImageProblem
-from chainrule.errors import ArgumentError
 from chainrule.words import counted
 
 MINUTES = 10.0  # On such a machine it takes no longer.
@@ -85,9 +85,11 @@ def choose_for_images(
     rules. Few images are varied more, and mixed (F-065). Raises ArgumentError.
     """
     wanted = {name: value for name, value in wanted.items() if value is not None}
-    for name, value in wanted.items():
-        if not 0 < value < float("inf"):
-            raise ArgumentError("fit", f"{name} is {value}", "it must be positive")
+    check_numbers(
+        wanted,
+        whole=("epochs", "width", "batch_size"),
+        positive=("minutes", "learning_rate"),
+    )
     images = len(problem.parts["training"].y)
     side = min(problem.size[:2])
     few = images < FEW_A_CLASS * len(problem.target.classes)
@@ -124,6 +126,19 @@ def _flips(mirrored: Mapping[str, float], channels: int) -> tuple[str, ...]:
         # Who knows nothing knows as much of mirror images. In photographs left may be right.
         return ("horizontal",) if channels == 3 else ()
     return tuple(axis for axis in ("horizontal", "vertical") if mirrored[axis] >= AS_GOOD * known)
+
+
+def _flips_reason(mirrored: Mapping[str, float]) -> str:
+    known, frequent = mirrored["as they are"], mirrored["of the largest class"]
+    if known < KNOWS * frequent:
+        return (
+            f"a linear model knows too few images to try it ({known:.0%}); left may be right in "
+            "photographs"
+        )
+    return (
+        f"a linear model knows {known:.0%} of the images, {mirrored['horizontal']:.0%} of them "
+        f"mirrored left to right, {mirrored['vertical']:.0%} upside down"
+    )
 
 
 def _in_time(recipe: ImageRecipe, problem: ImageProblem) -> ImageRecipe:
@@ -167,10 +182,9 @@ def _reasons(
     steps = -(-images // recipe.batch_size)
     size = f"{images:,} images of {classes} classes are"
     few = "few" if images < FEW_A_CLASS * classes else "not few"
-    told = ", ".join(f"{axis} {share:.0%}" for axis, share in mirrored.items())
     reasons = {
         "network": f"{size} {few}; as wide as there is time for",
-        "flips": f"what a linear model knows of images {told}",
+        "flips": _flips_reason(mirrored),
         "changes": "what is shown lies elsewhere in other images"
         + "; few are varied more" * recipe.affine,
         "mixing": f"{size} {few}",

@@ -21,6 +21,7 @@ RARE, FOUND = 0.2, 0.8  # A class with less than this share of the rows of the l
 # which less than this share is found.
 UNCALIBRATED = 0.05
 HEAVY = 3.0  # Excess kurtosis of residuals: that of Laplace's distribution.
+TEXT = "text"
 Rule = Callable[[Report], Iterator[Advice]]
 RULES: list[Rule] = []
 
@@ -82,17 +83,19 @@ def overfitting(report: Report) -> Iterator[Advice]:
 
 @rule
 def underfitting(report: Report) -> Iterator[Advice]:
-    """Training ended while validation still improved: more epochs, or a greater rate (E-018,
-    E-048).
+    """Training ended while validation still improved, or before a model of text passed what is
+    simpler: more epochs or minutes, or a greater rate (E-018, E-048).
     """
-    found = report.learning
-    if found is None or found.best < LATE * found.epochs or found.epochs < 5:
+    found, compared = report.learning, report.comparison
+    text = report.subject.task == TEXT
+    if text and compared is not None and compared.margin.value <= 0:
+        why = f"{compared.rival} are better: they count at once what a network learns slowly."
+    elif found is None or found.best < LATE * found.epochs or found.epochs < 5:
         return
-    yield Advice(
-        "Train longer: twice the --epochs; or raise the --learning-rate",
-        f"Epoch {found.best} of {found.epochs} was the best: the validation loss still fell.",
-        ("E-018", "E-048"),
-    )
+    else:
+        why = f"Epoch {found.best} of {found.epochs} was the best: the validation loss still fell."
+    much = "--minutes, or take more text" if text else "--epochs; or raise the --learning-rate"
+    yield Advice(f"Train longer: twice the {much}", why, ("E-018", "E-048"))
 
 
 @rule
@@ -199,6 +202,8 @@ def few_rows(report: Report) -> Iterator[Advice]:
 def simpler(report: Report) -> Iterator[Advice]:
     """A simpler model that is as good is the better one (E-110)."""
     found = report.comparison
+    if report.subject.task == TEXT:
+        return  # There is nothing to use them with.
     if found is not None and found.margin is not None and found.margin.value <= 0:
         yield Advice(
             f"Use {found.rival} until the network is clearly better",

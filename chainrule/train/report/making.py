@@ -7,7 +7,7 @@ from chainrule.train.report.chart import STYLES, UNIT, Chart, Scale, spark
 from chainrule.train.report.facts import Column, Costs, Curve, Layer, Learning, Points, Report
 from chainrule.train.report.html import Html, folded, table, tag, together
 from chainrule.train.report.results import charts, figure
-from chainrule.train.report.words import figure_text, items_text, seconds_text, share_text
+from chainrule.train.report.words import figure_text, seconds_text, share_text
 from chainrule.words import counted
 
 MANY_COLUMNS = 25
@@ -146,7 +146,7 @@ def audit(found: Audit) -> Html:
                 tag("strong", f"{one.where}: {one.what}"),
             ),
             tag("p", f"So {one.consequence}."),
-            tag("p", f"Cure: {one.cure}.", items_text([one.item])),
+            tag("p", f"Cure: {one.cure}."),
             class_=one.severity,
         )
         for one in found
@@ -184,9 +184,7 @@ def _told(column: Column) -> str:
 def recipe(report: Report) -> Html | None:
     if report.recipe is None:
         return None
-    rows = [
-        (one.name, one.value, together(one.reason, items_text(one.items))) for one in report.recipe
-    ]
+    rows = [(one.name, one.value, one.reason) for one in report.recipe]
     caption = "Every choice, and why; any can be overridden by an option"
     rules = tag("pre", report.rules, tabindex=0)
     return together(

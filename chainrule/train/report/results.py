@@ -23,7 +23,6 @@ from chainrule.train.report.html import Html, boxed, folded, table, tag, togethe
 from chainrule.train.report.words import (
     ahead_text,
     figure_text,
-    items_text,
     range_text,
     share_text,
     with_interval,
@@ -105,10 +104,7 @@ def _margin(rival: str, of: str, margin: Interval) -> str:
 
 
 def advice(found: tuple[Advice, ...]) -> Html:
-    lines = [
-        tag("li", tag("strong", one.step), tag("p", one.reason, items_text(one.items)))
-        for one in found
-    ]
+    lines = [tag("li", tag("strong", one.step), tag("p", one.reason)) for one in found]
     return together(
         tag("p", "In this order; each follows from what this report found.", class_="hint"),
         tag("ol", lines, class_="steps"),

@@ -1,8 +1,6 @@
-"""Words: receives numbers and items; hands on how a report writes them."""
+"""Words: receives numbers; hands on how a report writes them."""
 
 from __future__ import annotations
-
-from collections.abc import Sequence
 
 from chainrule.metrics.intervals import Interval
 from chainrule.train.report.html import Html, tag, together
@@ -43,11 +41,6 @@ def ahead_text(margin: float) -> str:
     ('0.0265 better', '2.79 worse')
     """
     return f"{abs(margin):.3g} {'better' if margin >= 0 else 'worse'}"
-
-
-def items_text(items: Sequence[str]) -> Html | None:
-    """Numbers of the checklist, small."""
-    return tag("span", " ", ", ".join(items), class_="items") if items else None
 
 
 def share_text(share: float) -> str:

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from chainrule import nn
-from chainrule.advisor import Recipe, choose
+from chainrule.advisor import Recipe, check_choices, choose
 from chainrule.data import Problem, prepare, read
 from chainrule.data.columns import converted
 from chainrule.data.drift import profile
@@ -42,6 +42,7 @@ def fit_table(
     seed gives the same run, for any number of threads. Raises DataError, ArgumentError and
     TrainingError.
     """
+    check_choices(wanted)
     watcher = watcher or Watcher()
     problem = prepare(read(source), target, task=task, drop=drop, seed=seed)
     watcher.prepared(problem)

@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, replace
 from typing import Any
 
+from chainrule.advisor.numbers import check_numbers
 from chainrule.compiler import machine
 from chainrule.errors import ArgumentError
 from chainrule.words import counted
@@ -140,12 +141,12 @@ def _context(length: int) -> int:
 
 
 def _check(wanted: Mapping[str, Any]) -> None:
-    for name, value in wanted.items():
-        if name == "dropout" and 0 <= value < 1:
-            continue
-        if name == "dropout" or not 0 < value < float("inf"):
-            why = "it is a share, from 0 to below 1" if name == "dropout" else "it must be positive"
-            raise ArgumentError("fit", f"{name} is {value}", why, "choose another")
+    check_numbers(
+        wanted,
+        whole=("layers", "width", "context", "batch_size", "steps"),
+        positive=("minutes", "learning_rate"),
+        shares=("dropout",),
+    )
     if wanted.get("width", 2) % 2:
         raise ArgumentError(
             "fit",

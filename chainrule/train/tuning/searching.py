@@ -11,7 +11,7 @@ from itertools import count as numbers
 from pathlib import Path
 from typing import Any
 
-from chainrule.advisor import choose
+from chainrule.advisor import check_choices, choose
 from chainrule.data import Gathered, Problem, gather, prepare, read
 from chainrule.deferred import polars as pl
 from chainrule.errors import ArgumentError, DataError, TrainingError
@@ -85,13 +85,14 @@ def tune(
     ['default', 'learning rate', 'shape']
     """
     check_installed()
+    check_choices(wanted)
     _check(trials, seconds, parts)
     listener = listener or Listener()
     wanted = {name: value for name, value in wanted.items() if value is not None}
     table = read(source)
     gathered = gather(table, target, task=task, drop=drop)
     usual = "log loss" if gathered.classes else "R2"
-    metric = meant("metric", metric or usual, gathered.task, METRICS[gathered.task])
+    metric = meant("search", "metric", metric or usual, gathered.task, METRICS[gathered.task])
     ground = Ground(gathered, metric, parts, seed, wanted)
     path = None if folder is None else Path(folder) / JOURNAL
     journal = Journal(path, {**ground.settings, "drop": list(drop)})
