@@ -185,6 +185,10 @@ def test_the_linear_model_comes_back_from_the_run_folder(digits):
     truth = np.array([file.parent.name for file in files])
     accuracy = train.evaluate(run, later).comparison.figures[LINEAR]["accuracy"].value
     assert accuracy == np.mean(run.linear(pixels).values == truth)
+    ahead = accuracy - train.evaluate(run, later).comparison.ours["accuracy"].value
+    assert ahead > 0
+    reasons = train.evaluate(run, later).verdict.reasons
+    assert reasons[1] == f"Logistic regression is {ahead:.3g} better here."
 
 
 def test_two_classes_have_one_column_of_weights(tmp_path):

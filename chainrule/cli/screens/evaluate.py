@@ -55,8 +55,12 @@ class EvaluateScreen(Screen):
             self.table(("", "now", f"95 % of such {found.of}s"), rows)
 
     def _by_class(self, found: ByClass) -> None:
-        rows = [(name, f"{n:,}", *map(figure_text, figures)) for name, n, *figures in found.rows]
-        self.heading("by class: of its rows so many are found, of those named so many are right")
+        worst = sorted(found.rows, key=lambda row: row[-1])[:MOST_CLASSES]
+        shown = worst if len(found.rows) > MOST_CLASSES else found.rows
+        rows = [(name, f"{n:,}", *map(figure_text, figures)) for name, n, *figures in shown]
+        which = f", the {MOST_CLASSES} worst" if shown is worst else ""
+        told = "of its rows so many are found, of those named so many are right"
+        self.heading(f"by class{which}: {told}")
         self.table(("", "rows", "found", "right", "F1"), rows)
 
     def _confusion(self, found: Confusion) -> None:

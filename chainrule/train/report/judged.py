@@ -69,6 +69,8 @@ def promise(found: Comparison, tested: int, drift: Drift, known: bool = False) -
         f"Its {main} was {figure_text(before)} on the test part, and is {figure_text(now.value)} "
         f"on {rows}."
     ]
+    if found.margin is not None and found.margin.value < 0:
+        reasons.append(f"{found.rival} is {ahead_text(-found.margin.value)} here.".capitalize())
     if moved:
         reasons.append(f"These columns are spread otherwise than in training: {listed(moved)}.")
     if known:

@@ -194,7 +194,9 @@ def by_class(found: ByClass) -> Html:
     header = ["class", "rows", "found (recall)", "right (precision)", "F1"]
     whole = table("Of the rows of a class so many are found; of those taken for it so many are "
                   "right", header, rows, numbers=(1, 2, 3, 4))  # fmt: skip
-    return whole if len(rows) <= MOST_CLASSES else folded(f"All {len(rows)} classes", whole)
+    if len(rows) > MOST_CLASSES:
+        return folded(f"All {len(rows)} classes", whole)
+    return together(tag("h3", "By class"), whole)
 
 
 def _confused_pairs(found: Confusion) -> Html:
