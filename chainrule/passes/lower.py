@@ -8,6 +8,7 @@ topological order.
 from __future__ import annotations
 
 import math
+from collections import Counter
 from collections.abc import Iterable
 
 from chainrule.dtypes import bool_
@@ -33,11 +34,15 @@ IDENTITY = {"sum": 0, "prod": 1}
 
 
 class Lowering(Contractions):
-    """One block being lowered, node after node."""
+    """One block being lowered, node after node; `states` are the places that get new values."""
 
-    def __init__(self, outputs: list[Node], places: dict[Node, Place]) -> None:
+    def __init__(
+        self, outputs: list[Node], places: dict[Node, Place], states: dict[Node, Place]
+    ) -> None:
         super().__init__(places)
         order = topological(outputs, skip=places.__contains__)
+        self.states = states
+        self.uses = Counter(outputs) + Counter(child for node in order for child in node.inputs)
         chosen = choose(order, outputs, places)
         for node in order:
             if node in chosen:
@@ -50,6 +55,12 @@ class Lowering(Contractions):
         lasts.
         """
         self._map(node, target, lasting)
+
+    def moved_on(self, old: Node, new: Node) -> Place | None:
+        """The place of a state whose old value only the loop reads that makes its new one."""
+        place = self.places.get(old)
+        own = place is not None and self.states.get(new) == place and self.uses[old] == 1
+        return place if own else None
 
     # ---- Kernels ----
 
@@ -187,7 +198,7 @@ def lower(
     places. `updates` (new value, state) are computed but left for scheduling to settle.
     """
     updates = list(updates)
-    lowering = Lowering([node for node, _ in (*outputs, *updates)], places)
+    lowering = Lowering([node for node, _ in (*outputs, *updates)], places, dict(updates))
     block = lowering.block
     for node, target in outputs:
         lowering.deliver(node, target)
@@ -204,12 +215,16 @@ def lower(
     return block
 
 
-def _carry(outer: Lowering, initial: Iterable[Node]) -> list[Place]:
-    """Buffers for carried values, filled with the initial ones."""
+def _carry(outer: Lowering, loop: Node, initial: Iterable[Node]) -> list[Place]:
+    """Places of carried values, filled with the initial ones: the states' own where nothing else
+    needs what is there.
+    """
     carried = []
-    for node in initial:
-        target = outer.temporary(node, "carry")
-        outer.deliver(node, target, lasting=False)
+    for index, node in enumerate(initial):
+        target = outer.moved_on(node, make("pick", loop, index=index))
+        if target is None:
+            target = outer.temporary(node, "carry")
+            outer.deliver(node, target, lasting=False)
         carried.append(target)
     return carried
 
@@ -229,7 +244,7 @@ def _lower_scan(outer: Lowering, node: Node) -> None:
     )
     fixed = [outer.place(child) for child in node.inputs[:constants]]
     slices = [outer.place(child) for child in node.inputs[constants + carried :]]
-    carry = _carry(outer, node.inputs[constants : constants + carried])
+    carry = _carry(outer, node, node.inputs[constants : constants + carried])
     turn = Turn(length, reverse)
     stacked = [outer.temporary(spec, "y") for spec in node.outputs[carried:]]
     _results(outer, node, carry + stacked)
@@ -256,7 +271,7 @@ def _slice(place: Place, turn: Turn) -> Place:
 def _lower_while(outer: Lowering, node: Node) -> None:
     constants = node.attributes["constants"]
     fixed = [outer.place(child) for child in node.inputs[:constants]]
-    carry = _carry(outer, node.inputs[constants:])
+    carry = _carry(outer, node, node.inputs[constants:])
     _results(outer, node, carry)
     flag = outer.temporary(Spec((), bool_), "flag")
     condition, body = node.attributes["condition"], node.attributes["body"]

@@ -91,17 +91,17 @@ class Fitting(Stateful):
         held = self.held_losses.numpy()[:done].tolist()
         return self.losses.numpy()[:done].tolist(), [] if np.isnan(held).all() else held
 
-    def keep(self) -> None:
-        """The present model is the best so far."""
+    def keep(self, best: cr.Tensor) -> None:
+        """The present model, if it is the best so far."""
         for path, box in self.step.model.named_boxes().items():
-            self.best[path].assign(box)
+            self.best[path].assign(cr.where(best, box, self.best[path]))
 
-    def note(self, loss: cr.Tensor, held: cr.Tensor) -> None:
-        """Write the losses of an epoch into the curves."""
-        here = cr.arange(self.losses.shape[0]) == self.epoch
+    def note(self, over: cr.Tensor, loss: cr.Tensor, held: cr.Tensor) -> None:
+        """Write the losses of an epoch that is over into the curves."""
+        here = over & (cr.arange(self.losses.shape[0]) == self.epoch)
         for curve, value in ((self.losses, loss), (self.held_losses, held)):
             curve.assign(cr.where(here, cr.astype(value, cr.float32), curve))
-        self.epoch.assign(self.epoch + 1)
+        self.epoch.assign(self.epoch + cr.astype(over, cr.int64))
 
     def in_use(self) -> AbstractContextManager[None]:
         """Within it the model has the weights to use, where an optimizer trains others."""
@@ -119,25 +119,38 @@ class Fitting(Stateful):
 
 def advance(fitting: Fitting, data: tuple, order: Any, rates: Any, at: dict) -> cr.Tensor:
     """The batches `first` to `last` - 1 of an order, until training is stale; the number of the
-    next one. `at` holds numbers: see `_run`.
+    next one. `at` holds numbers: see `run`.
     """
-    step, size = fitting.step, fitting.batch_size
-    numbers: Any = step.optimizer.hyperparameters
-    lanes = cr.arange(size)
-    batches = (at["rows"] + size - 1) // size
 
-    def turn(number: Any) -> Any:
-        place = number % batches * size + lanes
-        chosen = order[number // batches * at["rows"] + place % at["rows"]]
-        numbers.learning_rate.assign(fitting.factor * rates[number])
-        step(_batch(data, chosen, place < at["rows"]))
-        cr.cond((number + 1) % batches == 0, lambda: _end(fitting, data, at), lambda: None)
-        return number + 1
+    def epoch(number: Any) -> Any:
+        start = number // at["batches"] * at["batches"]
+        end = start + at["batches"]
+        reached = _batches(fitting, data, order, rates, at, (start, number, end))
+        _end(fitting, data, at, reached == end)
+        return reached
 
     def goes_on(number: Any) -> Any:
         return (number < at["last"]) & (fitting.stale < at["patience"])
 
-    return cr.while_loop(goes_on, turn, at["first"])
+    return cr.while_loop(goes_on, epoch, at["first"])
+
+
+def _batches(
+    fitting: Fitting, data: tuple, order: Any, rates: Any, at: dict, epoch: tuple
+) -> cr.Tensor:
+    """Those that are left of an epoch (start, number, end), as far as `last`."""
+    start, number, end = epoch
+    lanes = cr.arange(fitting.batch_size)
+    numbers: Any = fitting.step.optimizer.hyperparameters
+
+    def turn(number: Any) -> Any:
+        numbers.learning_rate.assign(fitting.factor * rates[number])
+        place = (number - start) * fitting.batch_size + lanes
+        fitting.step(_batch(data, order[number], place < at["rows"]))
+        return number + 1
+
+    last = cr.minimum(end, at["last"])
+    return cr.while_loop(lambda number: number < last, turn, number)
 
 
 def _batch(data: tuple, rows: Any, counts: Any) -> tuple:
@@ -149,36 +162,45 @@ def _batch(data: tuple, rows: Any, counts: Any) -> tuple:
     return x, y, weights
 
 
-def _end(fitting: Fitting, data: tuple, at: dict) -> None:
-    """Judge an epoch that is over."""
+def _end(fitting: Fitting, data: tuple, at: dict, over: Any) -> None:
+    """Judge an epoch if it is over. All that changes is chosen, not branched to: of state that a
+    branch may change every turn of the loop makes a copy.
+    """
     step = fitting.step
     loss = step.total / step.weight
-    step.reset()
+    held_rows = cr.where(over, at["held"], 0)
     with fitting.in_use():
-        held = _held_loss(fitting.evaluation, data, at)
-        monitored = cr.where(at["held"] > 0, held, loss)
-        best = monitored < fitting.lowest
-        cr.cond(best & (at["held"] > 0), fitting.keep, lambda: None)
-    fitting.lowest.assign(cr.where(best, monitored, fitting.lowest))
+        held = _held_loss(fitting.evaluation, data, at["rows"], held_rows)
+        monitored = cr.where(held_rows > 0, held, loss)
+        best = over & (monitored < fitting.lowest)
+        fitting.keep(best & (held_rows > 0))
     advances = monitored < fitting.goal
-    fitting.goal.assign(cr.where(advances, monitored - at["least"], fitting.goal))
-    fitting.stale.assign(cr.where(advances, 0, fitting.stale + 1))
-    lower = (fitting.stale > 0) & (fitting.stale % at["shrink_after"] == 0)
-    fitting.factor.assign(cr.where(lower, fitting.factor * at["shrink"], fitting.factor))
-    fitting.note(loss, held)
+    stale = cr.where(advances, 0, fitting.stale + 1)
+    lower = (stale > 0) & (stale % at["shrink_after"] == 0)
+    fitting.note(over, loss, held)
+    for box, value in (
+        (step.total, 0.0),
+        (step.weight, 0.0),
+        (fitting.lowest, cr.where(best, monitored, fitting.lowest)),
+        (fitting.goal, cr.where(advances, monitored - at["least"], fitting.goal)),
+        (fitting.stale, stale),
+        (fitting.factor, cr.where(lower, fitting.factor * at["shrink"], fitting.factor)),
+    ):
+        box.assign(cr.where(over, value, box))
 
 
-def _held_loss(evaluation: Evaluation, data: tuple, at: dict) -> cr.Tensor:
-    """The mean loss of the held-out rows; without any, NaN."""
+def _held_loss(evaluation: Evaluation, data: tuple, first: Any, rows: Any) -> cr.Tensor:
+    """The mean loss of so many held-out rows from the first one; without any, NaN."""
     evaluation.reset()
     lanes = cr.arange(EVALUATION_ROWS)
 
-    def judge(first: Any) -> Any:
-        rows = at["rows"] + (first + lanes) % at["held"]
-        evaluation(_batch(data, rows, first + lanes < at["held"]))
-        return first + EVALUATION_ROWS
+    def judge(done: Any) -> Any:
+        places = done + lanes
+        chosen = first + cr.minimum(places, rows - 1)
+        evaluation(_batch(data, chosen, places < rows))
+        return done + EVALUATION_ROWS
 
-    cr.while_loop(lambda first: first < at["held"], judge, cr.asarray(0))
+    cr.while_loop(lambda done: done < rows, judge, cr.asarray(0))
     return evaluation.total / evaluation.weight
 
 
@@ -198,27 +220,30 @@ class Course:
     shrink: float = 1.0
     shrink_after: int = 1
 
-    def orders(self, rows: int, batches: int) -> Iterator[tuple[int, np.ndarray, np.ndarray]]:
-        """(epochs, the rows of each after the other, the rate of each step), as many epochs at once
-        as `ORDER` holds.
+    def orders(self, rows: int, size: int) -> Iterator[tuple[int, np.ndarray, np.ndarray]]:
+        """(epochs, the rows of each batch, the rate of each), as many epochs at once as `ORDER`
+        holds. What the last batch of an epoch lacks are its first rows again.
         """
-        most = max(1, ORDER // rows)
+        batches = -(-rows // size)
+        most = max(1, ORDER // (batches * size))
         for start in range(0, self.epochs, most):
             count = min(most, self.epochs - start)
-            order = np.empty(padded_size(rows, ORDER), np.int64)
+            order = np.empty((padded_size(batches * size, ORDER) // size, size), np.int64)
             rates = np.empty(len(order), np.float32)
             drawn = np.tile(np.arange(rows), (count, 1))
             if self.shuffle and batches > 1:
                 self.generator.permuted(drawn, axis=1, out=drawn)
-            order[: drawn.size] = drawn.ravel()
+            whole = drawn[:, np.arange(batches * size) % rows]
+            order[: count * batches] = whole.reshape(-1, size)
             steps = cr.arange(start * batches, (start + count) * batches)
             rates[: count * batches] = self.rate(steps).numpy()
             yield count, order, rates
 
-    def numbers(self, part: Part) -> dict[str, Any]:
+    def numbers(self, part: Part, size: int) -> dict[str, Any]:
         """What the program is told of all this."""
         return {
             "rows": part.rows,
+            "batches": part.batches(size),
             "held": part.held,
             "patience": NEVER if self.patience is None else self.patience,
             "least": self.least,
@@ -230,10 +255,10 @@ class Course:
 def run(fitting: Fitting, part: Part, course: Course, single: bool = False) -> Iterator[None]:
     """Train; pauses after each native call, or with `single` after each epoch."""
     batches = part.batches(fitting.batch_size)
-    data, numbers = (part.x, part.y, part.weights), course.numbers(part)
+    data, numbers = (part.x, part.y, part.weights), course.numbers(part, fitting.batch_size)
     kinds = [(array.shape, array.dtype) for array in data]
     pace = FIRST_BATCHES
-    for epochs, order, rates in course.orders(part.rows, batches):
+    for epochs, order, rates in course.orders(part.rows, fitting.batch_size):
         program = shared(advance, fitting, *kinds, len(order))
         first = 0
         while first < epochs * batches:
