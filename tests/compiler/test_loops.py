@@ -9,7 +9,7 @@ from chainrule.codegen import llvm
 from chainrule.codegen.program import emit_program
 from chainrule.dtypes import float32
 from chainrule.ir.node import Graph, Spec, make, permute, pick, variable
-from chainrule.ir.plan import Barrier, Loop
+from chainrule.ir.plan import Barrier, Kernel, Loop
 from chainrule.passes.pipeline import Job, plan
 
 
@@ -72,6 +72,50 @@ def test_initial_values_of_loops_are_not_lost(view):
     found = Compiled([w, x], outputs)(arrays)
     for result, array in zip(found.outputs, wanted.outputs, strict=True):
         np.testing.assert_allclose(result, array, rtol=1e-5, atol=1e-5)
+
+
+READERS = {
+    "nobody": lambda h, new: new,
+    "later": lambda h, new: new + h,
+    "another view": lambda h, new: matmul(new, permute(h, (1, 0))),
+}
+
+
+@pytest.mark.parametrize("reader", READERS)
+@pytest.mark.parametrize("turns", [0, 1, 4])
+def test_a_state_is_moved_on_in_its_own_memory_if_only_the_loop_reads_it(reader, turns):
+    random = np.random.default_rng(0)
+    arrays = [random.normal(size=(8, 8)).astype(np.float32) for _ in range(2)]
+    w, h = floats(8, 8), floats(8, 8)
+    new = scanned(w, h, turns)
+    outputs = [READERS[reader](h, new)]
+    wanted = interpreted([w, h], arrays, outputs, {1: new})
+    compiled = Compiled([w, h], outputs, {1: new})
+    found = compiled(arrays)
+    np.testing.assert_allclose(found.outputs[0], wanted.outputs[0], rtol=1e-5, atol=1e-5)
+    np.testing.assert_allclose(found.updates[1], wanted.updates[1], rtol=1e-5, atol=1e-5)
+    if reader == "nobody" and turns:
+        kernels = [i for i in compiled.program.block.items if isinstance(i, Kernel)]
+        assert len(kernels) == 1  # It copies the output.
+
+
+def test_states_that_a_loop_exchanges_are_not_mixed_up():
+    """a, b = b, tanh(a @ w): each gets what the other carried."""
+    random = np.random.default_rng(0)
+    arrays = [random.normal(size=(8, 8)).astype(np.float32) for _ in range(3)]
+    w, a, b = floats(8, 8), floats(8, 8), floats(8, 8)
+    inside, first, second = floats(8, 8), floats(8, 8), floats(8, 8)
+    body = Graph([inside, first, second], [second, make("tanh", matmul(first, inside))])
+    attributes = {"constants": 1, "carried": 2, "length": 3, "reverse": False}
+    loop = make("scan", w, a, b, body=body, **attributes)
+    for numbers in ((0, 1), (1, 0), (0, 0)):
+        updates = {1: pick(loop, numbers[0]), 2: pick(loop, numbers[1])}
+        wanted = interpreted([w, a, b], arrays, [], updates)
+        found = Compiled([w, a, b], [], updates)(arrays)
+        for number in (1, 2):
+            np.testing.assert_allclose(
+                found.updates[number], wanted.updates[number], rtol=1e-5, atol=1e-5
+            )
 
 
 def test_loops_have_memory_of_their_own():
