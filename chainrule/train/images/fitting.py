@@ -31,7 +31,7 @@ from chainrule.train.images.scores import (
 )
 from chainrule.train.predict import Predictor
 from chainrule.train.run import predict_matrix
-from chainrule.train.scores import Prediction
+from chainrule.train.scores import Prediction, Scores
 from chainrule.train.trainer import Trainer
 
 TRAINING = 0.95  # What is left of the time serves the scores.
@@ -71,18 +71,16 @@ def fit_images(
         batch_size=batch_size,
         learning_rate=learning_rate,
     )
-    mean, deviation = _statistics(problem)
+    numbers = _statistics(problem)
     with seeded(seed):
-        model = build(recipe, problem.size, problem.target, mean, deviation)
+        model = build(recipe, problem.size, problem.target, *numbers.values())
         watcher.chosen(recipe, model)
         history = _train(problem, recipe, model, watcher)
     watcher.trained(history)
     answers = _answers(problem, model, {LINEAR: linear, CONSTANT: constant})
     scores = score(problem, answers)
     watcher.scored(scores)
-    facts = {**_facts(problem), "normalisation": {"mean": mean, "deviation": deviation}}
-    data = {"name": problem.name, "rows": len(problem.files), "sha256": problem.sha256}
-    record = recorded(data, recipe.to_json(), history, scores, **facts)
+    record = _record(problem, recipe, history, scores, normalisation=numbers)
     evidence = ImageEvidence(problem, recipe, history, answers)
     return ImageRun(model, problem.target, linear, record, evidence)
 
@@ -96,16 +94,26 @@ def _answers(
     return {"network": ours, **{name: predict(pixels) for name, predict in simple.items()}}
 
 
-def _facts(problem: ImageProblem) -> dict[str, Any]:
-    """What the record of images says beside that of any run."""
-    return {
-        "kind": ImageRun.kind,
-        "target": problem.target.to_json(),
-        "size": list(problem.size),
-        "unreadable": dict(problem.unreadable),
-        "split": {name: len(part.y) for name, part in problem.parts.items()},
-        "seed": problem.seed,
-    }
+def _record(
+    problem: ImageProblem,
+    recipe: ImageRecipe,
+    history: History,
+    scores: Mapping[str, Scores],
+    **facts: Any,
+) -> dict[str, Any]:
+    return recorded(
+        {"name": problem.name, "rows": len(problem.files), "sha256": problem.sha256},
+        recipe.to_json(),
+        history,
+        scores,
+        kind=ImageRun.kind,
+        target=problem.target.to_json(),
+        size=list(problem.size),
+        unreadable=dict(problem.unreadable),
+        split={name: len(part.y) for name, part in problem.parts.items()},
+        seed=problem.seed,
+        **facts,
+    )
 
 
 def _train(
@@ -137,7 +145,7 @@ def _train(
     )
 
 
-def _statistics(problem: ImageProblem) -> tuple[list[float], list[float]]:
+def _statistics(problem: ImageProblem) -> dict[str, list[float]]:
     """Mean and standard deviation of each channel of the training part, of pixels from 0 to 1."""
     pixels = problem.parts["training"].x
     counts = [np.bincount(pixels[..., c].ravel(), minlength=256) for c in range(pixels.shape[-1])]
@@ -146,4 +154,4 @@ def _statistics(problem: ImageProblem) -> tuple[list[float], list[float]]:
     squares = [float(np.average(values**2, weights=count)) for count in counts]
     # A channel of one value alone has no deviation to divide by.
     deviations = [max(1 / 255, (s - m**2) ** 0.5) for s, m in zip(squares, means, strict=True)]
-    return means, deviations
+    return {"mean": means, "deviation": deviations}

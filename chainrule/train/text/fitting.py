@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +14,7 @@ from chainrule.train.callbacks import Callback, EarlyStopping
 from chainrule.train.clock import Clock, Gone
 from chainrule.train.fitting import Watcher, recorded, seeded
 from chainrule.train.history import History
+from chainrule.train.scores import Scores
 from chainrule.train.text.evidence import TextEvidence
 from chainrule.train.text.model import GPT, bits
 from chainrule.train.text.recipe import TextRecipe, choose_for_text
@@ -80,15 +82,22 @@ def fit_text(
         watcher.chosen(recipe, model)
         history = _train(corpus, recipe, model, seed, watcher)
     watcher.trained(history)
+    return _scored(corpus, recipe, model, seed, history, watcher)
+
+
+def _scored(
+    corpus: Corpus, recipe: TextRecipe, model: GPT, seed: int, history: History, watcher: Watcher
+) -> TextRun:
+    """The run of a trained model, with its scores and what it writes."""
     rivals = Rivals.of(corpus)
     validation, test = (
         answers(corpus, model, recipe.context, part, rivals) for part in ("validation", "test")
     )
     scores = scores_of(validation, test)
     watcher.scored(scores)
-    facts = _facts(corpus, recipe, model, seed, rivals)
-    record = recorded(
-        corpus.described(), recipe.to_json(), history, scores, kind=TextRun.kind, **facts
+    written = _written(corpus, model, recipe, seed)
+    record = _record(
+        corpus, recipe, history, scores, seed=seed, ngrams=rivals.grams.order, **written
     )
     evidence = TextEvidence(recipe, corpus.audited, comparison(test, "test"))
     return TextRun(model, corpus.alphabet, record, evidence)
@@ -155,18 +164,27 @@ def _schedule(recipe: TextRecipe, rate: float) -> Any:
     return optim.schedules.WarmupCosine(0.0, rate, warm_up, recipe.steps + 1)
 
 
-def _facts(
-    corpus: Corpus, recipe: TextRecipe, model: GPT, seed: int, rivals: Rivals
-) -> dict[str, Any]:
-    """What the record of a text says beside that of any run."""
-    alphabet = corpus.alphabet
-    writing = TextRun(model, alphabet, {"recipe": recipe.to_json()})
+def _written(corpus: Corpus, model: GPT, recipe: TextRecipe, seed: int) -> dict[str, Any]:
+    """A text that the model writes, and the share of known words in it."""
+    writing = TextRun(model, corpus.alphabet, {"recipe": recipe.to_json()})
     sample = writing.continued(length=WRITTEN, seed=seed)
-    return {
-        "alphabet": alphabet.characters,
-        "split": {part: len(text) for part, text in corpus.texts.items()},
-        "seed": seed,
-        "ngrams": rivals.grams.order,
-        "known_words": words_of(corpus, sample),
-        "sample": sample,
-    }
+    return {"known_words": words_of(corpus, sample), "sample": sample}
+
+
+def _record(
+    corpus: Corpus,
+    recipe: TextRecipe,
+    history: History,
+    scores: Mapping[str, Scores],
+    **facts: Any,
+) -> dict[str, Any]:
+    return recorded(
+        corpus.described(),
+        recipe.to_json(),
+        history,
+        scores,
+        kind=TextRun.kind,
+        alphabet=corpus.alphabet.characters,
+        split={part: len(text) for part, text in corpus.texts.items()},
+        **facts,
+    )
