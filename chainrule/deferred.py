@@ -11,6 +11,8 @@ from chainrule.errors import ArgumentError
 
 if TYPE_CHECKING:
     import polars as polars
+    from PIL import Image as Image
+    from PIL import ImageOps as ImageOps
 
 
 class Deferred:
@@ -39,3 +41,5 @@ class Deferred:
 
 if not TYPE_CHECKING:
     polars = Deferred("polars", extra="fit")
+    Image = Deferred("PIL.Image", extra="images")
+    ImageOps = Deferred("PIL.ImageOps", extra="images")

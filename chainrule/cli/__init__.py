@@ -15,7 +15,9 @@ PACKAGES = {
     "matplotlib": "matplotlib",
     "polars": "polars",
     "rich": "rich",
+    "scipy": "scipy",
     "sklearn": "scikit-learn",
+    "threadpoolctl": "threadpoolctl",
     "typer": "typer",
 }
 

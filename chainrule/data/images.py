@@ -22,6 +22,7 @@ from chainrule.data.prepare import Part
 from chainrule.data.sources import IMAGES
 from chainrule.data.split import SHARE, hold_out, split
 from chainrule.data.target import CLASSIFICATION, Target
+from chainrule.deferred import Image, ImageOps
 from chainrule.errors import DataError
 from chainrule.words import counted, listed
 
@@ -207,8 +208,6 @@ def _size(files: Sequence[Path], longest: int) -> tuple[Size, str, Counter]:
 
 
 def _header(file: Path) -> tuple[int, int, str] | None:
-    from PIL import Image
-
     try:
         with Image.open(file) as image:
             return image.height, image.width, image.mode
@@ -218,15 +217,13 @@ def _header(file: Path) -> tuple[int, int, str] | None:
 
 def _pixels(file: Path, size: Size) -> np.ndarray | str:
     """The pixels of a file, or why there are none."""
-    from PIL import Image, ImageOps, UnidentifiedImageError
-
     height, width, channels = size
     try:
         with Image.open(file) as image:
             # Cameras write how they were held beside the pixels.
             upright = ImageOps.exif_transpose(image).convert("L" if channels == 1 else "RGB")
             found = np.asarray(upright.resize((width, height), Image.Resampling.BILINEAR))
-    except UnidentifiedImageError:
+    except Image.UnidentifiedImageError:
         return "it is no image"
     except (OSError, ValueError, SyntaxError, Image.DecompressionBombError) as error:
         return str(error).lower() or type(error).__name__

@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 
 from chainrule.data.csv_index import CsvIndex
+from chainrule.deferred import Image
 from chainrule.deferred import polars as pl
 from chainrule.errors import ArgumentError, DataError
 from chainrule.words import listed
@@ -250,13 +251,11 @@ class ImageFolder(Source):
         return str(self.files[chunk][0])
 
     def read(self, chunk: int) -> tuple[np.ndarray, np.ndarray]:
-        from PIL import Image, UnidentifiedImageError
-
         path, label = self.files[chunk]
         try:
             with Image.open(path) as image:
                 pixels = np.asarray(image.convert("RGB").resize(self.size[::-1]))
-        except (OSError, UnidentifiedImageError) as error:
+        except (OSError, Image.UnidentifiedImageError) as error:
             raise DataError(
                 str(path), "cannot be read as an image", str(error), "save it anew, or remove it"
             ) from error

@@ -65,6 +65,34 @@ def test_the_same_data_are_as_good_as_before(numbers):
     assert found.residuals.bias == pytest.approx(0, abs=0.3)
 
 
+def test_rows_of_the_training_are_noticed(tmp_path):
+    frame = made(1000)
+    train.save(train.fit(frame[:500], "y", epochs=5), tmp_path / "run")
+    run = train.load(tmp_path / "run")
+    fresh = train.evaluate(run, table(frame[500:]))
+    assert not any("trained on" in notice for notice in fresh.drift.notices)
+    half = train.evaluate(run, table(frame[250:750]))
+    share, by_chance = run.seen(table(frame[250:750]))  # Four fifths of half the rows, or so.
+    assert 0.35 < share < 0.45 and by_chance == 0
+    told = f"the run was trained on {share:.0%} of these rows, which flatters it"
+    assert told.replace("%", " %") in half.drift.notices
+    assert half.verdict.answer == "not yet" and "trained on" in half.verdict.sentence
+    few = train.evaluate(run, table(frame[460:]))  # About 32 of 540 rows.
+    assert any("trained on" in notice for notice in few.drift.notices)
+    assert "trained on" not in few.verdict.sentence
+
+
+def test_rows_that_are_alike_by_chance_are_not_taken_for_those_of_the_training():
+    def dice(rows):
+        a, b = RNG.integers(1, 7, (2, rows))
+        return pl.DataFrame({"a": a, "b": b, "y": a + b + RNG.normal(size=rows)})
+
+    run = train.fit(dice(600), "y", epochs=20)
+    found = train.evaluate(run, table(dice(300)))
+    assert not any("trained on" in notice for notice in found.drift.notices)
+    assert found.verdict.answer == "yes"
+
+
 def test_moved_columns_and_a_fallen_score_are_noticed(numbers):
     found = train.evaluate(numbers, table(made(300, shift=6.0)))
     assert found.verdict.answer == "no"

@@ -8,11 +8,14 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from chainrule import nn
 from chainrule.advisor import Recipe, check_choices, choose
 from chainrule.data import Problem, prepare, read
 from chainrule.data.columns import converted
 from chainrule.data.drift import profile
+from chainrule.data.seen import Seen
 from chainrule.deferred import polars as pl
 from chainrule.train.callbacks import Callback
 from chainrule.train.fitting import Watcher, recorded, seeded
@@ -103,11 +106,21 @@ def _train(
     return model, history
 
 
-def _profiles(problem: Problem) -> dict[str, Any]:
-    """How the training rows of each column are spread: later tables are held against it."""
-    taught = problem.table.frame[problem.parts["training"].rows]
-    frame = converted(problem.table.name, taught, problem.kinds)
-    return {name: profile(frame[name], kind).to_json() for name, kind in problem.kinds.items()}
+def _known(problem: Problem) -> dict[str, Any]:
+    """What later tables are held against: how the training rows of each column are spread, and
+    which rows were seen; rows of the test part that equal one of these do so by chance.
+    """
+
+    def rows(*parts: str) -> pl.DataFrame:
+        places = np.concatenate([problem.parts[part].rows for part in parts])
+        return converted(problem.table.name, problem.table.frame[places], problem.kinds)
+
+    training = rows("training")
+    seen = Seen.of(rows("training", "validation"))
+    return {
+        "profiles": {n: profile(training[n], kind).to_json() for n, kind in problem.kinds.items()},
+        "seen": {"rows": seen.to_json(), "by_chance": seen.share(rows("test"))},
+    }
 
 
 def _record(
@@ -122,7 +135,7 @@ def _record(
         kind=TableRun.kind,
         target=problem.target.to_json(),
         columns=dict(problem.kinds),
-        profiles=_profiles(problem),
+        **_known(problem),
         left_out=dict(problem.left_out),
         notes=list(problem.notes),
         split={name: len(part.y) for name, part in problem.parts.items()},
