@@ -18,16 +18,20 @@ def host() -> Machine:
     binding.initialize_native_target()
     binding.initialize_native_asmprinter()
     features = binding.get_host_cpu_features()
+    machine = Machine(binding.get_default_triple(), binding.get_host_cpu_name())
     if features.get("amx-tile"):
-        features["amx-tile"] = _may_use_squares()
-    return Machine(binding.get_default_triple(), binding.get_host_cpu_name(), features.flatten())
+        features["amx-tile"] = _may_use_squares(machine)
+    return machine._replace(features=features.flatten())
 
 
-def _may_use_squares() -> bool:
-    """Asks Linux for the registers of AMX, for all threads of this process: they are large, so
-    nobody has them unasked.
+def _may_use_squares(machine: Machine) -> bool:
+    """Asks Linux for the registers of AMX, for all threads of this process, running and to come:
+    they are large, so nobody has them unasked. It refuses where a thread's stack for signals could
+    not hold them, and so do some containers; on other systems nobody knows how to ask.
     """
-    arch_prctl, request, data_of_tiles = 158, 0x1023, 18
+    if (machine.system, machine.architecture) != ("linux", "x86_64"):
+        return False
+    arch_prctl, request, data_of_tiles = (ctypes.c_long(n) for n in (158, 0x1023, 18))
     granted = 0
     return ctypes.CDLL(None).syscall(arch_prctl, request, data_of_tiles) == granted
 

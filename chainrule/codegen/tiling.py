@@ -185,7 +185,7 @@ def tiling(kernel: Kernel, machine: Machine, choice: Choice | None = None) -> Ti
     if paired or packs:
         most = int(PANEL * cache) // (tiles.width * size)
         if squares:
-            most -= most % SIDE
+            most = max(most - most % SIDE, SIDE)
         tiles.terms = blocks_of(hero.summed, most, paired)
         tiles.group = _group(tiles, size, int(PARTIAL * cache))
     return tiles

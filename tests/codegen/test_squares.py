@@ -5,6 +5,7 @@ that do in NumPy what Intel's manual says of them.
 import ctypes
 import re
 import threading
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -80,10 +81,11 @@ class Processor:
             (self.own[n].view(np.uint16).astype(np.uint32) << 16).view(np.float32)
             for n in (rows, columns)
         )
-        c = self.own[sums].view(np.float32)
+        apart = np.zeros((2, 16, 16), np.float32)  # Sums of first terms of pairs, and of second.
         for pair in range(16):
             for second in (0, 1):
-                c += left[:, 2 * pair + second, None] * right[pair, second::2]
+                apart[second] += left[:, 2 * pair + second, None] * right[pair, second::2]
+        self.own[sums].view(np.float32)[...] += apart[0] + apart[1]
         self.counts["tdpbf16ps"] += 1
 
 
@@ -138,7 +140,15 @@ def close(found, expected, scale):
 
 @pytest.mark.parametrize(
     ("rows", "terms", "columns"),
-    [(32, 64, 32), (16, 32, 16), (96, 256, 48), (50, 96, 40), (85, 2048, 70), (64, 160, 9)],
+    [
+        (32, 64, 32),
+        (16, 32, 16),
+        (96, 256, 48),
+        (50, 96, 40),
+        (85, 2048, 70),
+        (64, 160, 9),
+        (33, 1024, 17),
+    ],
 )
 def test_products(processor, rows, terms, columns):
     x, w = narrow(rows, terms), narrow(terms, columns)
@@ -195,6 +205,48 @@ def test_a_step_in_mixed_precision(processor):
     for found, expected in zip(cr.tree.leaves(gradients), cr.tree.leaves(plain), strict=True):
         found, expected = np.asarray(found), np.asarray(expected)
         assert np.linalg.norm(found - expected) <= 2e-2 * np.linalg.norm(expected)
+
+
+def test_a_cache_too_small_for_squares_holds_one(processor, monkeypatch):
+    caches = (Level("L1", 1 << 12, False),)
+    monkeypatch.setattr(compiler, "machine", lambda: SAPPHIRE._replace(caches=caches))
+    test_products(processor, 32, 128, 32)
+
+
+def host_with_squares(monkeypatch, triple, answer):
+    """What the host is where LLVM finds AMX and the system answers so, and what it was asked."""
+    asked = []
+
+    def syscall(*words):
+        asked.append(tuple(word.value for word in words))
+        return answer
+
+    features = dict.fromkeys(FEATURES.replace("+", "").split(","), True)
+    monkeypatch.setattr(binding, "get_host_cpu_features", lambda: binding.FeatureMap(features))
+    monkeypatch.setattr(binding, "get_default_triple", lambda: triple)
+    monkeypatch.setattr(llvm.ctypes, "CDLL", lambda name: SimpleNamespace(syscall=syscall))
+    return llvm.host.__wrapped__(), asked
+
+
+@pytest.mark.parametrize("answer", [0, -1])
+def test_registers_are_used_only_where_linux_grants_them(monkeypatch, answer):
+    machine, asked = host_with_squares(monkeypatch, SAPPHIRE.triple, answer)
+    assert asked == [(158, 0x1023, 18)]  # arch_prctl(ARCH_REQ_XCOMP_PERM, XTILEDATA)
+    assert machine.multiplies_squares == (answer == 0)
+    assert machine.adds_pairs
+
+
+@pytest.mark.parametrize("triple", ["x86_64-pc-windows-msvc", "i686-pc-linux-gnu"])
+def test_nobody_else_is_asked_for_registers(monkeypatch, triple):
+    machine, asked = host_with_squares(monkeypatch, triple, 0)
+    assert not asked and not machine.multiplies_squares and machine.adds_pairs
+
+
+def test_a_host_that_is_refused_registers_adds_pairs(monkeypatch):
+    machine, _ = host_with_squares(monkeypatch, SAPPHIRE.triple, -1)
+    program = cr.jit(lambda x, w: x @ w)._bound((narrow(64, 128), narrow(128, 64)), {})[0]
+    text = emit_program(program.program.program, machine)
+    assert "dpbf16ps.512" in text and "tdpbf16ps" not in text and "tilecfg" not in text
 
 
 def test_assembly_multiplies_squares_in_registers():
