@@ -30,6 +30,7 @@ from chainrule.ir.machine import Machine
 from chainrule.ir.node import Node
 from chainrule.ir.plan import Block, Kernel, Program
 from chainrule.passes.pipeline import Job, plan
+from chainrule.passes.schedule import BRIEF_PROGRAM, work
 from chainrule.passes.simplify import simplify as simplify  # `inspection` reads graphs with it.
 from chainrule.runtime.cache import Cache, default_folder, key
 from chainrule.runtime.cpus import caches
@@ -84,7 +85,10 @@ def _compiler_version() -> str:
 
 
 def _object(
-    name: str, make_ir: Callable[[], str], facts: Callable[[], dict] = dict
+    name: str,
+    make_ir: Callable[[], str],
+    facts: Callable[[], dict] = dict,
+    brief: Callable[[], bool] = bool,
 ) -> tuple[bytes, dict]:
     """Object code and the facts stored with it: from the disk cache, else compiled and put there.
 
@@ -94,7 +98,7 @@ def _object(
     found = _cache().load(name)
     if found is None or config.dump:
         text = make_ir()
-        found = llvm.compile_ir(text), facts()
+        found = llvm.compile_ir(text, brief()), facts()
         _cache().store(name, *found)
     return found
 
@@ -147,7 +151,7 @@ class Compiled:
         name = key(
             "program", text + repr(list(job.updates)), "" if self.choose is None else "chosen"
         )
-        code, facts = _object(name, self._emit, self._facts)
+        code, facts = _object(name, self._emit, self._facts, self._is_brief)
         run = _loaded(code, self.slots, self.constants, calls=self.calls, **facts)
         self.seconds = time.perf_counter() - start
         return run
@@ -155,6 +159,10 @@ class Compiled:
     def _emit(self) -> str:
         choices = None if self.choose is None else self.choose(self.program)
         return emit_program(self.program, machine(), choices) + barrier_ir(machine())
+
+    def _is_brief(self) -> bool:
+        """Whether compiling it costs more than its turns are likely to."""
+        return work(self.program.block) < BRIEF_PROGRAM
 
     def _facts(self) -> dict:
         block = self.program.block

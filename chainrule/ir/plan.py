@@ -6,7 +6,7 @@ from __future__ import annotations
 
 import hashlib
 import math
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
@@ -99,18 +99,24 @@ class Load(NamedTuple):
     stride: int = 0
 
 
-def walk(*roots: Expr) -> Iterator[Expr]:
-    """Every expression under the roots once, operands first, without recursion."""
-    seen: set[int] = set()
-    stack = [(root, False) for root in reversed(roots)]
+def walk(*roots: Expr, seen: set[int] | None = None) -> list[Expr]:
+    """Every expression under the roots once, operands first, without recursion; none that is `seen`
+    already, by identity.
+    """
+    seen = set() if seen is None else seen
+    order: list[Expr] = []
+    stack: list[Expr | None] = list(reversed(roots))
     while stack:
-        expr, done = stack.pop()
-        if done:
-            yield expr
+        expr = stack.pop()
+        if expr is None:  # What lies below it has been through all its operands.
+            order.append(stack.pop())
         elif id(expr) not in seen:
             seen.add(id(expr))
-            stack.append((expr, True))
-            stack.extend((arg, False) for arg in reversed(expr.args))
+            if expr.args:
+                stack += (expr, None, *reversed(expr.args))
+            else:
+                order.append(expr)
+    return order
 
 
 class Store(NamedTuple):
@@ -151,13 +157,19 @@ class Kernel:
     serial: bool = False  # One thread does it alone.
     # What writes the rest of a place of which this kernel writes a part: it needs nothing.
     beside: list[Kernel] = field(default_factory=list)
+    _walked: tuple[list | None, list[Expr]] = (None, [])
 
     @property
     def stores(self) -> list[Store]:
         return [statement for statement in self.statements if isinstance(statement, Store)]
 
-    def expressions(self) -> Iterator[Expr]:
-        return walk(*[statement.value for statement in self.statements])
+    def expressions(self) -> list[Expr]:
+        """All expressions of the statements, a list that is made anew for another list of them."""
+        of, expressions = self._walked
+        if of is not self.statements:
+            expressions = walk(*[statement.value for statement in self.statements])
+            self._walked = self.statements, expressions
+        return expressions
 
     def loads(self) -> list[Expr]:
         return [expr for expr in self.expressions() if expr.op == "load"]

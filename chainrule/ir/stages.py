@@ -35,16 +35,15 @@ class Stages:
         self.inner: dict[int, bool] = {}
         self.stage: dict[int, int] = {}
         self.reduce_stage: dict[int, int] = {}
+        seen: set[int] = set()
         for statement in kernel.statements:
-            self._visit(statement.value, kernel)
+            self._visit(walk(statement.value, seen=seen), kernel)
             if isinstance(statement, Reduce):
                 self.reduce_stage[statement.number] = self.stage[id(statement.value)]
         self.count = 1 + max([self.stage[id(s.value)] for s in kernel.statements], default=0)
 
-    def _visit(self, root: Expr, kernel: Kernel) -> None:
-        for expr in walk(root):
-            if id(expr) in self.stage:
-                continue
+    def _visit(self, expressions: list[Expr], kernel: Kernel) -> None:
+        for expr in expressions:
             axes: set[Axis] = set()
             for index in indices(expr):
                 axes |= index.axes()

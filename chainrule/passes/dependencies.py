@@ -123,4 +123,4 @@ class Dependencies:
 
 
 def size(kernel: Kernel) -> int:
-    return sum(1 for _ in kernel.expressions())
+    return len(kernel.expressions())

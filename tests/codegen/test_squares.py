@@ -112,8 +112,8 @@ def processor(tmp_path, monkeypatch):
         declared += f"declare void @emulated.{name}({types})\n"
     instruction = r"@llvm\.x86\.(?:avx512bf16\.)?(dpbf16ps\.512|" + "|".join(SIGNATURES) + r")\("
 
-    def emulated(text):
-        return compile_ir(re.sub(instruction, r"@emulated.\1(", text) + declared)
+    def emulated(text, brief=False):
+        return compile_ir(re.sub(instruction, r"@emulated.\1(", text) + declared, brief)
 
     cache = Cache(tmp_path)
     monkeypatch.setattr(llvm, "compile_ir", emulated)
