@@ -12,7 +12,8 @@ from contextlib import nullcontext
 from chainrule.codegen.builder import Function
 from chainrule.codegen.emit import begin
 from chainrule.codegen.squares import squares
-from chainrule.codegen.tile import Columns, Emission, Stands, Tile, term_blocks
+from chainrule.codegen.terms import Stands, term_blocks
+from chainrule.codegen.tile import Columns, Emission, Tile
 from chainrule.codegen.tiling import Choice, Tiling, tiling
 from chainrule.codegen.values import I64, Value, constant
 from chainrule.ir.index import Axis
@@ -98,7 +99,6 @@ class _Alone(Emission):
         _each_case(f, block, tiles.row_blocks, tiles.rows, rest, lambda rows: body(stands, rows))
 
     def _whole(self, tile: Tile) -> None:
-        tile.fetch()
         tile.clear()
         with term_blocks(self.f, self.tiles.terms) as block:
             tile.accumulate(block)
@@ -157,7 +157,6 @@ class _Groups(_Alone):
             columns.panel = self.panel
 
             def whole(tile: Tile) -> None:
-                tile.fetch()
                 tile.clear()
                 tile.accumulate(block)
                 tile.epilogue()

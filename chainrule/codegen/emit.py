@@ -22,9 +22,9 @@ from chainrule.ir.index import Axis
 from chainrule.ir.plan import Kernel, Place, Reduce, Store, walk
 from chainrule.ir.stages import Stages, indices
 
-BESIDE, LONG, UNITS = 4, 64, 8  # Vectors of columns summed together, if columns are long and many.
+# Vectors of columns summed together, if columns are so long and enough units remain.
+BESIDE, LONG, COLUMN_UNITS = 4, 64, 8
 PIECE = 512  # So many terms of a sum are added one by one; sums of pieces are then added.
-
 UNITS = 512  # So many units the threads share evenly enough.
 
 
@@ -88,7 +88,9 @@ def _lanes(kernel: Kernel, vector: Axis | None, vector_bytes: int) -> int:
     lanes = lanes_for(kernel, vector, vector_bytes)
     if vector is None or not _goes_down(kernel, vector):
         return lanes
-    return max(lanes * n for n in (1, 2, BESIDE) if n == 1 or lanes * n * UNITS <= vector.size)
+    return max(
+        lanes * n for n in (1, 2, BESIDE) if n == 1 or lanes * n * COLUMN_UNITS <= vector.size
+    )
 
 
 def _goes_down(kernel: Kernel, vector: Axis) -> bool:

@@ -9,24 +9,19 @@ tile's rows, where the accumulated value is just another operand of the kernel's
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
-from typing import NamedTuple
+from functools import partial
 
 from chainrule.codegen import squares
 from chainrule.codegen.builder import Function
 from chainrule.codegen.elementwise import compute_type, from_storage, storage_type
-from chainrule.codegen.emit import PIECE, nested
 from chainrule.codegen.point import Point, lanes_below
 from chainrule.codegen.squares import COLUMNS, LINE, ROWS, SIDE
-from chainrule.codegen.tiling import Terms, Tiling
+from chainrule.codegen.terms import Stands, TermBlock
+from chainrule.codegen.tiling import Tiling
 from chainrule.codegen.values import I64, Type, Value, constant
-from chainrule.ir.index import Axis
 from chainrule.ir.plan import Kernel, Operand, Place
 
 WORTH_FETCHING = 96  # So many terms take as long as memory does to answer.
-
-Stands = dict[Axis, Value]
 
 
 class Emission:
@@ -39,86 +34,6 @@ class Emission:
         self.kernel, self.hero, self.tiles, self.f = kernel, kernel.hero, tiles, f
         self.pointers, self.size = pointers, kernel.hero.dtype.arithmetic.itemsize
         self.type = Type(compute_type(kernel.hero.dtype), tiles.lanes)
-
-
-class TermBlock(NamedTuple):
-    """One block of the terms, under construction."""
-
-    terms: Terms
-    stands: Stands
-    start: Value
-    end: Value
-
-    @contextmanager
-    def each(
-        self, f: Function, close: Callable[[], None] | None = None
-    ) -> Iterator[tuple[Stands, Value]]:
-        """(where the summed axes stand, which term of the block) for each of its terms; `close` is
-        called after every piece.
-        """
-        after, inside = self.terms.after, self.terms.inside
-        turns = max(1, PIECE // inside)
-        with _pieces(f, self.start, self.end, turns if turns < self.terms.step else 0) as piece:
-            long = close if inside > PIECE else None
-            with f.loop(*piece) as loop, nested(f, after, long) as inner:
-                yield self._term(f, {self.terms.along: loop.index, **inner})
-            if close is not None and inside <= PIECE:
-                close()
-
-    @contextmanager
-    def each_square(self, f: Function) -> Iterator[tuple[Stands, Value]]:
-        """The same for the first of every `SIDE` pairs of terms."""
-        *outer, pairs = [self.terms.along, *self.terms.after]
-        if not outer:
-            with f.loop(self.start, self.end, SIDE) as loop:
-                yield self._term(f, {pairs: loop.index})
-            return
-        along, *after = outer
-        with (
-            f.loop(self.start, self.end) as loop,
-            nested(f, after) as inner,
-            f.loop(0, pairs.size, SIDE) as pair,
-        ):
-            yield self._term(f, {along: loop.index, **inner, pairs: pair.index})
-
-    def _term(self, f: Function, inner: Stands) -> tuple[Stands, Value]:
-        """(where the summed axes stand, which term of the block it is)."""
-        number = f.sub(inner[self.terms.along], self.start)
-        for axis in self.terms.after:
-            number = f.add(f.mul(number, axis.size), inner[axis])
-        return self._stands(f, inner), number
-
-    def _stands(self, f: Function, inner: Stands) -> Stands:
-        """Where the summed axes stand."""
-        if self.terms.paired is not None:
-            *_, half = inner
-            inner = {**inner, self.terms.paired: f.mul(inner[half], 2)}
-        return {**self.stands, **inner}
-
-
-@contextmanager
-def _pieces(f: Function, start: Value, end: Value, turns: int) -> Iterator[tuple[Value, Value]]:
-    """(first, end) of each piece of `turns` turns; of all where that is 0."""
-    if not turns:
-        yield start, end
-        return
-    with f.loop(start, end, turns) as piece:
-        yield piece.index, f.intrinsic("smin", I64, f.add(piece.index, turns), end)
-
-
-@contextmanager
-def term_blocks(f: Function, terms: Terms) -> Iterator[TermBlock]:
-    """The loops over all blocks."""
-    size, step = terms.along.size, terms.step
-    with nested(f, terms.before) as stands:
-        if step == size:
-            yield TermBlock(terms, stands, constant(I64, 0), constant(I64, size))
-        else:
-            with f.loop(0, size, step) as loop:
-                end = f.add(loop.index, step)
-                if size % step:
-                    end = f.intrinsic("smin", I64, end, constant(I64, size))
-                yield TermBlock(terms, stands, loop.index, end)
 
 
 class Columns:
@@ -242,12 +157,15 @@ class Tile:
                     self._put(r, v, value if self.tiles.terms.is_short else self._sum(r, v, value))
                     f.store(zero, register, size)
 
-        with block.each(f, close) as (inner, term):
+        fetch = partial(self._fetch_share, block) if self._fetches else None
+        with block.each(f, close, fetch) as (inner, term):
             self._add_products(sums, {**self.stands, **inner}, term)
 
     def _accumulate_squares(self, block: TermBlock) -> None:
         """Squares of sums in registers, stored after the last term."""
         f, stride = self.f, self.vectors * LINE
+        if self._fetches:
+            self._fetch(constant(I64, 0), constant(I64, self.rows))
         heights = range(self.rows // SIDE)
         sums = [
             (h, v, h * self.vectors + v, self._place(h * SIDE, v))
@@ -352,22 +270,29 @@ class Tile:
             stands[tiles.down] = f.add(stands[tiles.down], row)
         return stands
 
-    def fetch(self) -> None:
-        """Ask for what the epilogue will read and write, so that it comes while the tile is
-        accumulated.
-        """
+    @property
+    def _fetches(self) -> bool:
+        """Whether what the epilogue will read and write is asked for while terms are added."""
+        return self.tiles.terms.is_one and self.tiles.terms.most >= WORTH_FETCHING
+
+    def _fetch_share(self, block: TermBlock, start: Value, end: Value) -> None:
+        """The share of the rows that these turns are of all turns."""
+        f = self.f
+        rows = [f.udiv(f.mul(turn, self.rows), block.terms.step) for turn in (start, end)]
+        self._fetch(*rows)
+
+    def _fetch(self, start: Value, end: Value) -> None:
+        """Ask for some rows."""
         f, across, unit = self.f, self.tiles.across, self.unit
-        if self.tiles.terms.most < WORTH_FETCHING:
-            return
         loads = [expr.data for expr in unit.kernel.loads() if not expr.args]
         touched = dict.fromkeys((x.place, x.index) for x in (*loads, *unit.kernel.stores))
-        with f.loop(0, self.rows) as loop:
+        with f.loop(start, end) as loop:
             stands = self._stands_in(loop.index)
             point = Point(f, unit.pointers, stands, None, 1, None)
             for place, index in touched:
                 if index.coefficient(across) == 1:
-                    start = point.index(index)
-                    address = f.gep(unit.pointers[place], start, storage_type(place.dtype))
+                    first = point.index(index)
+                    address = f.gep(unit.pointers[place], first, storage_type(place.dtype))
                     for line in range(0, self.tiles.width * place.dtype.itemsize, LINE):
                         f.prefetch(f.gep(address, line, "i8"))
 

@@ -8,16 +8,16 @@ import math
 from dataclasses import dataclass
 from typing import NamedTuple
 
-from chainrule.codegen.emit import PIECE
 from chainrule.codegen.squares import MOST_ROWS, MOST_VECTORS, SIDE
+from chainrule.codegen.terms import ONCE, Terms, blocks_of
 from chainrule.dtypes import bfloat16
 from chainrule.ir.index import Axis
 from chainrule.ir.machine import Machine
 from chainrule.ir.plan import Hero, Kernel
 
 PAGE = 4096  # Rows at multiples of this distance share one set of the first cache.
-ONCE = Axis(-1, 1)
 ENOUGH_ROWS = 12
+TALL = 128  # With so many rows a smaller tile below the others does not matter.
 MOST_LAYERS = 7
 FEWEST_LANES = 4  # Instructions that add pairs have no fewer.
 WORTH_PACKING = 8  # So many tiles must use a panel.
@@ -27,58 +27,6 @@ UNITS = 64  # So many units leave no thread idle for long.
 WALKED = 1 / 2
 PANEL = 1 / 8  # A panel lies on the stack, and stays in the cache.
 PARTIAL = 1 / 8  # So do the unfinished tiles of a group.
-
-
-class Terms(NamedTuple):
-    """The summed axes in blocks whose columns fit into the cache: `step` places of `along`, at one
-    place of the axes `before` and all of those `after`.
-    """
-
-    before: list[Axis]
-    along: Axis
-    step: int
-    after: list[Axis]
-    paired: Axis | None = None  # The last axis, if its terms are taken two at a time.
-
-    @property
-    def inside(self) -> int:
-        """Terms at one place of `along`."""
-        return math.prod(axis.size for axis in self.after)
-
-    @property
-    def most(self) -> int:
-        """Terms of a whole block."""
-        return self.step * self.inside
-
-    @property
-    def is_one(self) -> bool:
-        """Whether there is one block."""
-        return not self.before and self.step == self.along.size
-
-    @property
-    def is_short(self) -> bool:
-        """Whether all terms are added in one piece."""
-        return self.is_one and self.most <= PIECE
-
-
-def blocks_of(summed: tuple[Axis, ...], most: int, paired: Axis | None) -> Terms:
-    """The last axes whole, and of the one before them as much as `most` terms allow, in whole
-    pieces.
-    """
-    if not summed:  # Each result is one product.
-        summed = (ONCE,)
-    if paired:
-        summed = (*summed[:-1], Axis(paired.number, paired.size // 2))
-    inside = 1
-    for number in reversed(range(len(summed))):
-        along = summed[number]
-        if not number or inside * along.size > most:
-            break
-        inside *= along.size
-    step, piece = min(along.size, max(1, most // inside)), max(1, PIECE // inside)
-    if piece < step < along.size:
-        step -= step % piece
-    return Terms(list(summed[:number]), along, step, list(summed[number + 1 :]), paired)
 
 
 @dataclass
@@ -172,6 +120,8 @@ def tiling(kernel: Kernel, machine: Machine, choice: Choice | None = None) -> Ti
         usual = _squares_of(height, width)
     elif over:
         usual = _rows(height, most // over.size), 1
+    elif paired and height >= TALL:
+        usual = _tile_of_pairs(width)
     else:
         usual = _tile(height, width, machine.registers, few)
     rows, vectors = choice[:2] if choice else usual
@@ -264,6 +214,14 @@ def _tile(height: int, width: int, registers: int, few: bool) -> tuple[int, int]
     single = 16 if width >= 32 and registers > 16 else 8
     vectors = min(width, single if height == 1 else 4 if height <= 4 else wide)
     return _rows(height, min(_accumulators(registers) // vectors, 8 if few else 16)), vectors
+
+
+def _tile_of_pairs(width: int) -> tuple[int, int]:
+    """(rows, vectors) of one tile of many. Pairs are multiplied twice as fast as float32 is, so
+    tiles are wider: rows come from a further cache.
+    """
+    vectors = next((n for n in (3, 4) if width % n == 0), min(width, 2))
+    return 24 // vectors, vectors
 
 
 def _accumulators(registers: int) -> int:

@@ -41,7 +41,7 @@ def turned(kernel: Kernel, vector_bytes: int) -> Turned | None:
         return None
     if load.index.coefficient(written) is None or store.index.coefficient(read) is None:
         return None
-    side = vector_bytes // max(store.place.dtype.itemsize, 4)
+    side = vector_bytes // max(store.place.dtype.itemsize, 2)
     while side > 4 and (read.size % side or written.size % side):
         side //= 2
     return Turned(read, written, side) if not (read.size % side or written.size % side) else None
