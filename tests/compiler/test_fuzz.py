@@ -15,6 +15,7 @@ from chainrule.ir.node import make
 
 GROUPS = range(0, 160, 10)  # Seeds of the graphs that stand alone, ten a test.
 JOINED = range(1000, 1045, 15)
+FOUND = [71020]
 
 
 def flat(result):
@@ -56,6 +57,11 @@ def test_random_graphs(first):
     seeds = range(first, first + 10)
     found = {n: problems(graph(n), shared=n % 4 < 3, seed=n if n % 4 else None) for n in seeds}
     assert {seed: lines for seed, lines in found.items() if lines} == {}
+
+
+@pytest.mark.parametrize("seed", FOUND)
+def test_graphs_that_were_wrong_once(seed):
+    assert problems(graph(seed), shared=seed % 4 < 3, seed=seed if seed % 4 else None) == []
 
 
 @pytest.mark.parametrize("first", JOINED)

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Iterable
 from typing import NamedTuple
 
 from chainrule.ir.contraction import Contraction, Dimension
-from chainrule.ir.node import Node, broadcast_to, make, permute, reduce_sum, reshape
+from chainrule.ir.node import Node, broadcast_to, constant, make, permute, reduce_sum, reshape
 from chainrule.ir.rewrite import Rules
 from chainrule.passes.rewrites.values import scalar, stretched
 
@@ -136,19 +135,24 @@ def contract_stretched(node: Node) -> Node | None:
 
 @rules("contract")
 def sum_before_contract(node: Node) -> Node | None:
-    """A letter that only one operand has, and not the result, is summed out first."""
+    """Letters that only one operand has, and not the result, are summed out first, as the
+    definition does: an infinite factor times a sum is not the sum of its products.
+    """
     spec, changed, operands = node.attributes["spec"], False, _operands(node)
-    uses = Counter(a for x in operands for dimension in x.dimensions for a, _ in dimension.terms)
+    letters = [[a for d in x.dimensions for a, _ in d.terms] for x in operands]
     summed = []
-    for x in operands:
-        alone = [
-            axis
-            for axis, letter in enumerate(x.letters)
-            if letter is not None and uses[letter] == 1 and letter not in spec.output
-        ]
-        changed = changed or bool(alone)
-        rest = tuple(d for axis, d in enumerate(x.dimensions) if axis not in alone)
-        summed.append(Operand(reduce_sum(x.node, alone), rest))
+    for x, mine, others in zip(operands, letters, reversed(letters), strict=True):
+        alone = list(dict.fromkeys(a for a in mine if a not in (*others, *spec.output)))
+        if alone:
+            ones = broadcast_to(constant(1, node.dtype), [spec.sizes[a] for a in alone])
+            weights = Operand(ones, tuple(Dimension(((a, 1),)) for a in alone))
+            rest = list(dict.fromkeys(a for a in mine if a not in alone))
+            x = Operand(
+                _contract(spec.sizes, rest, x, weights),
+                tuple(Dimension(((a, 1),)) for a in rest),
+            )
+            changed = True
+        summed.append(x)
     return _contract(spec.sizes, spec.output, *summed) if changed else None
 
 

@@ -79,6 +79,15 @@ def _():
     return [matmul(a, b, sizes, (0, 1, 3), (1, 2), (0, 2))]
 
 
+@case("sum_before_contract", left="contract(contract(a, 1.0), b)", exact=False)
+def _():
+    """Along a diagonal beside the main one."""
+    diagonal = (Dimension(((0, 1),)), Dimension(((3, 1),)), Dimension(((3, 1),), 1))
+    right = (Dimension(((0, 1),)), Dimension(((1, 1),)), Dimension(((2, 1),)))
+    spec = Contraction((2, 3, 6, 4), diagonal, right, (1, 2))
+    return [make("contract", var(2, 4, 5), var(2, 3, 6), spec=spec)]
+
+
 @case("product_without_sum", left=(
     "multiply(broadcast(reshape(a)), broadcast(reshape(b)))"
 ), exact=False)
