@@ -19,6 +19,7 @@ from chainrule.bench.ours import epoch, loss_of
 from chainrule.bench.report import machine
 from chainrule.bench.workloads import WORKLOADS, Workload
 from chainrule.train import Callback, Trainer
+from chainrule.train.training import Training
 
 DIGITS = Workload(
     "trainer", "MLP 784-256-128-10, batch 64", "epoch", "mlp", (19_200, 784),
@@ -86,10 +87,10 @@ def _by_hand(workload: Workload) -> Callable[[int], list[float]]:
 
 
 class _Told(Callback):
-    def fit_start(self, trainer: Trainer) -> None:
+    def fit_start(self, trainer: Training) -> None:
         self.ends: list[float] = []
 
-    def epoch_end(self, trainer: Trainer) -> None:
+    def epoch_end(self, trainer: Training) -> None:
         self.ends.append(time.perf_counter())
 
 

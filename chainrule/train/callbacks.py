@@ -4,14 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from contextlib import AbstractContextManager, nullcontext
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from chainrule import optim
 from chainrule.errors import ArgumentError
 from chainrule.frontend.stateful import Stateful
-
-if TYPE_CHECKING:
-    from chainrule.train.trainer import Trainer
+from chainrule.train.training import Training
 
 
 class Callback:
@@ -34,21 +32,21 @@ class Callback:
 
     observer: Any = None
 
-    def fit_start(self, trainer: Trainer) -> None: ...
+    def fit_start(self, trainer: Training) -> None: ...
 
-    def epoch_start(self, trainer: Trainer) -> None: ...
+    def epoch_start(self, trainer: Training) -> None: ...
 
-    def stretch_start(self, trainer: Trainer) -> None: ...
+    def stretch_start(self, trainer: Training) -> None: ...
 
-    def batch_start(self, trainer: Trainer) -> None: ...
+    def batch_start(self, trainer: Training) -> None: ...
 
-    def batch_end(self, trainer: Trainer, loss: float) -> None: ...
+    def batch_end(self, trainer: Training, loss: float) -> None: ...
 
-    def stretch_end(self, trainer: Trainer) -> None: ...
+    def stretch_end(self, trainer: Training) -> None: ...
 
-    def epoch_end(self, trainer: Trainer) -> None: ...
+    def epoch_end(self, trainer: Training) -> None: ...
 
-    def fit_end(self, trainer: Trainer) -> None: ...
+    def fit_end(self, trainer: Training) -> None: ...
 
     def evaluation(self) -> AbstractContextManager[None]:
         """What holds while the model is evaluated."""
@@ -122,12 +120,12 @@ class EarlyStopping(Callback):
         self.best = float("inf")
         self.weights: dict[str, Any] = {}
 
-    def fit_start(self, trainer: Trainer) -> None:
+    def fit_start(self, trainer: Training) -> None:
         trainer.expect("EarlyStopping", self.monitor)
         if not trainer.resumed:
             self.epoch, self.best, self.weights = 0, float("inf"), {}
 
-    def epoch_end(self, trainer: Trainer) -> None:
+    def epoch_end(self, trainer: Training) -> None:
         height = self.sign * trainer.figure("EarlyStopping", self.monitor)
         number = trainer.row["epoch"]
         if not self.weights or height < self.best - self.least:
@@ -137,7 +135,7 @@ class EarlyStopping(Callback):
         elif self.patience is not None and number - self.epoch >= self.patience:
             trainer.stop("patience")
 
-    def fit_end(self, trainer: Trainer) -> None:
+    def fit_end(self, trainer: Training) -> None:
         if self.weights:
             trainer.model.load_state_dict(self.weights)
 
@@ -161,7 +159,7 @@ class OnPlateau(Callback):
     def __init__(self, plateau: optim.schedules.Plateau, monitor: str = "validation_loss") -> None:
         self.plateau, self.monitor = plateau, monitor
 
-    def fit_start(self, trainer: Trainer) -> None:
+    def fit_start(self, trainer: Training) -> None:
         trainer.expect("OnPlateau", self.monitor)
         if id(self.plateau.scale) not in map(id, trainer.optimizer.named_boxes().values()):
             raise ArgumentError(
@@ -171,7 +169,7 @@ class OnPlateau(Callback):
                 "make the optimizer with the plateau as its learning rate",
             )
 
-    def epoch_end(self, trainer: Trainer) -> None:
+    def epoch_end(self, trainer: Training) -> None:
         self.plateau.update(trainer.figure("OnPlateau", self.monitor))
 
 
@@ -188,7 +186,7 @@ class Averaging(Callback):
     def __init__(self, average: optim.averaging.Average) -> None:
         self.average, self.observer = average, _Observed(average)
 
-    def fit_start(self, trainer: Trainer) -> None:
+    def fit_start(self, trainer: Training) -> None:
         held = set(map(id, trainer.model.parameters().values()))
         if not all(id(x) in held for x in self.average.parameters.values()):
             raise ArgumentError(
@@ -201,7 +199,7 @@ class Averaging(Callback):
     def evaluation(self) -> AbstractContextManager[None]:
         return self.average.evaluation()
 
-    def fit_end(self, trainer: Trainer) -> None:
+    def fit_end(self, trainer: Training) -> None:
         self.average.assign_to(trainer.model)
 
 
@@ -225,9 +223,9 @@ class NanGuard(Callback):
     >>> guard = cr.train.NanGuard()
     """
 
-    def stretch_start(self, trainer: Trainer) -> None:
+    def stretch_start(self, trainer: Training) -> None:
         self.before = trainer.snapshot()
 
-    def stretch_end(self, trainer: Trainer) -> None:
+    def stretch_end(self, trainer: Training) -> None:
         if trainer.diverged():
             trainer.replay(self.before)

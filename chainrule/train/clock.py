@@ -7,16 +7,13 @@ from __future__ import annotations
 import time
 from collections.abc import Sequence
 from math import inf
-from typing import TYPE_CHECKING
 
 import chainrule as cr
 from chainrule.errors import ArgumentError
 from chainrule.frontend.stateful import Buffer, Stateful
 from chainrule.optim.schedules import Schedule
 from chainrule.train.callbacks import Callback
-
-if TYPE_CHECKING:
-    from chainrule.train.trainer import Trainer
+from chainrule.train.training import Training
 
 
 class Gone(Stateful, Schedule):
@@ -63,25 +60,25 @@ class Clock(Callback):
         self.schedules = schedules
         self.seconds = inf if minutes is None else 60 * minutes
 
-    def fit_start(self, trainer: Trainer) -> None:
+    def fit_start(self, trainer: Training) -> None:
         self.start = self.trained = time.monotonic()
         self.validating = 0.0  # The first one compiles: how long the others take, they say.
 
-    def stretch_start(self, trainer: Trainer) -> None:
+    def stretch_start(self, trainer: Training) -> None:
         share = min(1.0, (time.monotonic() - self.start) / self.seconds)
         for schedule in self.schedules:
             schedule.share.assign(cr.asarray(share, dtype=cr.float64))
 
-    def stretch_end(self, trainer: Trainer) -> None:
+    def stretch_end(self, trainer: Training) -> None:
         self.trained = time.monotonic()
         if self.trained + self.validating > self.start + self.seconds:
             trainer.stop("time")
 
-    def epoch_end(self, trainer: Trainer) -> None:
+    def epoch_end(self, trainer: Training) -> None:
         if trainer.row["epoch"] > 1:
             self.validating = time.monotonic() - self.trained
 
-    def share(self, trainer: Trainer) -> float:
+    def share(self, trainer: Training) -> float:
         """How much of the training is gone, from 0 to 1."""
         schedule = self.schedules[0]
         done = float(trainer.optimizer.steps) / schedule.steps

@@ -4,15 +4,13 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from chainrule.errors import ArgumentError
 from chainrule.train.callbacks import Callback
 from chainrule.train.history import Row
 from chainrule.train.saving import written
-
-if TYPE_CHECKING:
-    from chainrule.train.trainer import Trainer
+from chainrule.train.training import Training
 
 LOG = "log.jsonl"
 
@@ -28,12 +26,12 @@ class JsonLines(Callback):
     def __init__(self, path: str | Path) -> None:
         self.path = Path(path)
 
-    def fit_start(self, trainer: Trainer) -> None:
+    def fit_start(self, trainer: Training) -> None:
         lines = [_line(row) for row in trainer.history.epochs]
         with written(self.path) as new:
             new.write_text("".join(lines), encoding="utf-8")
 
-    def epoch_end(self, trainer: Trainer) -> None:
+    def epoch_end(self, trainer: Training) -> None:
         with self.path.open("a", encoding="utf-8") as file:
             file.write(_line(trainer.row))
 
@@ -55,7 +53,7 @@ class TensorBoard(Callback):
     def __init__(self, folder: str | Path) -> None:
         self.folder, self.make = Path(folder), _writer()
 
-    def fit_start(self, trainer: Trainer) -> None:
+    def fit_start(self, trainer: Training) -> None:
         first = len(trainer.history.epochs) + 1
         # Files are named by the second, and what is resumed at once must not replace the first.
         self.writer = self.make(
@@ -64,13 +62,13 @@ class TensorBoard(Callback):
             filename_suffix=f".{first:06d}",
         )
 
-    def epoch_end(self, trainer: Trainer) -> None:
+    def epoch_end(self, trainer: Training) -> None:
         for name, value in trainer.row.items():
             if isinstance(value, (int, float)) and name != "epoch":
                 self.writer.add_scalar(name, value, trainer.row["epoch"])
         self.writer.flush()
 
-    def fit_end(self, trainer: Trainer) -> None:
+    def fit_end(self, trainer: Training) -> None:
         self.writer.close()
 
 

@@ -6,7 +6,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import chainrule as cr
 from chainrule import nn
@@ -14,9 +14,7 @@ from chainrule.frontend import trace
 from chainrule.frontend.stateful import Buffer, Stateful
 from chainrule.nn.calls import observed
 from chainrule.train.callbacks import Callback
-
-if TYPE_CHECKING:
-    from chainrule.train.trainer import Trainer
+from chainrule.train.training import Training
 
 FLAT = 0.05  # Of its greatest derivative: below, an activation is saturated.
 
@@ -35,10 +33,10 @@ class GradientNorms(Callback):
     def __init__(self, model: nn.Module) -> None:
         self.observer: _Norms = _Norms(model)
 
-    def epoch_start(self, trainer: Trainer) -> None:
+    def epoch_start(self, trainer: Training) -> None:
         self.observer.reset()
 
-    def epoch_end(self, trainer: Trainer) -> None:
+    def epoch_end(self, trainer: Training) -> None:
         steps = self.observer.steps.item()
         for layer, total in self.observer.totals.items():
             trainer.row[f"gradient_norm/{layer}"] = total.item() / steps
@@ -96,7 +94,7 @@ class Activations(Callback):
         self.x = x
         self._watch = cr.jit(_watched)
 
-    def epoch_end(self, trainer: Trainer) -> None:
+    def epoch_end(self, trainer: Training) -> None:
         found = self._watch(trainer.model, self.x)
         trainer.row |= {name: value.item() for name, value in found.items()}
 

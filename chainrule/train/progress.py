@@ -4,13 +4,11 @@ from __future__ import annotations
 
 import sys
 import time
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from chainrule.train.callbacks import Callback
 from chainrule.train.history import Row
-
-if TYPE_CHECKING:
-    from chainrule.train.trainer import Trainer
+from chainrule.train.training import Training
 
 HIDDEN = ("epoch", "learning_rate", "seconds")
 SECONDS_A_LINE = 1.0
@@ -38,24 +36,21 @@ class Progress(Callback):
             self.bar.stop()
             self.bar = None
 
-    def fit_start(self, trainer: Trainer) -> None:
+    def fit_start(self, trainer: Training) -> None:
         self.told = 0.0
         self.bar = _bar() if sys.stdout.isatty() else None
         if self.bar is not None:
             self.task = self.bar.add_task("", figures="", total=None)
             self.bar.start()
 
-    def stretch_end(self, trainer: Trainer) -> None:
+    def stretch_end(self, trainer: Training) -> None:
         if self.bar is None:
             return
-        loader, done, total = trainer.training, len(trainer.history.epochs), None
-        place = loader.position
-        if loader.rows is not None:
-            place, total = place + done * len(loader), trainer.planned * len(loader)
-        epoch = f"epoch {done + 1}/{trainer.planned}"
-        self.bar.update(self.task, completed=place, total=total, description=epoch)
+        done, total = trainer.place()
+        epoch = f"epoch {len(trainer.history.epochs) + 1}/{trainer.planned}"
+        self.bar.update(self.task, completed=done, total=total, description=epoch)
 
-    def epoch_end(self, trainer: Trainer) -> None:
+    def epoch_end(self, trainer: Training) -> None:
         row, now = trainer.row, time.monotonic()
         if self.bar is not None:
             self.bar.update(self.task, figures=figures(row))
@@ -63,7 +58,7 @@ class Progress(Callback):
             self.told = now
             print(f"epoch {row['epoch']}/{trainer.planned}  {figures(row)}", flush=True)
 
-    def fit_end(self, trainer: Trainer) -> None:
+    def fit_end(self, trainer: Training) -> None:
         self.__exit__()
 
 

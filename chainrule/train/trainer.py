@@ -6,15 +6,14 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Callable, Iterable, Iterator, Mapping
-from contextlib import ExitStack, contextmanager, nullcontext
+from collections.abc import Callable, Iterable, Mapping
+from contextlib import nullcontext
 from copy import deepcopy
 from pathlib import Path
 from typing import Any
 
 import chainrule as cr
 from chainrule import nn, optim
-from chainrule.config import config
 from chainrule.data.loader import Loader
 from chainrule.errors import ArgumentError, TrainingError
 from chainrule.train.arguments import (
@@ -34,19 +33,20 @@ from chainrule.train.callbacks import (
 )
 from chainrule.train.checkpoint import Checkpoints
 from chainrule.train.feeding import first_batch, loader_of, parts_of
-from chainrule.train.history import History, Row
+from chainrule.train.history import History
 from chainrule.train.interruptions import interruptions
 from chainrule.train.loggers import LOG, JsonLines
 from chainrule.train.loop import Loop
 from chainrule.train.predict import Predictor
 from chainrule.train.progress import Progress
 from chainrule.train.steps import Evaluation, Step
+from chainrule.train.training import Training
 from chainrule.train.weights import class_weights
 
 EVALUATION_ROWS = 256  # A batch of an evaluation; results do not depend on it.
 
 
-class Trainer:
+class Trainer(Training):
     """Trains a model: an epoch in memory is one native call, or a few (B-039, B-045).
 
     `loss` is a function of (prediction, target), as in `nn.losses`, or of (model, *batch) if its
@@ -90,35 +90,25 @@ class Trainer:
         callbacks = list(callbacks)
         check_parts(model, loss, optimizer, callbacks)
         check_optimizer(model, optimizer)
-        check_positive(
-            "Trainer",
-            clip_norm=clip_norm,
-            clip_value=clip_value,
-            micro_batch_size=micro_batch_size,
-        )
-        self.model, self.optimizer, self.seed = model, optimizer, seed
+        limits: dict[str, Any] = {
+            "clip_norm": clip_norm,
+            "clip_value": clip_value,
+            "micro_batch_size": micro_batch_size,
+        }
+        check_positive("Trainer", **limits)
         # Last: it keeps the weights that others may have averaged.
-        self.callbacks = sorted(callbacks, key=lambda c: isinstance(c, EarlyStopping))
+        callbacks.sort(key=lambda callback: isinstance(callback, EarlyStopping))
         states = streaming(metrics)
         evaluation = Evaluation(model, loss, states)
-        observers = tuple(c.observer for c in self.callbacks if c.observer is not None)
-        self.step = Step(
-            model,
-            loss,
-            optimizer,
-            {} if evaluation.asks_model else deepcopy(states),
-            observers,
-            clip_norm=clip_norm,
-            clip_value=clip_value,
-            micro_batch_size=micro_batch_size,
-            precision=precision_of(precision, optimizer),
-        )
-        self._training = Loop(self.step)
-        self._evaluating = Loop(evaluation)
+        measured = {} if evaluation.asks_model else deepcopy(states)
+        observers = tuple(c.observer for c in callbacks if c.observer is not None)
+        precision = precision_of(precision, optimizer)
+        step = Step(model, loss, optimizer, measured, observers, **limits, precision=precision)
+        super().__init__(step, callbacks)
+        self._training, self._evaluating = Loop(step), Loop(evaluation)
         self._predict = Predictor(model)
-        self.history, self.row, self.resumed = History(), Row(), False
-        self._stopped: str | None = None
         self._told: list[Callback] = []
+        self.seed = seed
         self.epochs = 0  # Epochs in all calls of fit: each has an order of its own.
 
     # ---- What users call ----
@@ -160,16 +150,13 @@ class Trainer:
         check_positive("fit", epochs=epochs)
         check_weighable(self.step, class_weight=class_weight, sample_weight=sample_weight)
         parts = parts_of(data, validation_data, validation_split, sample_weight, self.seed)
-        training, validation = self._loaders(*parts, batch_size=batch_size, shuffle=shuffle)
-        self.step.weigh(class_weights(class_weight, training))
+        self._feed(*parts, batch_size=batch_size, shuffle=shuffle)
+        self.step.weigh(class_weights(class_weight, self.training))
         if fast_dev_run:
-            training, validation = first_batch(training), first_batch(validation)
-            epochs, folder = 1, None
-        self.training, self.validation, self.planned = training, validation, epochs
+            epochs, folder = self._shorten(), None
         saved = None if folder is None else Checkpoints(Path(folder), save_seconds, resume)
-        with nullcontext() if quiet else Progress() as progress:
-            self._begin(saved, progress)
-            self._run()
+        self._begin(epochs, saved)
+        self._run(quiet)
         return self.history
 
     def evaluate(self, data: Any, *, batch_size: int = EVALUATION_ROWS) -> dict[str, float]:
@@ -200,119 +187,69 @@ class Trainer:
             )
             return drawn(x)
 
-    # ---- What callbacks call ----
-
-    def stop(self, why: str) -> None:
-        """End training after this epoch; within one, after this stretch of steps."""
-        self._stopped = why
-
-    def figure(self, who: str, name: str) -> float:
-        """A figure of this epoch's row. Raises ArgumentError where there is none."""
-        self.expect(who, name)
-        if name not in self.row:
-            raise ArgumentError(
-                who,
-                f"there is no {name!r}",
-                f"this epoch has {', '.join(self.row)}",
-                "name one of these",
-            )
-        return float(self.row[name])
-
-    def expect(self, who: str, name: str) -> None:
-        """Raise ArgumentError for a figure of validation data where there are none."""
-        metrics = self._evaluating.part.metrics
-        names = [f"validation_{figure}" for figure in ("loss", *metrics)]
-        if self.validation is None and name in names:
-            raise ArgumentError(
-                who,
-                f"there is no {name!r}",
-                "it is a figure of validation data, and there are none",
-                "pass validation_data or validation_split, or name a figure of training",
-            )
-
-    @contextmanager
-    def evaluation(self) -> Iterator[None]:
-        """Within this block the model has the weights to evaluate with, such as an average."""
-        with ExitStack() as stack:
-            for part in (self.optimizer, *self.callbacks):
-                if hasattr(part, "evaluation"):
-                    stack.enter_context(part.evaluation())
-            yield
-
-    def diverged(self) -> bool:
-        """Whether a loss of this epoch was not finite."""
-        return not math.isfinite(self.step.total.item())
-
-    def snapshot(self) -> dict[str, Any]:
-        """A copy of all that the next steps depend on; `restore` takes it."""
-        loaders = [self.training, *filter(None, [self.validation])]
-        return {
-            "step": self.step.state_dict(),
-            "random": cr.random.get_state().numpy().copy(),
-            "loaders": [loader.state_dict() for loader in loaders],
-        }
-
-    def restore(self, state: Mapping[str, Any]) -> None:
-        """Bring a snapshot back."""
-        self.step.load_state_dict(state["step"])
-        cr.random.set_state(state["random"])
-        for loader, found in zip((self.training, self.validation), state["loaders"], strict=False):
-            loader.load_state_dict(found)
-
-    def replay(self, state: Mapping[str, Any]) -> None:
-        """Take the steps from a snapshot on again, one by one, until one makes a NaN: NanError."""
-        self.restore(state)
-        before, config.debug_nans = config.debug_nans, True
-        try:
-            for call in self._training.calls(self.training, single=True):
-                call()
-                if self.diverged():
-                    return
-        finally:
-            config.debug_nans = before
-
     def try_batch(self, batch: Any) -> cr.Tensor:
         """One step on a batch of which no record is kept; its loss before."""
         return self._training.batch(batch)
 
+    # ---- What callbacks ask ----
+
+    def place(self) -> tuple[int, int | None]:
+        """(batches done, batches there are)."""
+        done, loader = len(self.history.epochs), self.training
+        if loader.rows is None:
+            return loader.position, None
+        return loader.position + done * len(loader), self.planned * len(loader)
+
+    def steps_left(self) -> Iterable[Callable[[], cr.Tensor]]:
+        return self._training.calls(self.training, single=True)
+
     # ---- The loop ----
 
-    def _loaders(
-        self, data: Any, validation_data: Any, **options: Any
-    ) -> tuple[Loader, Loader | None]:
-        """Loaders of both parts, with labels that the loss knows."""
-        training = loader_of(data, seed=self.seed, epoch=self.epochs, **options)
-        validation = None
+    def _feed(self, data: Any, validation_data: Any, **options: Any) -> None:
+        """Have loaders of both parts, with labels that the loss knows."""
+        self.training = loader_of(data, seed=self.seed, epoch=self.epochs, **options)
+        self.validation = None
         if validation_data is not None:
-            validation = loader_of(validation_data, batch_size=EVALUATION_ROWS)
-        for loop, loader in ((self._training, training), (self._evaluating, validation)):
-            loop.check(loader)
-        return training, validation
+            self.validation = loader_of(validation_data, batch_size=EVALUATION_ROWS)
+        self._training.check(self.training)
+        self._evaluating.check(self.validation)
 
-    def _begin(self, checkpoints: Checkpoints | None, progress: Progress | None) -> None:
+    def _shorten(self) -> int:
+        """Keep one batch of each part; how many epochs show that all works."""
+        self.training, self.validation = first_batch(self.training), first_batch(self.validation)
+        return 1
+
+    def _begin(self, epochs: int, checkpoints: Checkpoints | None) -> None:
         """Be as a run starts, or as the last checkpoint says."""
-        self.history, self._stopped, self.resumed = History(), None, False
+        figures = ("loss", *self._evaluating.part.metrics)
+        absent = [f"validation_{name}" for name in figures if self.validation is None]
+        self.start(epochs, absent)
+        self.loaders = [self.training, *filter(None, [self.validation])]
         self.checkpoints, self._told = checkpoints, [*self.callbacks]
         if checkpoints is not None:
             self._restore(checkpoints.load())
             self._told.append(JsonLines(checkpoints.folder / LOG))
-        if progress is not None:
-            self._told.append(progress)
 
-    def _run(self) -> None:
-        self._tell("fit_start")
+    def _run(self, quiet: bool) -> None:
+        with nullcontext() if quiet else Progress() as progress:
+            if progress is not None:
+                self._told.append(progress)
+            self._tell("fit_start")
+            self._epochs()
+            self.history.stopped = self.stopped or "all epochs"
+            if self.checkpoints and self.stopped != "interrupted":
+                self._save()
+            self._tell("fit_end")
+
+    def _epochs(self) -> None:
         try:
             with interruptions() as pause:
-                while len(self.history.epochs) < self.planned and self._stopped is None:
+                while len(self.history.epochs) < self.planned and self.stopped is None:
                     self._epoch(pause)
         except KeyboardInterrupt:
             if not self.history.epochs:
                 raise
-            self._stopped = "interrupted"
-        self.history.stopped = self._stopped or "all epochs"
-        if self.checkpoints and self._stopped != "interrupted":
-            self._save()
-        self._tell("fit_end")
+            self.stopped = "interrupted"
 
     def _epoch(self, pause: Callable) -> None:
         start = time.perf_counter()
@@ -349,7 +286,7 @@ class Trainer:
             self._check_finite("training", self.step.total.item())
             self._maybe_save()
             pause()
-            if self._stopped is not None:
+            if self.stopped is not None:
                 self.training.end_epoch()
                 break
 
@@ -381,7 +318,7 @@ class Trainer:
 
     def _save(self) -> None:
         state = self.snapshot()
-        state["epochs"], state["stopped"] = self.history.epochs, self._stopped
+        state["epochs"], state["stopped"] = self.history.epochs, self.stopped
         state["callbacks"] = states_of(self.callbacks)
         self.checkpoints.save(state)
 
@@ -391,5 +328,5 @@ class Trainer:
         self.restore(state)
         self.history.epochs = state["epochs"]
         self.epochs += len(state["epochs"])
-        self._stopped, self.resumed = state["stopped"], True
+        self.stopped, self.resumed = state["stopped"], True
         load_states(self.callbacks, state["callbacks"])

@@ -23,7 +23,7 @@ from sklearn.preprocessing import MinMaxScaler
 
 import chainrule as cr
 from chainrule.errors import ArgumentError, TrainingError
-from chainrule.train import Callback, NetClassifier, NetRegressor
+from chainrule.train import Callback, EarlyStopping, NetClassifier, NetRegressor
 
 QUICK = {"hidden_layer_sizes": (16,), "max_iter": 40, "random_state": 0}
 
@@ -260,6 +260,14 @@ def test_callbacks_change_no_bit(iris):
     assert (
         told.predict_proba(iris[0]) == NetClassifier(**QUICK).fit(*iris).predict_proba(iris[0])
     ).all()
+
+
+def test_early_stopping_follows_a_figure_that_there_is(iris):
+    worse = EarlyStopping("loss", patience=1, least=1e9)
+    assert NetClassifier(**QUICK, callbacks=[worse]).fit(*iris).n_iter_ == 2
+    held_out = NetClassifier(**QUICK, early_stopping=False, callbacks=[EarlyStopping()])
+    with pytest.raises(ArgumentError, match="there is no 'validation_loss'"):
+        held_out.fit(*iris)
 
 
 def test_verbose_tells_of_epochs(iris, capsys):

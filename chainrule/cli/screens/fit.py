@@ -10,9 +10,10 @@ from typing import Any
 
 from chainrule import nn
 from chainrule.cli.screens.base import ProgressScreen
-from chainrule.train import History, Run, Trainer, Watcher
+from chainrule.train import History, Run, Watcher
 from chainrule.train.files import CURVE, MODEL, RECORD, REPORT
 from chainrule.train.report.words import figure_text
+from chainrule.train.training import Training
 from chainrule.words import counted
 
 CHOICE = 48  # The width of the column of choices.
@@ -44,7 +45,7 @@ class FitScreen(ProgressScreen, Watcher):
             self.fact(choice, f"{what:<{CHOICE - 2}}  {reasons[choice]}")
         self.heading("Training")
 
-    def epoch_end(self, trainer: Trainer) -> None:
+    def epoch_end(self, trainer: Training) -> None:
         number, told = trainer.row["epoch"], self.figures(trainer.row)
         self.advance(told)
         if self.progress is None and self.due(number, trainer):
@@ -54,7 +55,7 @@ class FitScreen(ProgressScreen, Watcher):
             minutes = counted(round(left / 60), "more minute")
             self.fact("", f"{minutes} at most at this pace; Ctrl-C keeps the best so far")
 
-    def due(self, number: int, trainer: Trainer) -> bool:
+    def due(self, number: int, trainer: Training) -> bool:
         """Whether an epoch is told of where there is no progress bar."""
         return number == 1 or number % max(1, trainer.planned // REPORTS) == 0
 

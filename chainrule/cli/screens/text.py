@@ -12,11 +12,12 @@ from typing import Any
 from chainrule import nn
 from chainrule.cli.screens.fit import REPORTS, FitScreen, parameters
 from chainrule.data.texts import Corpus
-from chainrule.train import Run, Trainer
+from chainrule.train import Run
 from chainrule.train.report.words import figure_text
 from chainrule.train.scores import Scores
 from chainrule.train.text.recipe import TextRecipe
 from chainrule.train.text.scores import BITS
+from chainrule.train.training import Training
 from chainrule.words import counted
 
 
@@ -41,7 +42,7 @@ class TextScreen(FitScreen):
         self.recipe(choices, recipe.reasons)
         self.open_progress(100, "compiling")
 
-    def epoch_end(self, trainer: Trainer) -> None:
+    def epoch_end(self, trainer: Training) -> None:
         done, passed = trainer.row["epoch"] / trainer.planned, time.monotonic() - self.start
         self.gone = max(done, passed / self.seconds)
         super().epoch_end(trainer)
@@ -56,7 +57,7 @@ class TextScreen(FitScreen):
     def figures(self, row: Mapping[str, Any]) -> str:
         return f"{row['loss']:.3f} bits per character, validation {row['validation_loss']:.3f}"
 
-    def due(self, number: int, trainer: Trainer) -> bool:
+    def due(self, number: int, trainer: Training) -> bool:
         tenths, told = int(self.gone * REPORTS), int(self.told * REPORTS)
         self.told = self.gone
         return number == 1 or tenths > told

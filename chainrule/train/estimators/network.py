@@ -167,7 +167,7 @@ class Network(BaseEstimator):
     def _train(self, part: Part, course: Course) -> None:
         fitting, single = self._fitting, bool(self.callbacks or self.verbose)
         fitting.restart()
-        teller = Teller(fitting, self.callbacks, course.epochs)
+        teller = Teller(fitting, self.callbacks, course.epochs, part.held > 0)
         teller.tell("fit_start")
         with _stream(self._seed + self.t_):
             for _ in run(fitting, part, course, single):

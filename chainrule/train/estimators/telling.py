@@ -4,26 +4,21 @@ from __future__ import annotations
 
 import time
 from collections.abc import Sequence
-from typing import Any
 
 from chainrule.errors import ArgumentError
 from chainrule.train.callbacks import Callback, overrides
 from chainrule.train.estimators.fitting import Fitting
-from chainrule.train.history import History, Row
-from chainrule.train.trainer import Trainer
+from chainrule.train.training import Training
 
 BATCHES = ("batch_start", "batch_end", "stretch_start", "stretch_end")
 
 
-class Teller:
-    """What callbacks see of an estimator's training: its model, optimizer, history and the row of
-    the epoch; they may add to the row, and stop.
-    """
+class Teller(Training):
+    """An estimator's training, of which callbacks are told by the epoch."""
 
-    figure = Trainer.figure
-    evaluation = Trainer.evaluation
-
-    def __init__(self, fitting: Fitting, callbacks: Sequence[Callback], planned: int) -> None:
+    def __init__(
+        self, fitting: Fitting, callbacks: Sequence[Callback], planned: int, held: bool
+    ) -> None:
         for callback in callbacks:
             if overrides(callback, *BATCHES):
                 raise ArgumentError(
@@ -32,20 +27,13 @@ class Teller:
                     "an epoch is one native call here",
                     "train your network with train.Trainer",
                 )
-        self.fitting, self.callbacks, self.planned = fitting, callbacks, planned
-        self.model, self.optimizer = fitting.step.model, fitting.step.optimizer
-        self.history, self.row, self.resumed = History(), Row(), False
-        self.stopped = ""
-        self.started = time.perf_counter()
+        super().__init__(fitting.step, callbacks)
+        self.start(planned, () if held else ("validation_loss",))
+        self.fitting, self.started = fitting, time.perf_counter()
 
     def tell(self, event: str) -> None:
         for callback in self.callbacks:
-            who: Any = self
-            getattr(callback, event)(who)
-
-    def stop(self, why: str) -> None:
-        """End training after this epoch."""
-        self.stopped = why
+            getattr(callback, event)(self)
 
     def epoch_end(self) -> None:
         """Tell of the epoch that is over."""

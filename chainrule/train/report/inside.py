@@ -13,7 +13,7 @@ from chainrule import nn
 from chainrule.train.callbacks import Callback
 from chainrule.train.monitors import layer_norms, watched
 from chainrule.train.report.facts import Layer, Points
-from chainrule.train.trainer import Trainer
+from chainrule.train.training import Training
 
 ROWS = 256
 # What a report has of what `watched` and the gradients tell.
@@ -35,10 +35,10 @@ class Snapshots(Callback):
     def __init__(self) -> None:
         self.weights: dict[int, Weights] = {}
 
-    def fit_start(self, trainer: Trainer) -> None:
+    def fit_start(self, trainer: Training) -> None:
         self.weights = {0: trainer.model.state_dict()}
 
-    def epoch_end(self, trainer: Trainer) -> None:
+    def epoch_end(self, trainer: Training) -> None:
         number = trainer.row["epoch"]
         if number & (number - 1) == 0:
             self.weights[number] = trainer.model.state_dict()

@@ -21,6 +21,7 @@ from chainrule.train.text.recipe import TextRecipe, choose_for_text
 from chainrule.train.text.run import TextRun, build
 from chainrule.train.text.scores import Rivals, answers, comparison, scores_of, words_of
 from chainrule.train.trainer import Trainer
+from chainrule.train.training import Training
 from chainrule.words import counted
 
 # What is left of the time serves n-grams and scores.
@@ -35,7 +36,7 @@ class Samples(Callback):
     def __init__(self, run: TextRun, clock: Clock, watcher: Watcher) -> None:
         self.run, self.clock, self.watcher, self.told = run, clock, watcher, 0
 
-    def epoch_end(self, trainer: Trainer) -> None:
+    def epoch_end(self, trainer: Training) -> None:
         place = int(self.clock.share(trainer) * (SAMPLES + 1))
         if self.told < place <= SAMPLES:
             self.told = place

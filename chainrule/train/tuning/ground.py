@@ -18,7 +18,7 @@ from chainrule.train.predict import Predictor
 from chainrule.train.run import predict_matrix
 from chainrule.train.scores import GREATER_IS_BETTER, scores_of
 from chainrule.train.tables.fitting import train_network
-from chainrule.train.trainer import Trainer
+from chainrule.train.training import Training
 from chainrule.train.tuning.journal import DONE, FAILED, PRUNED, Trial
 from chainrule.train.tuning.sampling import hopeless
 from chainrule.train.tuning.space import Point, changes, origin, space
@@ -115,7 +115,7 @@ class _Watch(Watcher):
     def __init__(self, before: Sequence[Trial], steps: dict[int, float]) -> None:
         self.before, self.steps = before, steps
 
-    def epoch_end(self, trainer: Trainer) -> None:
+    def epoch_end(self, trainer: Training) -> None:
         row, epoch = trainer.row, trainer.row["epoch"]
         figure = row.get("validation_rmse", 1 - row.get("validation_accuracy", 0.0))
         self.steps[epoch] = min(figure, self.steps.get(epoch - 1, figure))
