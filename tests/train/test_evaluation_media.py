@@ -188,7 +188,7 @@ def test_the_linear_model_comes_back_from_the_run_folder(digits):
     ahead = accuracy - train.evaluate(run, later).comparison.ours["accuracy"].value
     assert ahead > 0
     reasons = train.evaluate(run, later).verdict.reasons
-    assert reasons[1] == f"Logistic regression is {ahead:.3g} better here."
+    assert reasons[1] == f"Logistic regression: {ahead:.3g} better here."
 
 
 def test_two_classes_have_one_column_of_weights(tmp_path):

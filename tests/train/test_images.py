@@ -13,7 +13,7 @@ from sklearn.datasets import load_digits
 from chainrule import train
 from chainrule.data.images import prepare_images
 from chainrule.errors import ArgumentError, DataError
-from chainrule.train.images.recipe import choose_for_images
+from chainrule.train.images.recipe import SPEED, choose_for_images, operations
 
 
 @pytest.fixture(scope="module")
@@ -145,6 +145,16 @@ def test_few_images_are_varied_more_and_mixed(digits):
     assert few.mixup > 0
     assert not many.affine
     assert many.mixup == 0
+
+
+def test_the_recipe_tells_how_long_it_takes(digits):
+    problem = prepare_images(digits)
+    known = dict.fromkeys(("as they are", "horizontal", "vertical", "of the largest class"), 0.5)
+    assert choose_for_images(problem, known).reasons["epochs"].endswith("a minute or two")
+    recipe = choose_for_images(problem, known, width=1024, epochs=50)
+    images = len(problem.parts["training"].y) * recipe.epochs
+    minutes = images * operations(recipe, problem) / SPEED / 60
+    assert recipe.reasons["epochs"].endswith(f"about {round(minutes)} minutes")
 
 
 def test_width_follows_the_time(digits):

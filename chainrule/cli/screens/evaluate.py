@@ -23,7 +23,7 @@ class EvaluateScreen(Screen):
         """Figures, confusion or residuals, notices, and the verdict."""
         found = report.comparison
         self.line(f"{run} on {report.subject.data}: {counted(found.rows, found.of)}", style="bold")
-        then, such = found.figures[THEN], f"95 % of such {found.of}s"
+        then, such = found.figures[THEN], f"95 % of such {found.others}"
         rows = [
             (name, figure_text(one.value), _range(one), figure_text(then[name].value))
             for name, one in found.ours.items()
@@ -52,7 +52,7 @@ class EvaluateScreen(Screen):
             figures = [(name, found.figures[name][found.main]) for name in others]
             rows = [(name, figure_text(one.value), _range(one)) for name, one in figures]
             self.heading(f"{found.main} of simpler models")
-            self.table(("", "now", f"95 % of such {found.of}s"), rows)
+            self.table(("", "now", f"95 % of such {found.others}"), rows)
 
     def _by_class(self, found: ByClass) -> None:
         worst = sorted(found.rows, key=lambda row: row[-1])[:MOST_CLASSES]

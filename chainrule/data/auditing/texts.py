@@ -15,7 +15,9 @@ from chainrule.words import counted, listed
 if TYPE_CHECKING:
     from chainrule.data.texts import Corpus
 
-FEW = 100_000  # Training characters below which n-grams know as much, measured on Shakespeare.
+# Of 100,000 characters of Shakespeare's plays the network that `fit` chooses learns 3.0 bits a
+# character, 6-grams 2.4; of 4.8 million 1.9 and 2.0.
+FEW = 100_000
 CONTROL = re.compile(r"[\x00-\x08\x0e-\x1f\x7f]")
 # What UTF-8 looks like when it was read as Windows-1252 and saved again: an umlaut, a dash.
 TWICE = re.compile(r"[\xc2\xc3][\x80-\xbf\u0152-\u017e\u2018-\u203a]|\xe2[\x80\u20ac]")
@@ -38,8 +40,8 @@ def short(corpus: Corpus) -> Iterator[Finding]:
             WARNING,
             "E-110",
             f"{counted(count, 'character')}",
-            "the network learns them by heart, and knows no more of others than n-grams do",
-            f"add text of the same kind: {FEW:,} characters at least, megabytes make it good",
+            "n-grams learn more from so few than a network does",
+            "add text of the same kind: megabytes make it good",
             place="training part",
         )
 

@@ -192,13 +192,13 @@ def _reasons(
         "optimizer": "finds a step size for each weight",
         "schedule": "small steps while batch norms settle, large ones, small ones",
         "batch size": f"{counted(steps, 'step')} an epoch",
-        "epochs": f"{steps * recipe.epochs:,} steps, {_expected(recipe, problem)}",
+        "epochs": f"{counted(steps * recipe.epochs, 'step')}, {_expected(recipe, problem)}",
     }
     about = {
         "network": ("width",),
         "optimizer": ("learning_rate",),
         "batch size": ("batch_size",),
-        "epochs": ("epochs", "minutes"),
+        "epochs": ("minutes",),
     }
     asked = [choice for choice, names in about.items() if set(names) & set(wanted)]
     return {**reasons, **dict.fromkeys(asked, "as asked")}

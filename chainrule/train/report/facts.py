@@ -50,6 +50,11 @@ class Comparison:
     of: str = "row"
 
     @property
+    def others(self) -> str:
+        """What such figures would be of, too: characters come as texts."""
+        return "texts" if self.of == "character" else f"{self.of}s"
+
+    @property
     def ours(self) -> Mapping[str, Interval]:
         """The figures of the run."""
         return next(iter(self.figures.values()))

@@ -70,16 +70,15 @@ def promise(found: Comparison, tested: int, drift: Drift, known: bool = False) -
         f"on {rows}."
     ]
     if found.margin is not None and found.margin.value < 0:
-        reasons.append(f"{found.rival} is {ahead_text(-found.margin.value)} here.".capitalize())
+        reasons.append(f"{found.rival}: {ahead_text(-found.margin.value)} here.".capitalize())
     if moved:
         reasons.append(f"These columns are spread otherwise than in training: {listed(moved)}.")
     if known:
         answer, sentence = "not yet", "This cannot tell: the run was trained on these data."
     elif fallen:
         answer = "no"
-        sentence = (
-            f"No: it is worse by more than chance explains. Train anew with {found.of}s like these."
-        )
+        anew = f"Train anew with {found.others} like these."
+        sentence = f"No: it is worse by more than chance explains. {anew}"
     elif moved:
         answer, sentence = "not yet", "So far, but the data have moved: watch it."
     else:
@@ -91,9 +90,10 @@ def verdict(report: Report) -> Verdict:
     """Whether we would use the model: data without errors, and better than what is simpler."""
     found = report.comparison
     lead = found.margin
+    low, high = ahead_text(lead.low), ahead_text(lead.high)
     reasons = [
         f"Its {found.main} is {ahead_text(lead.value)} than that of {found.rival}; on 95 % of "
-        f"other such test {found.of}s between {ahead_text(lead.low)} and {ahead_text(lead.high)}."
+        f"other such test {found.others} between {low} and {high}."
     ]
     wrong = [one for one in report.audit or () if one.severity == ERROR]
     if wrong:

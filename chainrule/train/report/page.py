@@ -111,7 +111,7 @@ def _summary(report: Report) -> Html:
     sure = "."
     if ours.low < ours.high:
         sure = (
-            f"; for 95 % of other such {found.of}s it would lie between {figure_text(ours.low)} "
+            f"; for 95 % of other such {found.others} it would lie between {figure_text(ours.low)} "
             f"and {figure_text(ours.high)}."
         )
     value = tag("strong", figure_text(ours.value))

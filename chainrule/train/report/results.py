@@ -86,7 +86,7 @@ def _intervals(found: Comparison, margin: Interval) -> Html:
         for number, (model, figures) in enumerate(found.figures.items())
     ]  # fmt: skip
     hint = (
-        f"Where intervals overlap much, other {found.part} {found.of}s could turn the order "
+        f"Where intervals overlap much, other {found.part} {found.others} could turn the order "
         f"around. {_margin(found.rival, found.of, margin)}"
     )
     chart = whiskers(rows, f"{found.main} of each model")
