@@ -1,5 +1,5 @@
-"""Rows seen: receives the rows that a model was trained on; hands on a sketch of them, and which
-share of later rows was among them.
+"""Rows seen: receives the rows, or images, that a model was trained on; hands on a sketch of them,
+and which share of later ones was among them.
 """
 
 from __future__ import annotations
@@ -25,21 +25,22 @@ class Seen:
     of all were among them (Broder, 1997).
 
     >>> import polars as pl
-    >>> from chainrule.data.seen import Seen
-    >>> table = pl.DataFrame({"a": [1.0, 2.0, 3.0, 4.0], "b": ["x", None, "y", "x"]})
-    >>> Seen.of(table[:3]).share(table)
+    >>> from chainrule.data.seen import Seen, row_hashes
+    >>> rows = row_hashes(pl.DataFrame({"a": [1.0, 2.0, 3.0, 4.0], "b": ["x", None, "y", "x"]}))
+    >>> Seen.of(rows[:3]).share(rows)
     0.75
     """
 
     hashes: np.ndarray
 
     @staticmethod
-    def of(frame: pl.DataFrame) -> Seen:
-        return Seen(np.unique(row_hashes(frame))[:MOST])
+    def of(hashes: np.ndarray) -> Seen:
+        return Seen(np.unique(hashes)[:MOST])
 
-    def share(self, frame: pl.DataFrame) -> float:
-        """The share of these rows that are among those seen; 0 where they are too few to tell."""
-        found = row_hashes(frame)
+    def share(self, found: np.ndarray) -> float:
+        """The share of rows of these hashes that are among those seen; 0 where they are too few to
+        tell.
+        """
         if len(self.hashes) == MOST:
             found = found[found <= self.hashes[-1]]
         return float(np.isin(found, self.hashes).mean()) if len(found) else 0.0
@@ -60,6 +61,12 @@ def row_hashes(frame: pl.DataFrame) -> np.ndarray:
     for series in frame.iter_columns():
         total = _mixed(total * ODD + _bits(series))
     return total
+
+
+def image_hashes(pixels: np.ndarray) -> np.ndarray:
+    """A number of 64 bits for each image, [images, ...]."""
+    digests = (blake2b(image.tobytes(), digest_size=8).digest() for image in pixels)
+    return np.frombuffer(b"".join(digests), "<u8")
 
 
 def _bits(series: pl.Series) -> np.ndarray:

@@ -10,6 +10,7 @@ import numpy as np
 
 from chainrule import nn
 from chainrule.data import Target
+from chainrule.data.seen import Seen
 from chainrule.train.predict import Predictor
 from chainrule.train.scores import Prediction
 
@@ -42,6 +43,16 @@ class Run(ABC):
     def contents(self) -> dict[str, Any]:
         """What stands in each of `files`."""
         return {}
+
+    def recalled(self, hashes: np.ndarray) -> tuple[float, float]:
+        """(the share of rows of these hashes that the model has seen in training, the share of new
+        rows that equal one of these by chance). Runs from before they were remembered have seen
+        none.
+        """
+        record = self.record.get("seen")
+        if record is None:
+            return 0.0, 0.0
+        return Seen.from_json(record["rows"]).share(hashes), record["by_chance"]
 
     @classmethod
     @abstractmethod

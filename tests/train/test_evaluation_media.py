@@ -13,6 +13,7 @@ from sklearn.linear_model import LogisticRegression
 
 from chainrule import train
 from chainrule.data.images import prepare_images
+from chainrule.data.seen import image_hashes
 from chainrule.errors import ArgumentError, DataError
 from chainrule.train.images.scores import LINEAR, MOST_IMAGES
 from chainrule.train.report import page
@@ -203,6 +204,10 @@ def test_two_classes_have_one_column_of_weights(tmp_path):
     assert found.comparison.figures[LINEAR]["accuracy"].value > 0.9
     assert found.verdict.sentence == "This cannot tell: the run was trained on these data."
     assert found.ranking.positive == "b"
+    files = sorted((tmp_path / "shades").glob("*/*.png"))
+    taught = run.recalled(image_hashes(np.stack([np.asarray(Image.open(f)) for f in files])))
+    assert taught == (0.8, 0.0)
+    assert found.drift.notices[0].startswith("the run was trained on 80 % of these images")
 
 
 def test_of_a_split_folder_the_test_part_is_taken_and_classes_may_be_absent(digits, tmp_path):

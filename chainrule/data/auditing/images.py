@@ -10,6 +10,7 @@ import numpy as np
 
 from chainrule.data.auditing.finding import ERROR, NAMED, WARNING, Audit, Finding, gathered
 from chainrule.data.auditing.labels import IMBALANCE
+from chainrule.data.seen import image_hashes
 from chainrule.words import counted, listed
 
 if TYPE_CHECKING:
@@ -164,10 +165,7 @@ def _flatness(pixels: np.ndarray) -> np.ndarray:
 
 def _marks(problem: ImageProblem) -> dict[str, np.ndarray]:
     """A number for each image of each part, the same for the same pixels."""
-    return {
-        name: np.asarray([hash(image.tobytes()) for image in part.x], np.int64)
-        for name, part in problem.parts.items()
-    }
+    return {name: image_hashes(part.x).astype(np.int64) for name, part in problem.parts.items()}
 
 
 CHECKS = (unreadable, few, overlap, copies, flat, stretched)

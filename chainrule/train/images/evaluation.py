@@ -10,13 +10,14 @@ from pathlib import Path
 import numpy as np
 
 from chainrule.data.images import Labelled, read_labelled
+from chainrule.data.seen import image_hashes
 from chainrule.deferred import polars as pl
 from chainrule.errors import DataError
 from chainrule.train.images.run import ImageRun
 from chainrule.train.images.scores import LINEAR
 from chainrule.train.report.facts import Drift, Report
 from chainrule.train.report.gather import later, subject
-from chainrule.train.report.judged import beside_training, comparison, promise
+from chainrule.train.report.judged import beside_training, comparison, promise, recognised
 from chainrule.train.report.words import figure_text
 from chainrule.train.report.wrong import errors, mistakes
 from chainrule.words import counted, listed
@@ -38,8 +39,8 @@ def evaluate_images(run: ImageRun, source: str | Path) -> Report:
     answers = {"network": found, LINEAR: run.linear(images.pixels)}
     compared = comparison(run.target, images.labels, answers, "new", "image")
     compared = beside_training(compared, run.record["metrics"]["network"])
-    drift = Drift({}, tuple(_notices(run, images)))
-    known = images.sha256 == run.record["data"]["sha256"]
+    seen, known = recognised(*run.recalled(image_hashes(images.pixels)), "images")
+    drift = Drift({}, (*seen, *_notices(run, images)))
     return Report(
         subject=later(
             subject(run.record, run.target), images.name, len(images.files), images.sha256

@@ -13,6 +13,7 @@ import numpy as np
 from chainrule import metrics, optim
 from chainrule.advisor.numbers import check_numbers
 from chainrule.data.images import ImageProblem, prepare_images
+from chainrule.data.seen import Seen, image_hashes
 from chainrule.train.callbacks import EarlyStopping
 from chainrule.train.clock import Clock, Gone
 from chainrule.train.fitting import Watcher, recorded, seeded
@@ -112,8 +113,16 @@ def _record(
         unreadable=dict(problem.unreadable),
         split={name: len(part.y) for name, part in problem.parts.items()},
         seed=problem.seed,
+        seen=_seen(problem),
         **facts,
     )
+
+
+def _seen(problem: ImageProblem) -> dict[str, Any]:
+    """Which images were seen; those of the test part that equal one of these do so by chance."""
+    parts = {name: image_hashes(part.x) for name, part in problem.parts.items()}
+    seen = Seen.of(np.concatenate([parts["training"], parts["validation"]]))
+    return {"rows": seen.to_json(), "by_chance": seen.share(parts["test"])}
 
 
 def _train(

@@ -14,11 +14,13 @@ from chainrule.data import Target
 from chainrule.data.auditing.finding import ERROR
 from chainrule.metrics import Interval
 from chainrule.train.report.facts import Comparison, Drift, Report, Verdict
-from chainrule.train.report.words import ahead_text, figure_text
+from chainrule.train.report.words import ahead_text, figure_text, share_text
 from chainrule.train.scores import GREATER_IS_BETTER, Prediction, intervals_of, margin
 from chainrule.words import counted, listed
 
 THEN = "at training"
+# A greater share of rows than chance explains that were seen in training is told, or decides.
+SEEN, MOSTLY_SEEN = 0.02, 0.2
 
 
 def comparison(
@@ -51,6 +53,14 @@ def beside_training(found: Comparison, then: Mapping[str, float]) -> Comparison:
     """The same, with the run's figures at its training, of which the record has no intervals."""
     exact = {name: Interval(*[then.get(name, math.nan)] * 3) for name in found.greater_is_better}
     return replace(found, figures={**found.figures, THEN: exact})
+
+
+def recognised(share: float, by_chance: float, others: str) -> tuple[list[str], bool]:
+    """(what is to be noticed of rows of which the run was trained on this share, whether nothing
+    can be told of so many).
+    """
+    told = f"the run was trained on {share_text(share)} of these {others}, which flatters it"
+    return [told] * (share > by_chance + SEEN), share > by_chance + MOSTLY_SEEN
 
 
 def promise(found: Comparison, tested: int, drift: Drift, known: bool = False) -> Verdict:

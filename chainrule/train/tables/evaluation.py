@@ -16,16 +16,13 @@ from chainrule.deferred import polars as pl
 from chainrule.errors import DataError
 from chainrule.train.report.facts import Drift, Report
 from chainrule.train.report.gather import later, subject
-from chainrule.train.report.judged import beside_training, comparison, promise
-from chainrule.train.report.words import share_text
+from chainrule.train.report.judged import beside_training, comparison, promise, recognised
 from chainrule.train.report.wrong import errors, mistakes
 from chainrule.train.tables.run import TableRun
 from chainrule.words import counted, listed, suggestion
 
 NOW = "on new rows"
 CELLS = 4
-# A greater share of rows than chance explains that were seen in training is told, or decides.
-SEEN, MOSTLY_SEEN = 0.02, 0.2
 
 
 def evaluate_table(run: TableRun, source: Table | str | Path | pl.DataFrame) -> Report:
@@ -48,11 +45,11 @@ def evaluate_table(run: TableRun, source: Table | str | Path | pl.DataFrame) -> 
     values = _values(run, table.name, series)
     then = run.record["metrics"]["network"]
     compared = beside_training(comparison(run.target, values, {NOW: found}, "new"), then)
-    seen, by_chance = run.seen(kept)
-    notices = (*_left_out(table, len(places)), *_seen(seen, by_chance), *run.notices(kept))
+    seen, known = recognised(*run.seen(kept), "rows")
+    notices = (*_left_out(table, len(places)), *seen, *run.notices(kept))
     drift = Drift(run.moves(kept), notices)
     names = list(run.kinds)[:CELLS]
-    known = table.sha256 == run.record["data"]["sha256"] or seen > by_chance + MOSTLY_SEEN
+    known = known or table.sha256 == run.record["data"]["sha256"]
     return Report(
         subject=later(subject(run.record, run.target), table.name, len(values), table.sha256),
         verdict=promise(compared, run.record["split"]["test"], drift, known),
@@ -92,12 +89,6 @@ def _values(run: TableRun, where: str, series: Any) -> np.ndarray:
             "correct these cells, leave the rows out, or train anew with them",
         )
     return values.astype(type(first)) if kind != CATEGORY else values
-
-
-def _seen(share: float, by_chance: float) -> list[str]:
-    if not share > by_chance + SEEN:
-        return []
-    return [f"the run was trained on {share_text(share)} of these rows, which flatters it"]
 
 
 def _left_out(table: Table, rows: int) -> list[str]:

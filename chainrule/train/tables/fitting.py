@@ -15,7 +15,7 @@ from chainrule.advisor import Recipe, check_choices, choose
 from chainrule.data import Problem, prepare, read
 from chainrule.data.columns import converted
 from chainrule.data.drift import profile
-from chainrule.data.seen import Seen
+from chainrule.data.seen import Seen, row_hashes
 from chainrule.deferred import polars as pl
 from chainrule.train.callbacks import Callback
 from chainrule.train.fitting import Watcher, recorded, seeded
@@ -116,10 +116,10 @@ def _known(problem: Problem) -> dict[str, Any]:
         return converted(problem.table.name, problem.table.frame[places], problem.kinds)
 
     training = rows("training")
-    seen = Seen.of(rows("training", "validation"))
+    seen = Seen.of(row_hashes(rows("training", "validation")))
     return {
         "profiles": {n: profile(training[n], kind).to_json() for n, kind in problem.kinds.items()},
-        "seen": {"rows": seen.to_json(), "by_chance": seen.share(rows("test"))},
+        "seen": {"rows": seen.to_json(), "by_chance": seen.share(row_hashes(rows("test")))},
     }
 
 

@@ -15,7 +15,7 @@ from chainrule.data import Preprocessing, Table, Target
 from chainrule.data.columns import converted
 from chainrule.data.drift import Move, Profile, Tally, moves
 from chainrule.data.fitted import OfCategories
-from chainrule.data.seen import Seen
+from chainrule.data.seen import row_hashes
 from chainrule.deferred import polars as pl
 from chainrule.errors import DataError
 from chainrule.train.predict import Predictor
@@ -97,13 +97,8 @@ class TableRun(Run):
         return {name: Profile.from_json(found) for name, found in profiles.items()}
 
     def seen(self, table: Table) -> tuple[float, float]:
-        """(the share of these rows that the model has seen in training, the share of new rows that
-        equal one of these by chance). Runs from before they were remembered have seen none.
-        """
-        record = self.record.get("seen")
-        if record is None:
-            return 0.0, 0.0
-        return Seen.from_json(record["rows"]).share(self.columns(table)), record["by_chance"]
+        """What `recalled` says of the rows of a table."""
+        return self.recalled(row_hashes(self.columns(table)))
 
     def notices(self, table: Table) -> list[str]:
         """What a user should know of a table before trusting its predictions: columns not read,
