@@ -8,7 +8,6 @@ import pytest
 from browser import CHROMIUM, Browser
 
 from chainrule import train
-from chainrule.data import read
 from chainrule.train.report import page
 
 pytestmark = pytest.mark.skipif(CHROMIUM is None, reason="no Chromium here: make browser")
@@ -81,11 +80,23 @@ def report(request, tmp_path_factory):
     return (folder / "report.html").as_uri()
 
 
-@pytest.fixture(scope="module")
-def evaluated(tmp_path_factory):
-    run, data = train.fit(hostile(), epochs=8), hostile()[:300]
-    path = tmp_path_factory.mktemp("runs") / "evaluated.html"
-    path.write_text(page(train.evaluate(run, read(data))), encoding="utf-8")
+def text(folder):
+    """A run, and another text of markup, of characters that it has not seen."""
+    (folder / "a.txt").write_text("<b>the sun</b> & the moon.\n" * 100)
+    (folder / "b.txt").write_text("<script>alert(1)</script> & </pre> ж\n" * 20)
+    run = train.fit(folder / "a.txt", steps=2, layers=1, width=16, context=16, batch_size=4)
+    return run, folder / "b.txt"
+
+
+@pytest.fixture(scope="module", params=["table", "text"])
+def evaluated(request, tmp_path_factory):
+    folder = tmp_path_factory.mktemp("runs")
+    if request.param == "text":
+        run, data = text(folder)
+    else:
+        run, data = train.fit(hostile(), epochs=8), hostile()[:300]
+    path = folder / "evaluated.html"
+    path.write_text(page(train.evaluate(run, data)), encoding="utf-8")
     return path.as_uri()
 
 
