@@ -17,6 +17,8 @@ MISSING = ["", "NA", "N/A", "n/a", "NaN", "nan", "NULL", "null", "None", "?"]
 TRUTH = {"true": 1.0, "false": 0.0}
 # A column of which this share can be read as numbers is meant to be one: the rest are mistakes.
 MEANT_AS_NUMBERS = 0.75
+# Digits with signs, currencies and units: not what names have before their digits.
+LIKE_NUMBERS = r"^(\p{Sc}|[A-Z]{3} )?\s*[-+]?\d[\d.,' /:-]*(%|\p{Sc}|\p{L}{1,3})?$"
 DISTINCT_TEXT, FEW_ROWS = 0.9, 20
 MILLISECONDS_A_DAY = 86_400_000.0
 IDENTIFIER = re.compile(r"^$|(^|[\W_])(?i:id|index|key|uuid|row|unnamed: 0)$|[a-z]I[dD]$")
@@ -138,6 +140,14 @@ def _check_converted(
         )
 
 
+def spelling(text: pl.Series) -> str:
+    """How to write what may be numbers or dates, if most of a column's text may be; else empty."""
+    present = text.drop_nulls()
+    if present.is_empty() or present.str.contains(LIKE_NUMBERS).mean() < MEANT_AS_NUMBERS:
+        return ""
+    return f"text such as '{present[0]}': numbers are read as 1234.5, dates as 2024-12-31"
+
+
 def _rows(places: pl.Series, start: int) -> str:
     """`row 3`, or `3 rows, the first is row 3`, counted from 1 without the header."""
     first = start + places[0] + 1
@@ -150,7 +160,7 @@ def useless(series: pl.Series, kind: str) -> str:
     if distinct == 1:
         return "the same value in every row"
     if kind == CATEGORY and rows >= FEW_ROWS and distinct > DISTINCT_TEXT * rows:
-        return "nearly every row has its own text: it names rows"
+        return spelling(series) or "nearly every row has its own text: it names rows"
     whole = kind == NUMBER and (series.drop_nulls() % 1 == 0).all()
     if whole and distinct == rows and IDENTIFIER.search(series.name):
         return "every row has its own number: it names rows"

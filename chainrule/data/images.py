@@ -79,7 +79,7 @@ def prepare_images(folder: str | Path, *, size: int | None = None, seed: int = 0
     shape, reason, sizes = _size([file for file, _, _ in found], size or LONGEST_SIDE)
     images = _read(folder, found, shape)
     labels, pixels = images.labels, images.pixels
-    classes = targets.check_classes(folder.name, "class", labels)
+    classes = targets.check_classes(images.name, "class", labels)
     target = Target("class", CLASSIFICATION, "the folders are classes", classes)
     y = target.encode(labels)
     parts = {

@@ -4,6 +4,7 @@ fitted.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
@@ -21,7 +22,9 @@ from chainrule.data.steps import fit_transform, names_in
 from chainrule.data.target import CLASSIFICATION, Target
 from chainrule.deferred import polars as pl
 from chainrule.errors import DataError
-from chainrule.words import counted, suggestion
+from chainrule.words import counted, listed, suggestion
+
+NUMBER_NAME = re.compile(r"[+-]?\d+([.,]\d+)?$")
 
 
 @dataclass(frozen=True)
@@ -175,7 +178,12 @@ def gather(
     else:
         targets.check_numbers(table.name, name, values)
         classes, strata = (), bins(values)
-    notes = tuple(filter(None, (_target_note(name, why), _missing_note(rows - len(places)))))
+    told = (
+        _header_note(table.frame.columns),
+        _target_note(name, why),
+        _missing_note(rows - len(places)),
+    )
+    notes = tuple(filter(None, told))
     return Gathered(
         table, name, task, reason, classes, values, strata, frame, kinds, left_out, notes, places
     )
@@ -217,13 +225,26 @@ def _features(
             columns.append(series)
             kinds[series.name] = kind
     if not columns:
-        raise DataError(
-            table.name,
-            "there is no column to learn from",
-            "all are the target or left out",
-            "add columns that describe the rows",
-        )
+        raise DataError(table.name, "there is no column to learn from", *_reason(table, left_out))
     return pl.DataFrame(columns), kinds, left_out
+
+
+def _reason(table: Table, left_out: Mapping[str, str]) -> tuple[str, str]:
+    """(why there is nothing to learn from, what helps)."""
+    names = table.frame.columns
+    if len(names) == 1:
+        why = f"'{names[0]}' is the only one"
+        return why, "add others; cells are separated by commas, semicolons, tabs or |"
+    told = "; ".join(f"'{name}' is left out: {reason}" for name, reason in left_out.items())
+    return told or "all are the target or left out", "add columns that describe the rows"
+
+
+def _header_note(names: Sequence[str]) -> str:
+    """Says where the names of the columns are numbers: files without a header begin so."""
+    numbers = [name for name in names if NUMBER_NAME.match(name)]
+    if 2 * len(numbers) < len(names) or all(len(name) < 4 for name in numbers):
+        return ""
+    return f"the first line is taken for names of columns, and has numbers: {listed(numbers, 3)}"
 
 
 def _target_note(name: str, why: str) -> str:

@@ -18,6 +18,7 @@ from chainrule.words import suggestion
 SHIPPED = ("digits", "iris", "wine", "breast-cancer", "diabetes")
 TEXT, PARQUET = (".csv", ".tsv"), (".parquet", ".pq")
 SEPARATORS = ",;\t|"
+DECIMAL_COMMA = r"^(\s*[+-]?\d*),(\d+\s*)$"
 
 
 @dataclass(frozen=True)
@@ -62,9 +63,9 @@ def read(source: str | Path | pl.DataFrame) -> Table:
     if path.suffix.lower() not in TEXT + PARQUET or path.is_dir():
         raise DataError(
             path.name or str(path),
-            "is neither a CSV nor a Parquet file",
-            "the ending of its name says what it holds",
-            "save the table as .csv, .tsv or .parquet",
+            "is a folder" if path.is_dir() else "is neither a CSV nor a Parquet file",
+            "a table is one file, of which the ending of its name says what it holds",
+            "name a .csv, .tsv or .parquet file",
         )
     return _checked(_read_file(path))
 
@@ -78,7 +79,8 @@ def no_such(path: Path) -> DataError:
     files = [file.name for file in path.parent.glob("*") if file.suffix.lower() in endings]
     close = suggestion(path.name, [*files, *SHIPPED])
     why = "" if close or path.suffix else f"shipped data sets are {', '.join(SHIPPED)}"
-    return DataError("data", f"there is no file '{path}'", why, close or "check the path")
+    cure = "download it first" if path.parts[:1] in (("http:",), ("https:",)) else "check the path"
+    return DataError("data", f"there is no file '{path}'", why, close or cure)
 
 
 def _read_file(path: Path) -> Table:
@@ -99,7 +101,8 @@ def scan(path: Path) -> pl.LazyFrame:
             return pl.scan_parquet(path)
         names, separator = _header(path)
         frame = pl.scan_csv(path, infer_schema=False, separator=separator)
-        return frame.rename(dict(zip(frame.collect_schema().names(), names, strict=True)))
+        frame = frame.rename(dict(zip(frame.collect_schema().names(), names, strict=True)))
+        return _pointed(frame, separator)
     except (OSError, UnicodeDecodeError, csv.Error, pl.exceptions.PolarsError) as error:
         raise unreadable(path, error) from None
 
@@ -141,7 +144,14 @@ def _read_text(path: Path) -> pl.DataFrame:
     """All cells as text: types are found later, column by column, so that errors can name rows."""
     names, separator = _header(path)
     frame = pl.read_csv(path, infer_schema=False, separator=separator)
-    return frame.rename(dict(zip(frame.columns, names, strict=True)))
+    return _pointed(frame.rename(dict(zip(frame.columns, names, strict=True))), separator)
+
+
+def _pointed(frame: Any, separator: str) -> Any:
+    """A frame in which 2,5 is 2.5: whoever separates cells by semicolons may write numbers so."""
+    if separator != ";":
+        return frame
+    return frame.with_columns(pl.all().str.replace(DECIMAL_COMMA, "${1}.${2}"))
 
 
 def _header(path: Path) -> tuple[list[str], str]:

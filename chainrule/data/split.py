@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 
 from chainrule.errors import ArgumentError
+from chainrule.words import counted
 
 # A fifth for each question asked of unseen rows. Small tables are the usual case here, and in those
 # a test part of 15 % says little: of 150 rows it has 22, where one mistake is 4.5 %.
@@ -118,6 +119,13 @@ def folds(
             f"count={count}",
             "what is tested in one fold is trained on in others",
             "take 2 or more, or hold_out",
+        )
+    if count > rows:
+        raise ArgumentError(
+            "folds",
+            f"{counted(count, 'fold')} of {counted(rows, 'row')}",
+            "each has rows of its own to test on",
+            "take fewer folds",
         )
     random: dict[str, Any] = {"n_splits": count, "shuffle": True, "random_state": seed}
     if ordered:

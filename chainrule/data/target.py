@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 import chainrule as cr
-from chainrule.data.columns import BOOLEAN, CATEGORY, NUMBER, cells, convert, kind_of
+from chainrule.data.columns import BOOLEAN, CATEGORY, NUMBER, cells, convert, kind_of, spelling
 from chainrule.data.read import Table
 from chainrule.deferred import polars as pl
 from chainrule.errors import DataError
@@ -161,6 +161,13 @@ def check_classes(where: str, name: str, values: np.ndarray) -> tuple:
     rows.
     """
     classes, counts = np.unique(values, return_counts=True)
+    if len(classes) * OFTEN > len(values) and len(classes) > MOST_CLASSES:
+        raise DataError(
+            where,
+            f"the target '{name}' has {counted(len(classes), 'different value')} in "
+            f"{counted(len(values), 'row')}: too many for classes",
+            *_meant(values),
+        )
     if len(classes) == 1:
         raise DataError(
             where,
@@ -181,6 +188,14 @@ def check_classes(where: str, name: str, values: np.ndarray) -> tuple:
             "add rows, merge classes, or leave these rows out",
         )
     return tuple(classes.tolist())
+
+
+def _meant(values: np.ndarray) -> tuple[str, str]:
+    """(what the target may mean, what to do then)."""
+    if values.dtype.kind in "OU":
+        cure = "write it as numbers to predict a number, or choose another --target"
+        return spelling(pl.Series(values)), cure
+    return "a number can be predicted", "choose --task regression, or another --target"
 
 
 def check_numbers(where: str, name: str, values: np.ndarray) -> None:

@@ -98,7 +98,7 @@ def load(folder: str | Path) -> Run:
         raise
     except (ValueError, KeyError, TypeError) as error:
         raise DataError(
-            "predict",
+            "run",
             f"the run folder '{folder}' is damaged",
             f"{type(error).__name__}: {error}",
             "train anew with chainrule fit",
@@ -120,12 +120,10 @@ def _check_there(folder: Path, *names: str) -> None:
     missing = [name for name in names if not (folder / name).is_file()]
     if missing:
         what = f"has no {missing[0]}" if folder.is_dir() else "does not exist"
-        raise DataError(
-            "predict",
-            f"the run folder '{folder}' {what}",
-            "`chainrule fit` writes run folders",
-            "check the path",
-        )
+        what, cure = f"the run folder '{folder}' {what}", "check the path"
+        if folder.is_file():
+            what, cure = f"'{folder}' is no run folder", "name the run first, then the data"
+        raise DataError("run", what, "`chainrule fit` writes run folders", cure)
 
 
 def _read_json(path: Path) -> Any:

@@ -138,7 +138,7 @@ def call(
                 where,
                 f"{name} is for {' and '.join(SEVERAL[other] for other in others)}",
                 f"the data are {SEVERAL[kind]}",
-                "leave it out",
+                f"leave it out, or take {named(others[0]).source}",
             )
     unknown = [name for name in given if name not in known[kind]]
     check_names(unknown, [name for name in known[kind] if name not in NO_CHOICES])

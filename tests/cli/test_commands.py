@@ -227,7 +227,7 @@ def test_predict_names_a_missing_column(trained):
     [
         (
             ["none", "iris", "-o", "out.csv"],
-            "[predict] the run folder 'none' does not exist; `chainrule fit` writes run folders; "
+            "[run] the run folder 'none' does not exist; `chainrule fit` writes run folders; "
             "check the path",
         ),
         (

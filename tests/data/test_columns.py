@@ -5,7 +5,17 @@ import datetime
 import polars as pl
 import pytest
 
-from chainrule.data.columns import BOOLEAN, CATEGORY, DATE, NUMBER, cells, convert, kind_of, useless
+from chainrule.data.columns import (
+    BOOLEAN,
+    CATEGORY,
+    DATE,
+    NUMBER,
+    cells,
+    convert,
+    kind_of,
+    spelling,
+    useless,
+)
 from chainrule.errors import DataError
 
 
@@ -124,3 +134,15 @@ NAMES = [f"name {i}" for i in range(40)]
 )
 def test_columns_that_teach_nothing(name, kind, values, reason):
     assert useless(pl.Series(name, values), kind) == reason
+
+
+@pytest.mark.parametrize(
+    "text", ["€127,713", "1,234", "31.12.2020", "12/31/2020", "20%", "-1'000.50 CHF", "USD 12"]
+)
+def test_text_that_may_be_numbers_or_dates_is_told_how_to_be_written(text):
+    assert spelling(pl.Series("a", [text])).startswith(f"text such as '{text}': numbers are read")
+
+
+@pytest.mark.parametrize("text", ["ID-00001", "A1", "Vienna", "flat 3", "v1.2.3-beta"])
+def test_names_with_digits_are_no_numbers(text):
+    assert spelling(pl.Series("a", [text])) == ""

@@ -4,7 +4,7 @@ import numpy as np
 import polars as pl
 import pytest
 
-from chainrule.data import prepare, read, split
+from chainrule.data import gather, prepare, read, split
 from chainrule.data.split import bins
 from chainrule.errors import DataError
 
@@ -195,8 +195,8 @@ def test_twins_across_the_split_are_told():
         (
             {"a": [1] * ROWS, "y": X},
             {},
-            "[table] there is no column to learn from; all are the target or left out; "
-            "add columns that describe the rows",
+            "[table] there is no column to learn from; 'a' is left out: the same value in every "
+            "row; add columns that describe the rows",
         ),
         (
             {"a": X, "y": X},
@@ -235,3 +235,18 @@ def test_targets_below_zero_or_far_above_it_are_learned_as_they_are(shift):
     values = np.random.default_rng(0).lognormal(0, 0.5, 400) + shift
     frame = pl.DataFrame({"a": np.random.default_rng(1).normal(size=400), "price": values})
     assert not prepare(read(frame), "price").target.logarithm
+
+
+def test_a_file_without_a_header_is_noticed():
+    frame = pl.DataFrame({"74": X, "284468": X, "Wien": X})
+    (note, *_) = gather(read(frame), "284468").notes
+    assert note == "the first line is taken for names of columns, and has numbers: 74, 284468"
+    assert not gather(read(pl.DataFrame({"0": X, "1": X})), "1").notes
+
+
+def test_text_with_too_many_values_is_no_target():
+    frame = pl.DataFrame({"a": X, "y": [f"€{1000 + n}" for n in range(len(X))]})
+    with pytest.raises(DataError, match="too many for classes; text such as '€1000': numbers are"):
+        prepare(read(frame))
+    with pytest.raises(DataError, match="choose --task regression"):
+        prepare(read(pl.DataFrame({"a": X, "y": X})), task="classification")

@@ -6,6 +6,7 @@ import pytest
 from sklearn import datasets
 
 from chainrule.data import SHIPPED, read
+from chainrule.data.read import scan
 from chainrule.errors import DataError
 
 LOADERS = {
@@ -132,3 +133,19 @@ def test_missing_file_of_another_kind_suggests_no_table(tmp_path):
         read(tmp_path / "houses.xlsx")
     with pytest.raises(DataError, match="did you mean 'houses.csv'"):
         read(tmp_path / "houses")
+
+
+def test_numbers_between_semicolons_may_have_commas(tmp_path):
+    path = tmp_path / "t.csv"
+    path.write_text("a;b;c\n1,5;x,y;-2\n ,25;1,2,3;7,0e1\n")
+    frame = read(path).frame
+    assert frame["a"].str.strip_chars().to_list() == ["1.5", ".25"]
+    assert frame["b"].to_list() == ["x,y", "1,2,3"] and frame["c"].to_list() == ["-2", "7,0e1"]
+    assert scan(path).collect().equals(frame)
+    path.write_text('a,b\n"1,5",2\n')
+    assert read(path).frame["a"].to_list() == ["1,5"]
+
+
+def test_a_page_of_the_web_is_no_file():
+    with pytest.raises(DataError, match="download it first$"):
+        read("https://example.com/t.csv")

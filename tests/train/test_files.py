@@ -84,7 +84,7 @@ def test_missing_folder_is_an_error(tmp_path):
     with pytest.raises(DataError) as caught:
         train.load(tmp_path / "none")
     assert str(caught.value) == (
-        f"[predict] the run folder '{tmp_path}/none' does not exist; `chainrule fit` writes run "
+        f"[run] the run folder '{tmp_path}/none' does not exist; `chainrule fit` writes run "
         "folders; check the path"
     )
 
@@ -94,7 +94,7 @@ def test_folder_without_a_part_is_an_error(folder):
     with pytest.raises(DataError) as caught:
         train.load(folder)
     assert str(caught.value) == (
-        f"[predict] the run folder '{folder}' has no run.json; `chainrule fit` writes run "
+        f"[run] the run folder '{folder}' has no run.json; `chainrule fit` writes run "
         "folders; check the path"
     )
 
@@ -112,7 +112,7 @@ def test_damaged_folder_is_an_error(folder, change, reason):
     with pytest.raises(DataError) as caught:
         train.load(folder)
     assert str(caught.value) == (
-        f"[predict] the run folder '{folder}' is damaged; {reason}; train anew with chainrule fit"
+        f"[run] the run folder '{folder}' is damaged; {reason}; train anew with chainrule fit"
     )
 
 

@@ -4,6 +4,7 @@ bar where a person looks on, as plain text where that is no terminal.
 
 from __future__ import annotations
 
+import textwrap
 from collections.abc import Sequence
 from types import TracebackType
 from typing import Self
@@ -15,6 +16,7 @@ from chainrule.data import Audit
 from chainrule.data.auditing.finding import ERROR, WARNING
 
 NAME = 16  # The width of the column of names.
+LEAST = 24  # Columns that text can be read in.
 SEVERITIES = {ERROR: "red", WARNING: "yellow"}
 
 
@@ -35,7 +37,16 @@ class Screen:
 
     def fact(self, name: str, text: str) -> None:
         """A name in a column of its own, and what there is to say about it."""
-        self.line(f"  {name:<{NAME}}{text}")
+        self.hanging(f"  {name:<{NAME}}", text)
+
+    def hanging(self, start: str, text: str) -> None:
+        """A start, and a text that stays behind it where a terminal has too few columns."""
+        room = self.console.width - len(start)
+        if not self.console.is_terminal or room < LEAST:
+            self.line(start + text)
+            return
+        for number, line in enumerate(textwrap.wrap(text, room) or [""]):
+            self.line((start if number == 0 else " " * len(start)) + line)
 
     def table(self, header: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
         """The first column to the left, figures to the right; the first row stands out."""

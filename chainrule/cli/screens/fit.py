@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from chainrule import nn
-from chainrule.cli.screens.base import ProgressScreen
+from chainrule.cli.screens.base import LEAST, NAME, ProgressScreen
 from chainrule.train import History, Run, Watcher
 from chainrule.train.files import CURVE, MODEL, RECORD, REPORT
 from chainrule.train.report.words import figure_text
@@ -42,7 +42,12 @@ class FitScreen(ProgressScreen, Watcher):
         """Each choice with its reason."""
         self.heading("Recipe")
         for choice, what in choices.items():
-            self.fact(choice, f"{what:<{CHOICE - 2}}  {reasons[choice]}")
+            start, reason = f"  {choice:<{NAME}}{what:<{CHOICE - 2}}  ", reasons[choice]
+            if self.console.is_terminal and self.console.width < len(start) + LEAST:
+                self.fact(choice, what)
+                self.hanging(" " * (NAME + 2), f"({reason})")
+            else:
+                self.hanging(start, reason)
         self.heading("Training")
 
     def epoch_end(self, trainer: Training) -> None:

@@ -4,7 +4,7 @@ to be noticed of new rows.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any, Self
@@ -75,14 +75,21 @@ class TableRun(Run):
         names = table.frame.columns
         missing = [name for name in self.kinds if name not in names]
         if missing:
-            close = suggestion(missing[0], [name for name in names if name not in self.kinds])
-            raise DataError(
-                table.name,
-                f"there is no column {listed([repr(name) for name in missing])}",
-                "the model reads it",
-                close or "add it, with empty cells where nothing is known",
-            )
+            raise DataError(table.name, *self._missing(missing, names))
         return converted(table.name, table.frame, self.kinds, table.start)
+
+    def _missing(self, missing: Sequence[str], names: Sequence[str]) -> tuple[str, str, str]:
+        """What to say of a table without some columns: what is wrong, why, and what helps."""
+        several = len(missing) > 1
+        quoted = listed([repr(name) for name in missing])
+        what = f"there {'are no columns' if several else 'is no column'} {quoted}"
+        if len(missing) == len(self.kinds):
+            like = f"pass a table like {self.record['data']['name']}"
+            return what, "the model reads nothing else", f"{like}, or take another run"
+        why = f"the model reads {'them' if several else 'it'}"
+        close = suggestion(missing[0], [name for name in names if name not in self.kinds])
+        add = f"add {'them' if several else 'it'}, with empty cells where nothing is known"
+        return what, why, close or add
 
     def moves(self, table: Table) -> dict[str, Move]:
         """How far each column is from the rows that the model was trained on, the farthest first.
