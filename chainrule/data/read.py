@@ -63,9 +63,9 @@ def read(source: str | Path | pl.DataFrame) -> Table:
     if path.suffix.lower() not in TEXT + PARQUET or path.is_dir():
         raise DataError(
             path.name or str(path),
-            "is a folder" if path.is_dir() else "is neither a CSV nor a Parquet file",
-            "a table is one file, of which the ending of its name says what it holds",
-            "name a .csv, .tsv or .parquet file",
+            "is a folder, no table" if path.is_dir() else "is neither a CSV nor a Parquet file",
+            "the ending of its name says what it holds",
+            "save the table as .csv, .tsv or .parquet",
         )
     return _checked(_read_file(path))
 

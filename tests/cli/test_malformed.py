@@ -101,7 +101,7 @@ def test_a_parquet_file_that_ends_too_early(folder):
         ("nowhere.csv", "nowhere.csv"),
         ("nowhere/at/all.csv", "all.csv"),
         ("iriss", "iris"),
-        ("", "neither"),
+        ("", "is a folder"),
         ("/dev/null", "[null]"),
         ("x" * 300 + ".csv", "x"),
     ],

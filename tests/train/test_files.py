@@ -159,8 +159,9 @@ def test_missing_column_is_an_error_with_a_suggestion(run):
     with pytest.raises(DataError) as caught:
         run.predict(read(frame.select("target")))
     assert str(caught.value) == (
-        "[table] there is no column 'sepal length (cm)', 'sepal width (cm)', 'petal length (cm)', "
-        "'petal width (cm)'; the model reads it; add it, with empty cells where nothing is known"
+        "[table] there are no columns 'sepal length (cm)', 'sepal width (cm)', "
+        "'petal length (cm)', 'petal width (cm)'; the model reads nothing else; pass a table like "
+        "iris, or take another run"
     )
 
 
