@@ -92,7 +92,9 @@ def of(thing: object) -> DType:
     if thing is float:
         return default_float()
     found = None
-    if isinstance(thing, str):
+    if isinstance(thing, np.dtype):
+        found = _BY_NUMPY.get(thing)
+    elif isinstance(thing, str):
         found = _BY_NAME.get(thing)
     elif isinstance(thing, type):
         found = _BY_PYTHON.get(thing)

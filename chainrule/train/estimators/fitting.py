@@ -72,12 +72,14 @@ class Fitting(Stateful):
         self.stale, self.epoch = Buffer(0), Buffer(0)
         curve = np.zeros(padded_size(epochs, SMALL_EPOCHS), np.float32)
         self.losses, self.held_losses = Buffer(curve), Buffer(curve)
+        self.judges = False  # By held-out rows: without them a program is a third shorter.
 
     def _name(self, box: Any, path: str) -> None:
         """The parts have named their boxes."""
 
-    def restart(self) -> None:
+    def restart(self, judges: bool) -> None:
         """No epoch is done; weights and the optimizer's state stay."""
+        self.judges = judges
         self.step.reset()
         self.lowest.assign(cr.asarray(np.inf, dtype=cr.float64))
         self.goal.assign(cr.asarray(np.inf, dtype=cr.float64))
@@ -88,7 +90,7 @@ class Fitting(Stateful):
     def curves(self) -> tuple[list[float], list[float]]:
         """The losses of the epochs in training, and of held-out rows where there are some."""
         done = self.epoch.item()
-        held = self.held_losses.numpy()[:done].tolist()
+        held = self.held_losses.numpy()[:done].tolist() if self.judges else []
         return self.losses.numpy()[:done].tolist(), [] if np.isnan(held).all() else held
 
     def keep(self, best: cr.Tensor) -> None:
@@ -96,12 +98,10 @@ class Fitting(Stateful):
         for path, box in self.step.model.named_boxes().items():
             self.best[path].assign(cr.where(best, box, self.best[path]))
 
-    def note(self, over: cr.Tensor, loss: cr.Tensor, held: cr.Tensor) -> None:
-        """Write the losses of an epoch that is over into the curves."""
-        here = over & (cr.arange(self.losses.shape[0]) == self.epoch)
-        for curve, value in ((self.losses, loss), (self.held_losses, held)):
-            curve.assign(cr.where(here, cr.astype(value, cr.float32), curve))
-        self.epoch.assign(self.epoch + cr.astype(over, cr.int64))
+    def note(self, over: cr.Tensor, curve: Buffer, loss: cr.Tensor) -> None:
+        """Write a loss of an epoch that is over into its curve."""
+        here = over & (cr.arange(curve.shape[0]) == self.epoch)
+        curve.assign(cr.where(here, cr.astype(loss, cr.float32), curve))
 
     def in_use(self) -> AbstractContextManager[None]:
         """Within it the model has the weights to use, where an optimizer trains others."""
@@ -110,7 +110,7 @@ class Fitting(Stateful):
     def settle(self) -> None:
         """Leave the best weights in the model; without held-out rows the last ones."""
         found = self.best
-        if np.isnan(self.held_losses.numpy()[0]):
+        if not self.judges or np.isnan(self.held_losses.numpy()[0]):
             with self.in_use():
                 found = {path: Buffer(box) for path, box in self.step.model.named_boxes().items()}
         for path, box in self.step.model.named_boxes().items():
@@ -168,25 +168,32 @@ def _end(fitting: Fitting, data: tuple, at: dict, over: Any) -> None:
     """
     step = fitting.step
     loss = step.total / step.weight
-    held_rows = cr.where(over, at["held"], 0)
-    with fitting.in_use():
-        held = _held_loss(fitting.evaluation, data, at["rows"], held_rows)
-        monitored = cr.where(held_rows > 0, held, loss)
-        best = over & (monitored < fitting.lowest)
-        fitting.keep(best & (held_rows > 0))
+    fitting.note(over, fitting.losses, loss)
+    monitored = _judge(fitting, data, at, over) if fitting.judges else loss
     advances = monitored < fitting.goal
     stale = cr.where(advances, 0, fitting.stale + 1)
     lower = (stale > 0) & (stale % at["shrink_after"] == 0)
-    fitting.note(over, loss, held)
     for box, value in (
         (step.total, 0.0),
         (step.weight, 0.0),
-        (fitting.lowest, cr.where(best, monitored, fitting.lowest)),
         (fitting.goal, cr.where(advances, monitored - at["least"], fitting.goal)),
         (fitting.stale, stale),
+        (fitting.epoch, fitting.epoch + 1),
         (fitting.factor, cr.where(lower, fitting.factor * at["shrink"], fitting.factor)),
     ):
         box.assign(cr.where(over, value, box))
+
+
+def _judge(fitting: Fitting, data: tuple, at: dict, over: Any) -> cr.Tensor:
+    """The loss of the held-out rows; the model of the lowest one is kept."""
+    with fitting.in_use():
+        rows = cr.where(over, at["held"], 0)
+        held = _held_loss(fitting.evaluation, data, at["rows"], rows)
+        best = over & (held < fitting.lowest)
+        fitting.keep(best)
+    fitting.note(over, fitting.held_losses, held)
+    fitting.lowest.assign(cr.where(best, held, fitting.lowest))
+    return held
 
 
 def _held_loss(evaluation: Evaluation, data: tuple, first: Any, rows: Any) -> cr.Tensor:

@@ -166,7 +166,7 @@ class Network(BaseEstimator):
 
     def _train(self, part: Part, course: Course) -> None:
         fitting, single = self._fitting, bool(self.callbacks or self.verbose)
-        fitting.restart()
+        fitting.restart(judges=part.held > 0)
         teller = Teller(fitting, self.callbacks, course.epochs, part.held > 0)
         teller.tell("fit_start")
         with _stream(self._seed + self.t_):
