@@ -7,9 +7,11 @@ Objects come from the disk cache where the same graph has been compiled before o
 from __future__ import annotations
 
 import functools
+import gc
 import hashlib
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -71,6 +73,21 @@ def _way_in() -> WayIn | None:
 @functools.cache
 def _cache() -> Cache:
     return Cache(default_folder())
+
+
+@contextmanager
+def _uncollected() -> Iterator[None]:
+    """Within it Python looks for no garbage in cycles: among the records of a program there is
+    none, and a look at all that a process holds takes as long as a pass.
+    """
+    if not gc.isenabled():
+        yield
+        return
+    gc.disable()
+    try:
+        yield
+    finally:
+        gc.enable()
 
 
 @functools.cache
@@ -151,7 +168,8 @@ class Compiled:
         name = key(
             "program", text + repr(list(job.updates)), "" if self.choose is None else "chosen"
         )
-        code, facts = _object(name, self._emit, self._facts, self._is_brief)
+        with _uncollected():
+            code, facts = _object(name, self._emit, self._facts, self._is_brief)
         run = _loaded(code, self.slots, self.constants, calls=self.calls, **facts)
         self.seconds = time.perf_counter() - start
         return run

@@ -61,7 +61,7 @@ Inputs = Scaled | Prepared
 
 def fit_inputs(x: np.ndarray | pl.DataFrame, weights: np.ndarray, standardize: bool) -> Inputs:
     """The inputs of a table; means and deviations are those of weighted rows."""
-    if isinstance(x, pl.DataFrame):
+    if not isinstance(x, np.ndarray):
         return _prepared(x, standardize)
     columns = x.shape[1]
     if not standardize:
@@ -133,8 +133,8 @@ def _is_plain(frame: pl.DataFrame) -> bool:
 
 def matrix(table: Any, inputs: Inputs) -> Any:
     """A table as these inputs read it: a frame, or an array."""
-    if isinstance(inputs, Prepared) and not isinstance(table, pl.DataFrame):
+    if isinstance(inputs, Prepared) and isinstance(table, np.ndarray):
         return pl.DataFrame(table, schema=inputs.names)
-    if isinstance(inputs, Scaled) and isinstance(table, pl.DataFrame):
+    if isinstance(inputs, Scaled) and not isinstance(table, np.ndarray):
         return table.cast(pl.Float64).to_numpy()
     return table

@@ -11,7 +11,6 @@ import numpy as np
 from sklearn.model_selection import train_test_split
 
 from chainrule.data.split import bins
-from chainrule.deferred import polars as pl
 from chainrule.train.estimators.fitting import SMALL_ROWS, Part, padded_size
 
 FEW_ROWS = 1_000  # So few are sorted at no cost.
@@ -19,7 +18,7 @@ FEW_ROWS = 1_000  # So few are sorted at no cost.
 
 @dataclass(frozen=True)
 class Rows:
-    """A table, an array or a frame, with targets and weights."""
+    """A table, an array or else a frame (polars is not loaded to ask), with targets and weights."""
 
     x: Any
     y: np.ndarray
@@ -30,7 +29,7 @@ class Rows:
 
     def take(self, which: np.ndarray) -> Rows:
         """Some of the rows, by a mask or by their numbers."""
-        if isinstance(self.x, pl.DataFrame) and which.dtype == bool:
+        if which.dtype == bool and not isinstance(self.x, np.ndarray):
             return Rows(self.x.filter(which), self.y[which], self.weights[which])
         return Rows(self.x[which], self.y[which], self.weights[which])
 
@@ -38,7 +37,7 @@ class Rows:
         """Few rows of numbers sorted, and equal ones as one that weighs as much: a row twice and a
         row of weight 2 are then trained on in the same bits.
         """
-        if len(self) > FEW_ROWS or isinstance(self.x, pl.DataFrame):
+        if len(self) > FEW_ROWS or not isinstance(self.x, np.ndarray):
             return self
         y = self.y if self.y.dtype.kind in "iuf" else np.unique(self.y, return_inverse=True)[1]
         whole = np.column_stack([self.x, y])
