@@ -4,7 +4,6 @@ whoever streams them.
 
 from __future__ import annotations
 
-import threading
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
@@ -69,7 +68,7 @@ class TableSource(Source):
         chunk: int = CHUNK,
     ) -> None:
         self.paths = [Path(path) for path in _listed(paths)]
-        self.target, self.transform, self.turn = target, transform, threading.Lock()
+        self.target, self.transform = target, transform
         schema = self._open()
         self.features = [name for name in columns or schema if name != target]
         self._check(schema)

@@ -47,8 +47,9 @@ def read(
     groups = np.split(order, np.flatnonzero(np.diff(numbers)) + 1)
     ends = np.cumsum([source.lengths[group].sum() for group in groups])
     first = int(np.searchsorted(ends, start, side="right"))
-    table = isinstance(source, TableSource)
-    make: Callable[..., Blocks] = _gathered if table else _scattered
+    make: Callable[..., Blocks] = _scattered
+    if isinstance(source, TableSource):
+        make = partial(_gathered, threading.Lock())
     for number in range(first, len(groups)):
         chunks, rows = groups[number].tolist(), int(source.lengths[groups[number]].sum())
         skipped = max(0, start - int(ends[number] - rows))
@@ -87,6 +88,7 @@ def _put(rows: np.ndarray) -> Callable[[np.ndarray, np.ndarray], None]:
 
 
 def _gathered(
+    turn: threading.Lock,
     source: TableSource,
     chunks: list[int],
     places: Callable[[], np.ndarray],
@@ -99,7 +101,7 @@ def _gathered(
         where += f", and {len(chunks) - 1} others"
     # Each window has all threads of polars until its first rows are made: they are there sooner,
     # and those of the next window no later.
-    with source.turn:
+    with turn:
         for chunk in chunks:
             if stop.is_set():
                 return

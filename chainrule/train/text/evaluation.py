@@ -33,7 +33,7 @@ def evaluate_text(run: TextRun, source: str | Path) -> Report:
     >>> _ = Path("back.txt").write_text("9 8 7 6 5 4 3 2 1 0 " * 10)
     >>> found = cr.train.evaluate(run, "back.txt")
     >>> list(found.comparison.figures)
-    ['network', '2-grams', 'single characters', 'at training']
+    ['network', '3-grams', 'single characters', 'at training']
     """
     path, context = Path(source), run.record["recipe"]["context"]
     text = decoded(path)
