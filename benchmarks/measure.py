@@ -73,7 +73,7 @@ def classical(name: str, problem: Problem) -> Callable[[np.ndarray], Prediction]
     """A model of `train.baselines`, fitted on training and validation rows."""
     part, target = problem.parts["whole"], problem.target
     setting = Setting(bool(target.classes), len(part.x), 0, _categorical(problem.preprocessing))
-    return fitted(of_task(target.task)[name].make(setting), part, target)
+    return fitted(of_task(target.task)[name].make(setting), part.x, part.y, target)
 
 
 def scores(problem: Problem, predict: Callable[[np.ndarray], Prediction]) -> dict[str, float]:

@@ -16,7 +16,7 @@ from chainrule.errors import ArgumentError
 
 ASKED = "as asked"
 # What later rules ask about is chosen first.
-FIRST = ("batch_size", "epochs", "activation", "norm", "loss", "optimizer")
+FIRST = ("batch_size", "epochs", "activation", "norm", "members", "loss", "optimizer")
 LOSSES_OF = {"classification": CLASSIFICATION_LOSSES, "regression": REGRESSION_LOSSES}
 TABLES = tuple(LOSSES_OF)
 # Questions that are not of a network: what holds of all networks does not answer them.

@@ -16,6 +16,8 @@ from chainrule.words import counted
 CHOICES = {
     "inputs": ("limit",),
     "network": ("hidden", "residual", "members"),
+    "held out": ("committee",),
+    "beside it": ("linear",),
     "activation": ("activation",),
     "norm": ("norm",),
     "initialisation": ("initialisation",),
@@ -64,6 +66,9 @@ class Recipe:
       one before it adds to it. `initialisation` "auto" is the one for the activation (He, Xavier or
       LeCun). So many `members` are trained at once and answer together (`nn.Together`); their
       inputs are softly bounded to +-`limit` (`nn.Limit`), if that is not 0.
+    - In a `committee` each member leaves other rows out of its training, and is judged by these;
+      else all leave the validation part out. `linear` puts a linear model of the inputs beside the
+      network, with the share of the answer that held-out rows are best told by.
     - The loss, by name: "cross_entropy", "focal", "bce" (for two classes, or several labels a row),
       "hinge"; "mse", "mae", "huber", "smooth_l1", "log_cosh", "quantile", "mape".
       `class_weights` are "none", "balanced", or one number for each class.
@@ -85,6 +90,8 @@ class Recipe:
     hidden: tuple[int, ...] = (64, 32)
     residual: bool = False
     members: int = 1
+    committee: bool = False
+    linear: bool = False
     activation: str = "relu"
     norm: str = "none"
     initialisation: str = "auto"
@@ -159,6 +166,11 @@ class Recipe:
                 "choose norm='layer', or averaging='ema'",
             )
 
+    @property
+    def takes_turns(self) -> bool:
+        """Whether members leave out other rows each; one alone cannot."""
+        return self.committee and self.members > 1
+
     def to_json(self) -> dict[str, Any]:
         weights = self.class_weights
         return {
@@ -223,6 +235,8 @@ def described(recipe: Recipe, inputs: int, outputs: int) -> dict[str, str]:
         "network": "-".join(map(str, (inputs, *recipe.hidden, outputs)))
         + ", residual" * recipe.residual
         + f", {recipe.members} of them" * (recipe.members > 1),
+        "held out": "other rows for each of them" if recipe.takes_turns else "none",
+        "beside it": "a linear model" if recipe.linear else "none",
         "activation": recipe.activation,
         "norm": recipe.norm,
         "initialisation": recipe.initialisation.replace("_", " "),
@@ -236,7 +250,8 @@ def described(recipe: Recipe, inputs: int, outputs: int) -> dict[str, str]:
         + (f", within {counted(recipe.minutes, 'minute')}" if recipe.minutes else ""),
         "patience": str(recipe.patience or "none"),
     }
-    left_out = [name for name in ("inputs", "norm", "averaging") if told[name] == "none"]
+    unsaid = ("inputs", "held out", "beside it", "norm", "averaging")
+    left_out = [name for name in unsaid if told[name] == "none"]
     return {name: words for name, words in told.items() if name not in left_out}
 
 

@@ -71,6 +71,13 @@ class Problem:
         """The table without the columns left out, as written."""
         return replace(self.table, frame=self.table.frame.select([*self.kinds, self.target.name]))
 
+    @property
+    def rows_but_test(self) -> tuple[np.ndarray, np.ndarray]:
+        """(x, y) of the training part, and behind it of the validation part."""
+        parts = [self.parts[name] for name in ("training", "validation")]
+        x, y = ([getattr(part, name) for part in parts] for name in ("x", "y"))
+        return np.concatenate(x), np.concatenate(y)
+
     @cached_property
     def audited(self) -> Audit:
         """What is wrong with the columns in use."""

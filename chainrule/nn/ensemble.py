@@ -4,8 +4,11 @@ average, or by vote, and one that trains them all at once.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from copy import deepcopy
+from functools import reduce
+from operator import add
 from typing import Any
 
 from chainrule.errors import ArgumentError
@@ -34,8 +37,9 @@ class Ensemble(Module):
 
     It removes what models that were trained apart do not share: their variance, not their bias.
     Bagging trains each on rows drawn with replacement (`data.weighted` with equal weights); other
-    seeds and all rows do as well for networks. Raises ArgumentError for no models, and for other
-    answers.
+    seeds and all rows do as well for networks. With `shares`, which sum to 1, the mean is weighted,
+    as where models are stacked (Wolpert 1992). Raises ArgumentError for no models, for other
+    answers, and for shares that are not one for each model.
 
     >>> models = [cr.nn.Linear(2, 1, bias=False) for _ in range(3)]
     >>> for value, model in enumerate(models):
@@ -44,19 +48,24 @@ class Ensemble(Module):
     Tensor([[2.]], dtype=float32)
     """
 
-    def __init__(self, models: Sequence[Any], answer: str = "mean") -> None:
-        if not models or answer not in ANSWERS:
+    def __init__(
+        self, models: Sequence[Any], answer: str = "mean", shares: Sequence[float] | None = None
+    ) -> None:
+        if not models or answer not in ANSWERS or len(shares or models) != len(models):
             raise ArgumentError(
                 "Ensemble",
-                f"{len(models)} models, answer={answer!r}",
+                f"{len(models)} models, answer={answer!r}, shares={shares}",
                 "it is the mean of what models say",
-                f"pass models, and one of {', '.join(ANSWERS)}",
+                f"pass models, one of {', '.join(ANSWERS)}, and a share for each model or none",
             )
         self.models, self.answer = list(models), answer
+        self.shares = None if shares is None else tuple(map(float, shares))
 
     def __call__(self, *arguments: Any) -> Tensor:
         answers = [ANSWERS[self.answer](model(*arguments)) for model in self.models]
-        return mean(stack(answers), axis=0)
+        if self.shares is None:
+            return mean(stack(answers), axis=0)
+        return reduce(add, [s * one for s, one in zip(self.shares, answers, strict=True)])
 
 
 class Together(Module):
@@ -87,7 +96,7 @@ class Together(Module):
                 "members are one model mapped over parameters",
                 "pass a count of 1 or more, and models without batch norms",
             )
-        self.members, self.logits = models[0], logits
+        self.members, self.logits, self.separate = models[0], logits, False
         of_all = [model.parameters() for model in models]
         for path, parameter in self.members.parameters().items():
             # In place: boxes have no name for the attribute that they hang on.
@@ -95,11 +104,26 @@ class Together(Module):
 
     def __call__(self, x: Any) -> Tensor:
         answers = vmap(_applied, in_axes=(0, None))(self.members, x)
-        if trace.is_training():
+        if trace.is_training() or self.separate:
             return answers
         if self.logits:
             return log(mean(exp(log_softmax(answers)), axis=0))
         return mean(answers, axis=0)
+
+    @contextmanager
+    def apart(self) -> Iterator[None]:
+        """Within this block the answers stand beside each other in use too.
+
+        >>> model = cr.nn.Together(lambda: cr.nn.Linear(3, 2), count=4)
+        >>> with model.apart():
+        ...     model(cr.ones((5, 3))).shape
+        (4, 5, 2)
+        """
+        self.separate = True
+        try:
+            yield
+        finally:
+            self.separate = False
 
     def member(self, place: int) -> Any:
         """A copy of one of the models, alone.

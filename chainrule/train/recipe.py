@@ -66,9 +66,9 @@ def make_loss(recipe: Recipe, target: Target | None = None) -> Callable:
     """The loss of a recipe, of (prediction, target) and `sample_weight`.
 
     Predictions are [rows, outputs]; of several members, [members, rows, outputs]. Labels are
-    [rows], or for "bce" also [rows, labels] of 0 and 1; numbers are [rows], or [rows, outputs]. A
-    share of the target, "mape", is one of its original units, to which a regression's `target`
-    brings it back.
+    [rows], or for "bce" also [rows, labels] of 0 and 1; numbers are [rows], or [rows, outputs]; for
+    a committee all are [rows, members], with weights. A share of the target, "mape", is one of its
+    original units, to which a regression's `target` brings it back.
     """
     compute: Callable = partial(names.LOSSES[recipe.loss], **recipe.loss_options)
     if recipe.label_smoothing:
@@ -79,7 +79,22 @@ def make_loss(recipe: Recipe, target: Target | None = None) -> Callable:
         compute = partial(_in_units, compute, target.in_units)
     elif recipe.loss in names.REGRESSION_LOSSES:
         compute = partial(_of_numbers, compute)
-    return compute if recipe.members == 1 else partial(_of_members, compute)
+    if recipe.members == 1:
+        return compute
+    return partial(_of_committee if recipe.takes_turns else _of_members, compute)
+
+
+def _of_committee(compute: Callable, prediction: cr.Tensor, target: Any, **weights: Any) -> Any:
+    """The mean over members of which each has its own weight for a row."""
+    if prediction.ndim == 2:
+        return compute(prediction, target, **weights)
+    told = {name: _in_turn(given) for name, given in weights.items()}
+    return compute(cr.reshape(prediction, (-1, prediction.shape[-1])), _in_turn(target), **told)
+
+
+def _in_turn(given: Any) -> cr.Tensor:
+    """[rows, members], one member after the other."""
+    return cr.reshape(cr.permute_dims(cr.asarray(given), (1, 0)), (-1,))
 
 
 def _of_members(compute: Callable, prediction: cr.Tensor, target: Any, **weights: Any) -> Any:
@@ -180,18 +195,26 @@ def make_metrics(target: Target) -> dict[str, Any]:
     """
 
     def right(prediction: cr.Tensor, truth: cr.Tensor) -> cr.Tensor:
-        return _mean_of_members(cr.astype(cr.argmax(prediction, axis=-1) == truth, cr.float32))
+        answer = cr.argmax(prediction, axis=-1)
+        return _of_rows(cr.astype(answer == _members_first(truth), cr.float32), truth)
 
     def squares(prediction: cr.Tensor, truth: cr.Tensor) -> cr.Tensor:
-        errors = target.in_units(prediction[..., 0]) - target.in_units(truth)
-        return _mean_of_members(cr.square(errors))
+        errors = target.in_units(prediction[..., 0]) - target.in_units(_members_first(truth))
+        return _of_rows(cr.square(errors), truth)
 
     if target.classes:
         return {"accuracy": metrics.averaged(right)}
     return {"rmse": metrics.averaged(squares, finish=cr.sqrt)}
 
 
-def _mean_of_members(values: cr.Tensor) -> cr.Tensor:
+def _members_first(truth: cr.Tensor) -> cr.Tensor:
+    return truth if truth.ndim == 1 else cr.permute_dims(truth, (1, 0))
+
+
+def _of_rows(values: cr.Tensor, truth: cr.Tensor) -> cr.Tensor:
+    """[rows], the mean over members; [rows, members] where each has targets of its own."""
+    if truth.ndim > 1:
+        return cr.permute_dims(values, (1, 0))
     return values if values.ndim == 1 else cr.mean(values, axis=0)
 
 

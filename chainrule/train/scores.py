@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from chainrule import metrics
-from chainrule.data import Part, Problem, Target
+from chainrule.data import Problem, Target
 from chainrule.data.target import CLASSIFICATION, REGRESSION
 from chainrule.errors import unknown
 from chainrule.metrics import Interval, Metric
@@ -149,27 +149,20 @@ def answers(problem: Problem, predict: Callable[[np.ndarray], Prediction]) -> di
 
 
 def baselines(problem: Problem) -> dict[str, Callable[[np.ndarray], Prediction]]:
-    """The linear model and the constant answer, fitted on the same matrix of the same training
-    part.
+    """The linear model and the constant answer, fitted on the same matrix of all rows that are not
+    for the test: the network has seen those of the validation part too.
     """
-    part, target = problem.parts["training"], problem.target
-    setting = Setting(bool(target.classes), len(part.x), problem.seed)
+    (x, y), target = problem.rows_but_test, problem.target
+    setting = Setting(bool(target.classes), len(x), problem.seed)
     constant, linear = list(of_task(target.task).values())[:2]
-    return {one.name: fitted(one.make(setting), part, target) for one in (linear, constant)}
+    return {one.name: fitted(one.make(setting), x, y, target) for one in (linear, constant)}
 
 
-def fitted(model: Any, part: Part, target: Target) -> Callable[[np.ndarray], Prediction]:
-    """A model of scikit-learn, fitted to one part of a problem; hands on what it predicts for a
-    matrix.
-    """
-    from sklearn.exceptions import ConvergenceWarning
-    from threadpoolctl import threadpool_limits
-
-    # On a busy machine the threads of BLAS wait for each other: the digits took thirty times as
-    # long.
-    with threadpool_limits(1), warnings.catch_warnings():
-        warnings.simplefilter("ignore", ConvergenceWarning)
-        model.fit(part.x.astype(np.float64), part.y)
+def fitted(
+    model: Any, x: np.ndarray, y: np.ndarray, target: Target
+) -> Callable[[np.ndarray], Prediction]:
+    """A model of scikit-learn, fitted; hands on what it predicts for a matrix."""
+    taught(model, x, y)
 
     def predict(x: np.ndarray) -> Prediction:
         x = x.astype(np.float64)
@@ -181,3 +174,15 @@ def fitted(model: Any, part: Part, target: Target) -> Callable[[np.ndarray], Pre
         return Prediction(values, scores=model.decision_function(x))
 
     return predict
+
+
+def taught(model: Any, x: np.ndarray, y: np.ndarray) -> Any:
+    """A model of scikit-learn, fitted."""
+    from sklearn.exceptions import ConvergenceWarning
+    from threadpoolctl import threadpool_limits
+
+    # On a busy machine the threads of BLAS wait for each other: the digits took thirty times as
+    # long.
+    with threadpool_limits(1), warnings.catch_warnings():
+        warnings.simplefilter("ignore", ConvergenceWarning)
+        return model.fit(x.astype(np.float64), y)

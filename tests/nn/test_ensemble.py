@@ -126,3 +126,12 @@ def test_a_limit_is_never_passed():
     assert_allclose(found, [-3, -2 / np.sqrt(13 / 9), 0, 0.01, 2 / np.sqrt(13 / 9), 3], rtol=1e-5)
     with pytest.raises(ArgumentError, match="choose limit > 0"):
         nn.Limit(0.0)
+
+
+@pytest.mark.covers("A-250")
+def test_shares_weigh_models(models):
+    shares = [0.5, 0.3, 0.2]
+    found = nn.Ensemble(models[:3], shares=shares)(X)
+    assert_allclose(found, np.average(logits(models)[:3], axis=0, weights=shares), rtol=1e-4)
+    with pytest.raises(ArgumentError, match="a share for each model"):
+        nn.Ensemble(models, shares=shares)

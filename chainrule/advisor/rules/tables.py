@@ -101,6 +101,21 @@ RULES = (
     ),
     _table("members", 1, "batch norms keep statistics of one network", norm="batch"),
     _table(
+        "committee",
+        True,
+        "all rows teach, and all judge when to stop: each the member that has not seen it",
+        "F-045",
+        members=at_least(2),
+    ),
+    _table(
+        "linear",
+        True,
+        "where effects add up nothing errs less, and held-out rows say whether they do",
+        "F-071",
+        "F-072",
+    ),
+    _table("linear", False, "so many rows show more than a plane", rows=at_least(MANY_ROWS)),
+    _table(
         "activation",
         "silu",
         "smooth, and its gradient does not fade",

@@ -55,6 +55,9 @@ class TableScreen(FitScreen):
         accuracy = ("accuracy", "accuracy")
         return validated(row, *(accuracy if self.problem.target.classes else ("rmse", "RMSE")))
 
+    def weighed(self, linear_share: float) -> None:
+        self.fact("beside it", f"a linear model with {linear_share:.0%} of the answer")
+
     def scored(self, scores: Mapping[str, Scores]) -> None:
         rows = len(self.problem.parts["test"].y)
         self.heading(f"Test, on {counted(rows, 'row')} that nothing was fitted or chosen on")

@@ -308,7 +308,9 @@ class _Fold:
         names = ("training", "validation")
         parts = {name: _of_rows(whole, rows) for name, rows in zip(names, places, strict=True)}
         problem = replace(problem, parts={**problem.parts, **parts})
-        recipe = choose(problem, **self.wanted)
+        # The rows of a committee's members are taken at random, which these may not be.
+        alike = {} if self.plan.kind == "stratified" else {"committee": False}
+        recipe = choose(problem, **{**self.wanted, **alike})
         model, history = train_network(problem, recipe, Watcher())
         if history.stopped == "interrupted":
             raise KeyboardInterrupt
@@ -324,7 +326,7 @@ class _Fold:
             _categorical(problem.preprocessing),
         )
         try:
-            return fitted(baseline.make(setting), part, target)
+            return fitted(baseline.make(setting), part.x, part.y, target)
         except Exception as error:  # Of a library that is not ours, and has errors of its own.
             reason = str(error).strip().partition("\n")[0]
             raise _Failure(f"failed: {type(error).__name__}: {reason}") from error

@@ -11,11 +11,10 @@ from typing import Any
 import numpy as np
 
 from chainrule.data.images import ImageProblem
-from chainrule.data.prepare import Part
 from chainrule.data.target import CLASSIFICATION, Target
 from chainrule.train.baselines import Setting, of_task
 from chainrule.train.run import predicted
-from chainrule.train.scores import Prediction, Scores, fitted, scores_of
+from chainrule.train.scores import Prediction, Scores, fitted, scores_of, taught
 
 # A linear model of more images, or of more places, takes minutes.
 MOST_IMAGES, MOST_SIDE = 4_000, 28
@@ -71,12 +70,11 @@ def baselines(problem: ImageProblem) -> tuple[Linear, Predict]:
     part, target = problem.parts["training"], problem.target
     generator = np.random.default_rng(problem.seed)
     chosen = generator.permutation(len(part.y))[:MOST_IMAGES]
-    flat = Part(_flat(part.x[chosen]), part.y[chosen], part.values[chosen], chosen)
+    x, y = _flat(part.x[chosen]), part.y[chosen]
     setting = Setting(True, len(chosen), problem.seed)
     known = of_task(CLASSIFICATION)
-    model = known[LINEAR].make(setting)
-    fitted(model, flat, target)
-    constant = fitted(known[CONSTANT].make(setting), flat, target)
+    model = taught(known[LINEAR].make(setting), x, y)
+    constant = fitted(known[CONSTANT].make(setting), x, y, target)
     return Linear.of(model, target), lambda pixels: constant(_flat(pixels))
 
 

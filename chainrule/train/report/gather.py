@@ -120,7 +120,7 @@ def costs(model: nn.Module, row: np.ndarray) -> Costs:
         predictor(row)
         seconds.append(time.perf_counter() - start)
     layers = tuple(
-        (row.path.removeprefix("members."), row.kind, row.output, row.parameters, row.flops)
+        (row.path.replace("models.0.", "").replace("models.1", "beside it").replace("members.", ""), row.kind, row.output, row.parameters, row.flops)
         for row in summary.rows
     )
     return Costs(

@@ -25,6 +25,8 @@ from chainrule.train.report.table import columns
 from chainrule.train.report.wrong import errors, mistakes
 from chainrule.train.run import predict_matrix
 from chainrule.train.scores import Prediction
+from chainrule.train.tables.committee import network_in, unseeing
+from chainrule.train.tables.linear import share_of
 from chainrule.train.tables.run import TableRun
 
 CELLS = 4  # Of a row with a large error.
@@ -49,7 +51,7 @@ class TableEvidence:
 def gather(run: TableRun, evidence: TableEvidence) -> Report:
     """The facts of a run that has just been trained."""
     problem = evidence.problem
-    predictor = Predictor(run.model)
+    predictor = Predictor(unseeing(run.model, evidence.recipe))
 
     def predict(x: np.ndarray) -> Prediction:
         return predict_matrix(predictor, problem.target, x)
@@ -77,7 +79,7 @@ def gather(run: TableRun, evidence: TableEvidence) -> Report:
         ),
         importance=matters,
         layers=inside.layers(
-            run.model,
+            network_in(run.model),
             make_loss(evidence.recipe, problem.target),
             evidence.weights,
             evidence.history.best()["epoch"],
@@ -86,7 +88,7 @@ def gather(run: TableRun, evidence: TableEvidence) -> Report:
         ),
         audit=problem.audited,
         columns=columns(problem),
-        recipe=_choices(evidence.recipe, problem, ruled),
+        recipe=_choices(evidence.recipe, problem, ruled, share_of(run.model)),
         rules="\n".join(line for choice in ruled.values() for line in choice.lines()),
         costs=costs(run.model, training.x[:1]),
     )
@@ -99,9 +101,13 @@ def _shown(problem: Problem, matters: Importance | None) -> list[str]:
     return names[:CELLS]
 
 
-def _choices(recipe: Recipe, problem: Problem, ruled: Mapping[str, Any]) -> tuple[Choice, ...]:
+def _choices(
+    recipe: Recipe, problem: Problem, ruled: Mapping[str, Any], linear_share: float
+) -> tuple[Choice, ...]:
     """The lines of a recipe, with the items behind the rules that made them."""
     words = described(recipe, problem.parts["training"].x.shape[1], problem.target.outputs)
+    if recipe.linear:
+        words["beside it"] += f", {linear_share:.0%} of the answer"
     items = {
         line: dict.fromkeys(i for name in CHOICES[line] if name in ruled for i in ruled[name].ids)
         for line in words

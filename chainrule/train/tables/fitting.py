@@ -21,11 +21,13 @@ from chainrule.train.callbacks import Callback
 from chainrule.train.fitting import Watcher, recorded, seeded
 from chainrule.train.history import History
 from chainrule.train.predict import Predictor
-from chainrule.train.recipe import build, fit_options, make_metrics, make_trainer
+from chainrule.train.recipe import build, make_metrics, make_trainer
 from chainrule.train.report.inside import Snapshots
 from chainrule.train.run import predict_matrix
 from chainrule.train.scores import Scores, answers, scores_of
+from chainrule.train.tables.committee import apart, left_out, lessons
 from chainrule.train.tables.evidence import TableEvidence
+from chainrule.train.tables.linear import beside, share_of
 from chainrule.train.tables.run import TableRun
 
 
@@ -57,6 +59,8 @@ def run_of(problem: Problem, recipe: Recipe, watcher: Watcher) -> TableRun:
     snapshots = Snapshots()
     model, history = train_network(problem, recipe, watcher, snapshots)
     watcher.trained(history)
+    if recipe.linear:
+        watcher.weighed(share_of(model))
     predictor = Predictor(model)
     said = answers(problem, lambda x: predict_matrix(predictor, problem.target, x))
     test = problem.parts["test"]
@@ -67,7 +71,7 @@ def run_of(problem: Problem, recipe: Recipe, watcher: Watcher) -> TableRun:
         problem.target,
         problem.kinds,
         problem.preprocessing,
-        _record(problem, recipe, history, scores),
+        _record(problem, recipe, history, scores, share_of(model)),
         TableEvidence(problem, recipe, history, said, snapshots.weights),
     )
 
@@ -85,25 +89,22 @@ def train_network(
 def _train(
     problem: Problem, recipe: Recipe, watcher: Watcher, callbacks: Sequence[Callback]
 ) -> tuple[nn.Module, History]:
-    training, validation = problem.parts["training"], problem.parts["validation"]
-    model = build(recipe, training.x.shape[1], problem.target.outputs)
-    watcher.chosen(recipe, model)
+    net = build(recipe, problem.parts["training"].x.shape[1], problem.target.outputs)
+    watcher.chosen(recipe, net)
+    out = left_out(problem, recipe)
+    told = lessons(problem, recipe, out)
     trainer = make_trainer(
         recipe,
-        model,
-        len(training.x),
+        net,
+        len(told["data"][0]),
         [watcher, *callbacks],
         target=problem.target,
         metrics=make_metrics(problem.target),
         seed=problem.seed,
     )
-    history = trainer.fit(
-        (training.x, training.y),
-        validation_data=(validation.x, validation.y),
-        quiet=True,
-        **fit_options(recipe, len(training.x)),
-    )
-    return model, history
+    with apart(net, recipe):
+        history = trainer.fit(**told, quiet=True)
+    return (beside(net, problem, recipe, out) if recipe.linear else net), history
 
 
 def _known(problem: Problem) -> dict[str, Any]:
@@ -124,7 +125,11 @@ def _known(problem: Problem) -> dict[str, Any]:
 
 
 def _record(
-    problem: Problem, recipe: Recipe, history: History, scores: dict[str, Scores]
+    problem: Problem,
+    recipe: Recipe,
+    history: History,
+    scores: dict[str, Scores],
+    linear_share: float,
 ) -> dict[str, Any]:
     table = problem.table
     return recorded(
@@ -140,4 +145,5 @@ def _record(
         notes=list(problem.notes),
         split={name: len(part.y) for name, part in problem.parts.items()},
         seed=problem.seed,
+        linear_share=linear_share,
     )

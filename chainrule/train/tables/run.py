@@ -22,6 +22,7 @@ from chainrule.train.predict import Predictor
 from chainrule.train.recipe import build
 from chainrule.train.run import Evidence, Run, predict_matrix
 from chainrule.train.scores import Prediction
+from chainrule.train.tables.linear import joined, lines_of
 from chainrule.words import listed, suggestion
 
 PREPROCESSING = "preprocessing.json"
@@ -55,7 +56,10 @@ class TableRun(Run):
         preprocessing = Preprocessing.from_json(contents[PREPROCESSING])
         target = Target.from_json(record["target"])
         recipe = Recipe.from_json(record["recipe"])
-        model = build(recipe, len(preprocessing.outputs), target.outputs)
+        sizes = len(preprocessing.outputs), target.outputs
+        # Runs of earlier versions have no linear model.
+        lines = lines_of(*sizes, recipe.members if recipe.takes_turns else 1)
+        model = joined(build(recipe, *sizes), lines, record.get("linear_share", 0.0))
         return cls(model, target, record["columns"], preprocessing, record)
 
     @cached_property

@@ -26,6 +26,8 @@ from chainrule.train.tuning.space import Point, changes, origin, space
 # Fewer rows are tried on more folds: one would be chance for the most part.
 FEW_ROWS, MANY_ROWS = 1_000, 5_000
 CONFIRMING = 5
+# A trial is scored on its validation rows, so no member may learn from them.
+ALONE = {"committee": False, "linear": False}
 WARM_UP = 0.2  # The share of the epochs before a trial can be hopeless.
 HOPELESS = "hopeless"  # Why a training ended.
 
@@ -89,7 +91,7 @@ class Ground:
         """The score of a network with these changes on the validation rows, or its negative, such
         that less is better. Raises TrainingError, _Hopeless and KeyboardInterrupt.
         """
-        recipe = choose(problem, **{**self.wanted, **moved})
+        recipe = choose(problem, **{**self.wanted, **moved, **ALONE})
         model, history = train_network(problem, recipe, watcher)
         if history.stopped == "interrupted":
             raise KeyboardInterrupt
