@@ -26,6 +26,8 @@ Variant = tuple[dict[str, Any], Sequence[str]]
 VARIANTS: dict[str, Variant] = {
     "default": ({}, TABLES),
     "one member": ({"members": 1}, TABLES),
+    "one part": ({"committee": False}, TABLES),
+    "no linear model": ({"linear": False}, TABLES),
     "relu": ({"activation": "relu"}, TABLES),
     "tanh": ({"activation": "tanh"}, TABLES),
     "mish": ({"activation": "mish"}, TABLES),

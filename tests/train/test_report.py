@@ -22,6 +22,7 @@ from chainrule.train.report.html import tag
 from chainrule.train.report.judged import comparison, verdict
 from chainrule.train.report.wrong import errors
 from chainrule.train.scores import Prediction
+from chainrule.train.tables.committee import network_in
 from chainrule.train.tables.evidence import gather
 
 HOSTILE = '<script>alert("1 & 2")</script>'
@@ -244,7 +245,8 @@ def test_norms_of_layers_are_those_of_handmade_gradients(diabetes, diabetes_repo
     """The last layer, y = W h + b with the loss mean (y - t)^2, of the network that is kept."""
     part = diabetes.evidence.problem.parts["training"]
     x, t = part.x[:256].astype(float), part.y[:256].astype(float)
-    weights = {path: box.numpy().astype(float) for path, box in diabetes.model.parameters().items()}
+    boxes = network_in(diabetes.model).parameters()
+    weights = {path: box.numpy().astype(float) for path, box in boxes.items()}
     layers = sorted({path.rpartition(".")[0] for path in weights})
     h = x
     for path in layers[:-1]:
@@ -258,7 +260,7 @@ def test_norms_of_layers_are_those_of_handmade_gradients(diabetes, diabetes_repo
 
 
 def test_of_several_networks_the_first_is_looked_at():
-    run = train.fit("iris", epochs=4, members=3)
+    run = train.fit("iris", epochs=4, members=3, linear=False)
     found = gather(run, run.evidence)
     one, part = run.model.member(0), run.evidence.problem.parts["training"]
     best = run.record["training"]["best_epoch"]

@@ -154,10 +154,13 @@ def test_rows_of_the_test_have_no_say(monkeypatch):
 
 
 def test_one_part_is_that_of_fit():
-    """The default trial is the training of `fit`: its best validation accuracy is the trial's."""
+    """The default trial is the training of `fit` where all members leave the validation part out,
+    as it is judged by: its best validation accuracy is the trial's.
+    """
     found = train.tune("wine", trials=1, parts=1, epochs=5, metric="accuracy")
     run = train.fit("wine", epochs=5)
-    best = min(run.record["history"], key=lambda row: row["validation_loss"])
+    alone = train.fit("wine", epochs=5, committee=False, linear=False)
+    best = min(alone.record["history"], key=lambda row: row["validation_loss"])
     assert -found.trials[0].loss == pytest.approx(best["validation_accuracy"])
     assert found.run.record["metrics"] == run.record["metrics"]
     assert found.verdict == "nothing better than the default was found in 1 trial: it is kept"

@@ -121,7 +121,8 @@ class Curve:
 @dataclass(frozen=True)
 class Learning:
     """How training went: curves, the best epoch, why it ended; and the main figure of the network
-    that was kept on rows that it learned from and on rows it did not.
+    that was kept, or of the part of it that is `whose`, on rows that it learned from and on rows it
+    did not.
     """
 
     curves: tuple[Curve, ...]
@@ -132,6 +133,7 @@ class Learning:
     main: str
     on_training: float
     on_validation: float
+    whose: str = "its"
 
 
 @dataclass(frozen=True)

@@ -120,8 +120,7 @@ def costs(model: nn.Module, row: np.ndarray) -> Costs:
         predictor(row)
         seconds.append(time.perf_counter() - start)
     layers = tuple(
-        (row.path.replace("models.0.", "").replace("models.1", "beside it").replace("members.", ""), row.kind, row.output, row.parameters, row.flops)
-        for row in summary.rows
+        (_place(row.path), row.kind, row.output, row.parameters, row.flops) for row in summary.rows
     )
     return Costs(
         layers,
@@ -130,3 +129,10 @@ def costs(model: nn.Module, row: np.ndarray) -> Costs:
         sum(array.nbytes for array in map(np.asarray, model.state_dict().values())),
         float(np.median(seconds)),
     )
+
+
+def _place(path: str) -> str:
+    """Where a layer is, without what all members of a network have in common."""
+    for common in ("models.0.", "members.", ".members"):
+        path = path.replace(common, "")
+    return {"models.0": "network", "models.1": "beside it"}.get(path, path)

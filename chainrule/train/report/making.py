@@ -52,7 +52,7 @@ OTHER_HINT = "The same in a figure that is easier to read; training is measured 
 def learning(found: Learning) -> Html:
     told = (
         f"{counted(found.epochs, 'epoch')} in {seconds_text(found.seconds)}; {found.ended}. The "
-        f"network of epoch {found.best} is kept: its {found.main} is "
+        f"network of epoch {found.best} is kept: {found.whose} {found.main} is "
         f"{figure_text(found.on_training)} on rows that it learned from, and "
         f"{figure_text(found.on_validation)} on validation rows."
     )

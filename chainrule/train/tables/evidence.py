@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -17,7 +17,7 @@ from chainrule.train.predict import Predictor
 from chainrule.train.recipe import make_loss
 from chainrule.train.report import inside
 from chainrule.train.report.advice import advise
-from chainrule.train.report.facts import Choice, Importance, Report
+from chainrule.train.report.facts import Choice, Importance, Learning, Report
 from chainrule.train.report.gather import costs, learning, subject
 from chainrule.train.report.judged import comparison, verdict
 from chainrule.train.report.shuffled import importance
@@ -29,6 +29,7 @@ from chainrule.train.tables.committee import network_in, unseeing
 from chainrule.train.tables.linear import share_of
 from chainrule.train.tables.run import TableRun
 
+Predict = Callable[[np.ndarray], Prediction]
 CELLS = 4  # Of a row with a large error.
 
 
@@ -65,9 +66,7 @@ def gather(run: TableRun, evidence: TableEvidence) -> Report:
     found = Report(
         subject=subject(run.record, run.target),
         comparison=compared,
-        learning=learning(
-            problem.target, problem.parts, evidence.history, predict, evidence.recipe.patience
-        ),
+        learning=_learned(evidence, predict),
         **errors(problem.target, test.values, evidence.answers["network"], compared.ours),
         mistakes=mistakes(
             problem.target,
@@ -93,6 +92,12 @@ def gather(run: TableRun, evidence: TableEvidence) -> Report:
         costs=costs(run.model, training.x[:1]),
     )
     return replace(found, verdict=verdict(found), advice=advise(found))
+
+
+def _learned(evidence: TableEvidence, predict: Predict) -> Learning:
+    problem, recipe = evidence.problem, evidence.recipe
+    found = learning(problem.target, problem.parts, evidence.history, predict, recipe.patience)
+    return replace(found, whose="its first member's") if recipe.takes_turns else found
 
 
 def _shown(problem: Problem, matters: Importance | None) -> list[str]:
