@@ -56,7 +56,8 @@ class TableScreen(FitScreen):
         return validated(row, *(accuracy if self.problem.target.classes else ("rmse", "RMSE")))
 
     def weighed(self, linear_share: float) -> None:
-        self.fact("beside it", f"a linear model with {linear_share:.0%} of the answer")
+        told = f"has {linear_share:.0%} of the answer" if linear_share else "would add nothing"
+        self.fact("beside it", f"a linear model {told}, as held-out rows say")
 
     def scored(self, scores: Mapping[str, Scores]) -> None:
         rows = len(self.problem.parts["test"].y)
