@@ -8,7 +8,7 @@ from typer.testing import CliRunner
 
 from chainrule import bench, compiler
 from chainrule.bench import contenders, processors, rounds
-from chainrule.bench.contenders import OURS, Process
+from chainrule.bench.contenders import OURS, Broken, Process
 from chainrule.bench.ours import Session
 from chainrule.bench.workloads import WORKLOADS
 from chainrule.cli.app import app
@@ -73,6 +73,18 @@ def test_the_command(quick_limits, tmp_path, monkeypatch):
         }
         assert wanted <= entry["facts"].keys()
     assert (tmp_path / "out.png").stat().st_size
+
+
+def test_what_is_measured_is_said_before_it_is(monkeypatch):
+    """One that is ended has said where it was."""
+
+    def ended(*_):
+        raise Broken("bench", "chainrule ended", "killed")
+
+    monkeypatch.setattr(bench, "measure", ended)
+    result = CliRunner().invoke(app, ["bench", "vit", *QUICK])
+    assert result.exit_code == 2 and result.stderr == "[bench] chainrule ended; killed\n"
+    assert result.stdout.splitlines()[-1] == "ViT-tiny, 64x64x3, batch 16"
 
 
 @pytest.mark.skipif(not Path("/proc/self/clear_refs").exists(), reason="memory is not told")

@@ -56,6 +56,7 @@ def measure(
     with screen:
         screen.how(report.plan, len(workloads))
         for workload in workloads:
+            screen.begun(workload)
             entries = bench.measure(workload, contenders, report.plan)
             report.results.append(bench.Result(workload, entries))
             screen.measured(report.results[-1])

@@ -7,6 +7,7 @@ from collections.abc import Iterable, Sequence
 from chainrule.bench import Entry, Limit, Plan, Report, Result, geometric_mean, machine, spread
 from chainrule.bench.streaming import Streamed
 from chainrule.bench.training import Trained
+from chainrule.bench.workloads import Workload
 from chainrule.cli.screens.base import ProgressScreen
 from chainrule.inspection.explain import short_text, time_text
 from chainrule.words import counted
@@ -30,9 +31,12 @@ class BenchScreen(ProgressScreen):
         )
         self.open_progress(count, "starting")
 
+    def begun(self, workload: Workload) -> None:
+        """What is measured now: it may take minutes, and somebody may end it."""
+        self.heading(workload.title)
+
     def measured(self, result: Result) -> None:
         """One workload."""
-        self.heading(result.workload.title)
         header = ("", "step", "quartiles", "first", "compiling", "memory", "of peak", "setting")
         rows = [_row(entry, result) for entry in result.entries if not entry.error]
         self.table(header, rows)
