@@ -9,6 +9,8 @@ try:
     from chainrule.cli.app import app
 except ModuleNotFoundError:
     app = None
+except KeyboardInterrupt:
+    sys.exit(130)  # As shells report it; there was nothing to keep yet.
 
 # By the names under which pip knows them.
 PACKAGES = {

@@ -39,7 +39,7 @@ class Commands(TyperGroup):
         except OSError as error:
             _fail(f"[chainrule] {error.filename}: {(error.strerror or str(error)).lower()}", 2)
         if code == INTERRUPTED:
-            _fail("[chainrule] interrupted; nothing was written", code)
+            _fail("[chainrule] interrupted before there was a result", code)
         sys.exit(code)
 
 

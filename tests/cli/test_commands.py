@@ -113,7 +113,7 @@ def test_interruption_before_the_first_epoch_writes_nothing(monkeypatch, folder)
         raise KeyboardInterrupt
 
     monkeypatch.setattr(Loop, "_stretch", interrupted)
-    fails("[chainrule] interrupted; nothing was written", "fit", "iris", code=130)
+    fails("[chainrule] interrupted before there was a result", "fit", "iris", code=130)
     assert os.listdir(folder) == []
 
 

@@ -394,7 +394,7 @@ def test_an_interrupted_write_leaves_nothing(folder, monkeypatch):
     before = everything(folder)
     result = CliRunner().invoke(app, ["fit", "good.csv", "--epochs", "1", "-o", "out"])
     assert result.exit_code == 130
-    assert result.stderr == "[chainrule] interrupted; nothing was written\n"
+    assert result.stderr == "[chainrule] interrupted before there was a result\n"
     assert everything(folder) == before
 
 

@@ -35,18 +35,18 @@ class Screen:
         self.line()
         self.line(text, style="bold")
 
-    def fact(self, name: str, text: str) -> None:
+    def fact(self, name: str, text: str, style: str | None = None) -> None:
         """A name in a column of its own, and what there is to say about it."""
-        self.hanging(f"  {name:<{NAME}}", text)
+        self.hanging(f"  {name:<{NAME}}", text, style)
 
-    def hanging(self, start: str, text: str) -> None:
+    def hanging(self, start: str, text: str, style: str | None = None) -> None:
         """A start, and a text that stays behind it where a terminal has too few columns."""
         room = self.console.width - len(start)
         if not self.console.is_terminal or room < LEAST:
-            self.line(start + text)
+            self.line(start + text, style)
             return
         for number, line in enumerate(textwrap.wrap(text, room) or [""]):
-            self.line((start if number == 0 else " " * len(start)) + line)
+            self.line((start if number == 0 else " " * len(start)) + line, style)
 
     def table(self, header: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
         """The first column to the left, figures to the right; the first row stands out."""

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from chainrule.cli.screens.base import NAME, ProgressScreen
+from chainrule.cli.screens.base import ProgressScreen
 from chainrule.data import Gathered
 from chainrule.train.comparing.comparison import NETWORK, Comparison, Entry
 from chainrule.train.comparing.running import Folds, Onlooker
@@ -36,7 +36,7 @@ class CompareScreen(ProgressScreen, Onlooker):
         defaults = "with the defaults of fit and of their libraries, these on one thread"
         self.fact("models", f"{len(models)}, {defaults}")
         for note in gathered.notes:
-            self.line(f"  {'note':<{NAME}}{note}", style="yellow")
+            self.fact("note", note, style="yellow")
         self.count = plan.count * plan.repeats
         self.open_progress(self.count * len(models), NETWORK)
 

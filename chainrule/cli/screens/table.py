@@ -10,7 +10,6 @@ from typing import Any
 
 from chainrule import nn
 from chainrule.advisor import Recipe, described
-from chainrule.cli.screens.base import NAME
 from chainrule.cli.screens.fit import FitScreen, parameters, validated
 from chainrule.data import Preprocessing, Problem
 from chainrule.data.fitted import Numeric
@@ -39,7 +38,7 @@ class TableScreen(FitScreen):
         sizes = ", ".join(f"{len(part.y):,} {name}" for name, part in parts.items())
         self.fact("split", f"{sizes}; stratified, before anything is fitted")
         for note in problem.notes:
-            self.line(f"  {'note':<{NAME}}{note}", style="yellow")
+            self.fact("note", note, style="yellow")
         found = problem.audited
         if found:
             self.audited(found)

@@ -14,7 +14,7 @@ from chainrule.words import counted
 KINDS = {
     NUMBER: "numeric",
     BOOLEAN: "true or false",
-    DATE: "dates, in days",
+    DATE: "as days",
     CATEGORY: "categorical",
 }
 BINS = 16
