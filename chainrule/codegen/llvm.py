@@ -36,12 +36,12 @@ def _may_use_squares(machine: Machine) -> bool:
     return ctypes.CDLL(None).syscall(arch_prctl, request, data_of_tiles) == granted
 
 
-def _target_machine() -> binding.TargetMachine:
+def _target_machine(brief: bool = False) -> binding.TargetMachine:
     machine = host()
     return binding.Target.from_triple(machine.triple).create_target_machine(
         cpu=machine.cpu,
         features=machine.features,
-        opt=2,
+        opt=1 if brief else 2,
         reloc="pic",
         codemodel="jitdefault",
         jit=True,
@@ -61,7 +61,7 @@ def compile_ir(text: str, brief: bool = False) -> bytes:
     more than half the time, for code that runs up to 3% longer.
     """
     module = _parse(text)
-    machine = _target_machine()
+    machine = _target_machine(brief)
     (_simplify if brief else _optimise)(module, machine)
     return machine.emit_object(module)
 

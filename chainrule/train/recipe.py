@@ -4,6 +4,7 @@ metrics and a trainer of them.
 
 from __future__ import annotations
 
+import functools
 import inspect
 from collections.abc import Callable, Iterable, Mapping
 from functools import partial
@@ -159,7 +160,7 @@ def make_optimizer(recipe: Recipe, model: nn.Module, rows: int) -> optim.Optimiz
         "momentum": recipe.momentum,
         "groups": optim.undecayed("*bias"),
     }
-    if recipe.momentum is None and "momentum" in inspect.signature(make).parameters:
+    if recipe.momentum is None and "momentum" in _parameters(make):
         given["momentum"] = schedule.momentum
     options: Mapping[str, Any] = {} if wrapped else recipe.optimizer_options
     given = {name: value for name, value in given.items() if value is not None}
@@ -175,9 +176,15 @@ def _by_clock(recipe: Recipe, schedule: Any) -> bool:
     return recipe.minutes is not None and not isinstance(schedule, optim.schedules.Plateau)
 
 
+@functools.cache
+def _parameters(make: Callable) -> Mapping[str, inspect.Parameter]:
+    """By name: of a class of the tables of names, so there are few."""
+    return inspect.signature(make).parameters
+
+
 def _made(part: str, make: Callable, *arguments: Any, **options: Any) -> Any:
     """A part from its options. Raises ArgumentError for one that it does not have."""
-    known = inspect.signature(make).parameters
+    known = _parameters(make)
     unknown = [name for name in options if name not in known]
     if unknown:
         raise ArgumentError(

@@ -12,7 +12,7 @@ import numpy as np
 
 from chainrule import nn
 from chainrule.advisor import Recipe
-from chainrule.advisor.rules.tables import RATES
+from chainrule.advisor.rules.tables import RATES, batch, patience
 from chainrule.data import Target
 from chainrule.data.target import REGRESSION
 from chainrule.errors import ArgumentError
@@ -50,9 +50,8 @@ ALIASES = {"logistic": "sigmoid"}
 SHRINKING = {"adaptive": (0.2, 2), "plateau": (0.1, 5)}
 SGD_MOMENTUM = 0.9  # As in scikit-learn.
 LOSSES = {Classes: "cross_entropy", Labels: "bce", Numbers: "mse"}
-# The least and the greatest.
-BATCHES, EPOCHS = (16, 256), (30, 100)
-STEPS_AN_EPOCH, STEPS = 40, 1_000
+EPOCHS = (30, 100)  # The least and the greatest.
+STEPS = 1_000
 MANY_ROWS = 5_000  # They teach more than one hidden layer holds.
 
 
@@ -90,8 +89,11 @@ def _is_auto(value: Any) -> bool:
 def _quick(asked: Recipe, rows: int, targets: Targets, inputs: Inputs) -> dict[str, Any]:
     """A plain network that is trained in milliseconds where rows are few: searches and
     cross-validation fit hundreds of them. Chosen on the five data sets that scikit-learn ships.
+
+    Batches, patience and rates are those of the advisor's tables. The rest cannot be: its recipe
+    takes seconds, and was chosen for a single fit.
     """
-    batch_size = _power_of_two(rows / STEPS_AN_EPOCH, *BATCHES)
+    batch_size = batch({"rows": rows})
     epochs = int(np.clip(STEPS * batch_size / rows, *EPOCHS))
     return {
         "hidden": (100,) if rows < MANY_ROWS else (256, 128),
@@ -103,12 +105,8 @@ def _quick(asked: Recipe, rows: int, targets: Targets, inputs: Inputs) -> dict[s
         "learning_rate": RATES.get(asked.optimizer, 5e-3),
         "batch_size": batch_size,
         "epochs": epochs,
-        "patience": max(10, epochs // 4),
+        "patience": patience({"epochs": epochs}),
     }
-
-
-def _power_of_two(size: float, least: int, greatest: int) -> int:
-    return int(np.clip(2 ** round(np.log2(max(size, 1))), least, greatest))
 
 
 def make_step(recipe: Recipe, model: nn.Module, targets: Targets, observers: tuple = ()) -> Step:
