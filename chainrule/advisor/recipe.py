@@ -55,6 +55,7 @@ NUMBERS = {
 # What may be None; a command line calls it none.
 OPTIONAL = ("minutes", "patience", "weight_decay", "momentum", "clip_norm")
 OPTIONS = ("loss_options", "optimizer_options", "schedule_options", "averaging_options")
+SWITCHES = ("residual", "committee", "linear")
 
 
 @dataclass(frozen=True)
@@ -132,8 +133,10 @@ class Recipe:
         object.__setattr__(self, name, value)
 
     def _check_options(self) -> None:
-        if not isinstance(self.residual, bool):
-            raise ArgumentError("fit", f"residual is {self.residual!r}", "it is true or false")
+        for name in SWITCHES:
+            value = getattr(self, name)
+            if not isinstance(value, bool):
+                raise ArgumentError("fit", f"{name} is {value!r}", "it is true or false")
         for name in OPTIONS:
             if not isinstance(getattr(self, name), Mapping):
                 raise ArgumentError(

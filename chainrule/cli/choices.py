@@ -14,7 +14,7 @@ OTHERS = (
     *("models", "metric", "count", "repeats", "groups", "ordered", "onlooker"),
     *("trials", "seconds", "parts", "folder", "listener"),
 )
-TRUTH = {"true": True, "false": False}
+TRUTH = {"true": True, "yes": True, "false": False, "no": False}
 
 
 def choices(words: Sequence[str] | None, **named: Any) -> dict[str, Any]:

@@ -84,12 +84,14 @@ def test_fit_reads_a_file_and_follows_its_options():
 
 def test_fit_takes_any_choice_of_the_recipe_by_name():
     words = ["hidden=16,8", "activation=gelu", "residual=false", "momentum=0.8", "optimizer=sgd"]
+    words += ["committee=no", "linear=yes"]
     settings = [part for word in words for part in ("--set", word)]
     result = run("fit", "iris", "--epochs", "2", "-o", "out", *settings)
     assert result.exit_code == 0, result.stderr
     recipe = record("out")["recipe"]
     assert (recipe["hidden"], recipe["activation"], recipe["epochs"]) == ([16, 8], "gelu", 2)
     assert (recipe["residual"], recipe["momentum"], recipe["optimizer"]) == (False, 0.8, "SGD")
+    assert (recipe["committee"], recipe["linear"]) == (False, True)
 
 
 def test_interruption_keeps_the_best_network_so_far(monkeypatch):

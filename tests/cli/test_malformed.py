@@ -163,6 +163,7 @@ OPTIONS = {
     "half an epoch": (["fit", "good.csv", "--set", "epochs=2.5"], "epochs is 2.5"),
     "half a row": (["fit", "good.csv", "--set", "batch_size=2.5"], "batch_size is 2.5"),
     "neither true nor false": (["fit", "good.csv", "--set", "residual=maybe"], "true or false"),
+    "a committee of maybe": (["fit", "good.csv", "--set", "committee=maybe"], "true or false"),
     "options without names": (["fit", "good.csv", "--set", "loss_options=3"], "options by name"),
     "weights in words": (["fit", "good.csv", "--set", "class_weights=1,x"], "class_weights"),
     "the loss of another task": (["fit", "good.csv", "--set", "loss=mse"], "cross_entropy"),
