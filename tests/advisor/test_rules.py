@@ -1,5 +1,8 @@
 """The rules: all guides are there, what they name exists, and the special one wins."""
 
+import re
+import subprocess
+import sys
 from functools import reduce
 
 import pytest
@@ -179,3 +182,19 @@ def test_what_is_unknown_is_an_error(arguments, words):
 def test_names_of_tasks_and_facts_are_few_words():
     assert {"classification", "detection", "text generation"} <= set(TASKS)
     assert {"rows", "goal", "symptom"} <= set(FACTS)
+
+
+def test_advice_is_told_once_and_in_words():
+    advice = advise("classification", "iris")
+    lines = [line.strip() for line in str(advice["dropout"]).splitlines()]
+    assert sum(line.startswith("not 0.5 ") for line in lines) == 1
+    assert str(advice["hidden"]) == repr(advice["hidden"]) and "function" not in str(advice)
+    assert not re.search(r"\b[A-G]-\d{3}\b", str(advice))
+
+
+def test_the_advisor_is_found_without_an_import_of_its_own():
+    code = (
+        "import chainrule as cr; print(cr.advisor.advise('GAN')['loss'].topic, cr.data.SHIPPED[0])"
+    )
+    found = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+    assert (found.stdout, found.stderr) == ("loss digits\n", "")

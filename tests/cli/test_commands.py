@@ -618,6 +618,7 @@ def test_search_tells_its_trials_and_writes_a_run(folder):
         ["trial", "1"],
     ]
     assert lines[-1].startswith("run folder runs/iris-search/run: model.safetensors")
+    assert "learning rate: learning rate" not in result.stdout
     fails(
         "[search] the search in 'runs/iris-search' is done, of 2 trials; its run lies in "
         "'runs/iris-search/run'; choose another --output, or more --trials to go on",

@@ -1,6 +1,7 @@
 """The report: what it tells, against scikit-learn and NumPy; any name is only text in it."""
 
 import re
+from dataclasses import replace
 from html.parser import HTMLParser
 
 import numpy as np
@@ -405,3 +406,22 @@ def test_points_are_placed_in_the_drawing():
     assert (left, top) < (right, bottom)
     chart.line(((0.0, 1.0), (5.0, 10.0), (10.0, float("nan"))), "one")
     assert f'points="{left:g},{bottom:g} {middle[0]:g},{middle[1]:g}"' in chart.svg()
+
+
+@pytest.mark.parametrize(("bits", "says"), [(2.7, True), (2.0, False)])
+def test_a_text_that_lost_to_simpler_models_is_told_to_train_longer(bits, says, hostile):
+    figures = {
+        name: {"bits per character": Interval(value, value, value)}
+        for name, value in (("network", bits), ("5-grams", 2.4))
+    }
+    lead = Interval(2.4 - bits, 2.4 - bits, 2.4 - bits)
+    compared = facts.Comparison(
+        "test", 900, "bits per character", figures, {"bits per character": False}, "5-grams", lead
+    )
+    subject = replace(hostile.subject, task="text")
+    found = advise(facts.Report(subject, comparison=compared))
+    assert any(one.step.startswith("Train longer: twice the --minutes") for one in found) == says
+
+
+def test_pages_name_no_items_of_the_checklist(diabetes_report):
+    assert not re.search(r"\b[A-G]-\d{3}\b", page(diabetes_report))
