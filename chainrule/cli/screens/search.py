@@ -17,6 +17,7 @@ from chainrule.train.tuning.space import DEFAULT
 from chainrule.words import counted
 
 BEST = 5  # Trials in the table.
+LEAST_SHARE = 0.005  # What is less would be told as 0%.
 WIDTH = 100
 
 
@@ -84,9 +85,10 @@ class SearchScreen(TableScreen, Listener):
             ],
         )
         if found.importances:
-            self.heading("Importance: shares in what differs between trials")
+            self.heading("Importance: shares in what differs between trials not pruned")
             for name, share in found.importances.items():
-                self.fact(name.replace("_", " "), f"{share:.0%}")
+                if share >= LEAST_SHARE:
+                    self.fact(name.replace("_", " "), f"{share:.0%}")
         self.line()
         for line in textwrap.wrap(found.verdict, WIDTH):
             self.line(line, style="bold yellow" if found.interrupted else "bold green")

@@ -71,7 +71,8 @@ def tune(
     before found, and the last trials vary all together.
 
     A trial is trained and scored on `parts` folds of the rows that `fit` would train and validate
-    on (5 below 1,000 rows, 3 below 5,000), or on its two parts. The test part has no say. The
+    on (5 below 1,000 rows, 3 below 5,000), or on its two parts; there all members leave out the
+    rows that they are scored on, and no linear model helps. The test part has no say. The
     `metric` is by default the log loss, or R2. Hopeless trials end early. The search ends after
     `trials`, or `seconds`. Then the best trial and the default recipe meet on folds made anew, as
     the best of many has had luck; the better one is trained and tested once.
