@@ -211,9 +211,9 @@ class Function:
     def store(self, value: Value, pointer: Value, align: int) -> None:
         self._do(f"store {value}, {pointer}, align {align}")
 
-    def prefetch(self, pointer: Value) -> None:
-        """Bring the line at an address to the caches, to be read and written."""
-        self._do(f"call void @llvm.prefetch({pointer}, i32 1, i32 2, i32 1)")
+    def prefetch(self, pointer: Value, written: bool = True) -> None:
+        """Bring the line at an address to the caches, to be read and written, or read later on."""
+        self._do(f"call void @llvm.prefetch({pointer}, i32 {int(written)}, i32 2, i32 1)")
 
     def masked_load(
         self, pointer: Value, type: Type, mask: Value, other: Value, align: int

@@ -133,11 +133,12 @@ class _Groups(_Alone):
         def tiles_of(columns: Columns) -> None:
             def each(body: Callable[[Tile], None]) -> None:
                 with f.loop(first, end) as loop:
-                    memory = self._memory(f.sub(loop.index, first))
+                    number = f.sub(loop.index, first)
+                    memory, place = self._memory(number), (number, f.sub(end, first))
                     self.rows(
                         loop.index,
                         stands,
-                        lambda stands, rows: body(Tile(self, stands, rows, columns, memory)),
+                        lambda stands, rows: body(Tile(self, stands, rows, columns, memory, place)),
                     )
 
             if tiles.terms.is_one:

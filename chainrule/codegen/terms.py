@@ -117,6 +117,14 @@ class TermBlock(NamedTuple):
         ):
             yield self._term(f, {along: loop.index, **inner, pairs: pair.index})
 
+    def at(self, f: Function, term: Value) -> Stands:
+        """Where the summed axes stand at a term of the block."""
+        found = {}
+        for axis in reversed(self.terms.after):
+            found[axis], term = f.urem(term, axis.size), f.udiv(term, axis.size)
+        along = {self.terms.along: f.add(term, self.start)}
+        return self._stands(f, {**along, **dict(reversed(found.items()))})
+
     def _term(self, f: Function, inner: Stands) -> tuple[Stands, Value]:
         """(where the summed axes stand, which term of the block it is)."""
         number = f.sub(inner[self.terms.along], self.start)

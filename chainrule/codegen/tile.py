@@ -55,6 +55,23 @@ class Columns:
                 value = self._column(block, {**stands, **inner}, vector)
                 self.f.store(value, self._in_panel(panel, term, vector), self._alignment)
 
+    def fetch_next(self, block: TermBlock, stands: Stands, first: Value, end: Value) -> None:
+        """Ask for some terms of the columns beside these, which the next panel will be a copy of.
+        Where there are none, nothing is read: a request for any address is harmless.
+        """
+        f, unit, paired = self.f, self.unit, block.terms.paired
+        operand, size = unit.hero.right, unit.hero.dtype.itemsize
+        stands = {**stands, unit.tiles.across: f.add(stands[unit.tiles.across], unit.tiles.width)}
+        further = operand.index.coefficient(paired) if paired else None
+        with f.loop(first, end) as loop:
+            here = {**stands, **block.at(f, loop.index)}
+            point = Point(f, unit.pointers, here, None, 1, None)
+            scalar = storage_type(unit.hero.dtype)
+            address = f.gep(unit.pointers[operand.place], point.index(operand.index), scalar)
+            for moved in (0, further) if further else (0,):
+                for line in range(0, unit.tiles.width * size, LINE):
+                    f.prefetch(f.gep(address, moved * size + line, "i8"), written=False)
+
     def _column(self, block: TermBlock, stands: Stands, vector: int) -> Value:
         """What a panel holds of a vector: one term of each column, or a pair."""
         paired = block.terms.paired
@@ -117,8 +134,15 @@ class Tile:
     """
 
     def __init__(
-        self, unit: Emission, stands: Stands, rows: int, columns: Columns, memory: Value
+        self,
+        unit: Emission,
+        stands: Stands,
+        rows: int,
+        columns: Columns,
+        memory: Value,
+        place: tuple[Value, Value] | None = None,
     ) -> None:
+        self.place = place  # (which tile of its group, of how many)
         self.unit, self.f, self.tiles = unit, unit.f, unit.tiles
         self.stands, self.columns, self.memory = stands, columns, memory
         self.below, self.rows = rows, rows * self.tiles.layers
@@ -276,10 +300,17 @@ class Tile:
         return self.tiles.terms.is_one and self.tiles.terms.most >= WORTH_FETCHING
 
     def _fetch_share(self, block: TermBlock, start: Value, end: Value) -> None:
-        """The share of the rows that these turns are of all turns."""
-        f = self.f
-        rows = [f.udiv(f.mul(turn, self.rows), block.terms.step) for turn in (start, end)]
-        self._fetch(*rows)
+        """The share of the rows that these turns are of all turns; and of the next columns, in
+        these turns, the share that this tile is of its group.
+        """
+        f, inside = self.f, block.terms.inside
+        self._fetch(*[f.udiv(f.mul(turn, self.rows), block.terms.step) for turn in (start, end)])
+        if self.place is None:
+            return
+        number, count = self.place
+        first, terms = f.mul(start, inside), f.mul(f.sub(end, start), inside)
+        shares = [f.udiv(f.mul(terms, n), count) for n in (number, f.add(number, 1))]
+        self.columns.fetch_next(block, self.stands, *[f.add(first, share) for share in shares])
 
     def _fetch(self, start: Value, end: Value) -> None:
         """Ask for some rows."""
