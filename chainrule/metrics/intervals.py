@@ -160,7 +160,7 @@ def of_sequence(
 
     >>> values = np.repeat(np.random.default_rng(0).normal(size=100), 10)
     >>> [round(float(np.ptp(cr.metrics.of_sequence(values, block=n)[:2])), 2) for n in (1, 50)]
-    [0.12, 0.37]
+    [0.11, 0.41]
     """
     _check_draws("percentile", confidence, resamples)
     found = np.asarray(values, np.float64)
