@@ -20,7 +20,7 @@ import numpy as np
 from chainrule.codegen import llvm
 from chainrule.codegen.entry import ENTRY
 from chainrule.codegen.measure import mark_ir, peak_flops, peak_ir
-from chainrule.codegen.program import emit_kernel, emit_program
+from chainrule.codegen.program import emit_kernel, emit_module, emit_program
 from chainrule.codegen.shares import row_blocks
 from chainrule.codegen.threads import barrier_ir, pool_ir
 from chainrule.codegen.tiling import Choice, choices
@@ -43,6 +43,9 @@ from chainrule.runtime.executable import Executable
 from chainrule.runtime.host import host_calls
 from chainrule.runtime.memory import Slot
 
+PART = 1_500  # Lines: LLVM takes 50 ms for as many, and one more part 2 ms.
+MOST_PARTS = 4
+
 
 @functools.cache
 def machine() -> Machine:
@@ -53,7 +56,7 @@ def machine() -> Machine:
 
 @functools.cache
 def _load_pool() -> llvm.LoadedObject:
-    return llvm.LoadedObject(_object(key("pool", text := pool_ir(llvm.host())), lambda: text)[0])
+    return _linked(_object(key("pool", text := pool_ir(llvm.host())), lambda: [(text, [])])[0])
 
 
 engine = Engine(_load_pool)
@@ -66,7 +69,7 @@ def _way_in() -> WayIn | None:
     place = offset(tensor, value)
     if not place or not is_readable():
         return None
-    code = llvm.LoadedObject(_object(key("entry", ENTRY), lambda: ENTRY)[0])
+    code = _linked(_object(key("entry", ENTRY), lambda: [(ENTRY, [])])[0])
     return WayIn(code.address("enter"), Tensor, place, code)
 
 
@@ -101,23 +104,35 @@ def _compiler_version() -> str:
     return digest.hexdigest()
 
 
+Texts = list[tuple[str, list[str]]]  # The parts of a program, with the names of functions.
+
+
 def _object(
     name: str,
-    make_ir: Callable[[], str],
+    make_ir: Callable[[], Texts],
     facts: Callable[[], dict] = dict,
     brief: Callable[[], bool] = bool,
-) -> tuple[bytes, dict]:
-    """Object code and the facts stored with it: from the disk cache, else compiled and put there.
+) -> tuple[list[llvm.Part], dict]:
+    """The parts of object code and the facts stored with it: from the disk cache, else compiled and
+    put there.
 
     Dumps need every pass to run.
     """
     name = key(name, _compiler_version(), llvm.host_fingerprint(), repr(machine().caches))
     found = _cache().load(name)
     if found is None or config.dump:
-        text = make_ir()
-        found = llvm.compile_ir(text, brief()), facts()
-        _cache().store(name, *found)
-    return found
+        texts, functions = zip(*make_ir(), strict=True)
+        parts = list(map(llvm.Part, llvm.compile_parts(list(texts), brief()), functions))
+        known = facts()
+        shapes = [(len(part.code), part.functions) for part in parts]
+        _cache().store(name, b"".join(part.code for part in parts), {**known, "parts": shapes})
+        return parts, known
+    code, known = found
+    parts = []
+    for size, names in known.pop("parts"):
+        parts.append(llvm.Part(code[:size], names))
+        code = code[size:]
+    return parts, known
 
 
 @dataclass
@@ -169,14 +184,17 @@ class Compiled:
             "program", text + repr(list(job.updates)), "" if self.choose is None else "chosen"
         )
         with _uncollected():
-            code, facts = _object(name, self._emit, self._facts, self._is_brief)
-        run = _loaded(code, self.slots, self.constants, calls=self.calls, **facts)
+            parts, facts = _object(name, self._emit, self._facts, self._is_brief)
+        run = _loaded(parts, self.slots, self.constants, calls=self.calls, **facts)
         self.seconds = time.perf_counter() - start
         return run
 
-    def _emit(self) -> str:
+    def _emit(self) -> Texts:
         choices = None if self.choose is None else self.choose(self.program)
-        return emit_program(self.program, machine(), choices) + barrier_ir(machine())
+        module = emit_module(self.program, machine(), choices)
+        count = min(engine.threads, MOST_PARTS, 1 + module.length // PART)
+        (first, names), *others = module.parts(count) if count > 1 else [(str(module), [])]
+        return [(first + barrier_ir(machine()), names), *others]
 
     def _is_brief(self) -> bool:
         """Whether compiling it costs more than its turns are likely to."""
@@ -195,8 +213,13 @@ def _slot(kind: str, node: Node) -> Slot:
     return Slot(kind, node.shape, node.dtype.numpy)
 
 
+def _linked(parts: list[llvm.Part]) -> llvm.LoadedObject:
+    first, *others = parts
+    return llvm.LoadedObject(first.code, others)
+
+
 def _loaded(
-    code: bytes,
+    parts: list[llvm.Part],
     slots: list[Slot],
     constants: list,
     arena_bytes: int,
@@ -205,7 +228,7 @@ def _loaded(
     calls: Mapping[int, list[Node]] | None = None,
 ) -> Executable:
     """Object code bound to memory of its own."""
-    native = llvm.LoadedObject(code)
+    native = _linked(parts)
     limit = 1 if serial else None
     return Executable(
         lambda pointers: engine.launcher(native, pointers, limit, brief),
@@ -233,7 +256,7 @@ def measuring(
     text = emit_program(program, machine(), choices) + barrier_ir(machine()) + mark_ir(machine())
     code = llvm.compile_ir(text)
     block, arena = program.block, program.arena_bytes
-    return _loaded(code, slots, constants, arena, block.serial, calls=calls)
+    return _loaded([llvm.Part(code, [])], slots, constants, arena, block.serial, calls=calls)
 
 
 def arithmetic(marks: np.ndarray, dtype: DType, serial: bool) -> tuple[Executable, int]:
@@ -244,7 +267,7 @@ def arithmetic(marks: np.ndarray, dtype: DType, serial: bool) -> tuple[Executabl
         Slot("output", (len(marks) * llvm.host().vector_bytes // held.itemsize,), held.numpy),
     ]
     code = llvm.compile_ir(peak_ir(llvm.host(), dtype) + mark_ir(llvm.host()))
-    return _loaded(code, slots, [marks], 0, serial), peak_flops(llvm.host(), dtype)
+    return _loaded([llvm.Part(code, [])], slots, [marks], 0, serial), peak_flops(llvm.host(), dtype)
 
 
 def signature(kernel: Kernel) -> str:

@@ -75,7 +75,10 @@ class Function:
         self.name = name
         self.parameters = tuple(Value(f"%{name}", type) for type, name, _ in parameters)
         signature = ", ".join(f"{type} {extra} %{name}" for type, name, extra in parameters)
-        self._head = f"define {prefix} {result} @{name}({signature})"
+        self._signature = f"{result} @{name}({signature})"
+        self._head = f"define {prefix} {self._signature}"
+        self.is_internal = prefix == "internal"
+        self.called: set[str] = set()
         self._attributes = attributes
         # Functions that this one calls and that the module must have: name -> (emitter, operand
         # types).
@@ -99,6 +102,23 @@ class Function:
                 lines.append(f"  {phi.text} = phi {phi.type} {', '.join(phi.incoming)}")
             lines += block.lines
         return "\n".join([*lines, "}"])
+
+    @property
+    def length(self) -> int:
+        """How many lines it has."""
+        return sum(len(block.lines) for block in self._blocks)
+
+    def forwarder(self, number: int) -> str:
+        """What stands for this function, which returns nothing, in a module that does not have it:
+        a call of the address at such a place of a table.
+        """
+        place = f"getelementptr (ptr, ptr @addresses.table, i64 {number})"
+        return (
+            f"define internal {self._signature} alwaysinline {{\n"
+            f"  %address = load ptr, ptr {place}\n"
+            f"  call void %address({', '.join(map(repr, self.parameters))})\n"
+            "  ret void\n}"
+        )
 
     # Emission
 
@@ -172,6 +192,7 @@ class Function:
         return self.call("llvm." + name, result, *arguments)
 
     def call(self, name: str, result: Type, *arguments: Value) -> Value:
+        self.called.add(name)
         return self._emit(f"call {result} @{name}({', '.join(map(repr, arguments))})", result)
 
     def call_address(self, address: Value, result: Type, *arguments: Value) -> Value:
@@ -181,6 +202,7 @@ class Function:
         )
 
     def call_void(self, name: str, *arguments: Value) -> None:
+        self.called.add(name)
         self._do(f"call void @{name}({', '.join(map(repr, arguments))})")
 
     # Memory: `align` is in bytes and concerns the address, of each lane for gather and scatter
@@ -378,7 +400,39 @@ class Module:
         self._functions.append(function)
         return function
 
+    @property
+    def length(self) -> int:
+        """How many lines it has."""
+        return sum(function.length for function in self._functions)
+
     def __str__(self) -> str:
+        return self._text(self._functions)
+
+    def parts(self, count: int) -> list[tuple[str, list[str]]]:
+        """So many modules that make up this one, of about one size, each with the names of its
+        functions. The last function, in the first module, calls those of others by addresses that
+        are to be put into the table which `addresses` returns.
+        """
+        own = [f for f in self._functions if not f.is_internal]
+        groups: list[list[Function]] = [[own.pop()], *([] for _ in range(count - 1))]
+        sizes = [group[0].length if group else 0 for group in groups]
+        for function in sorted(own, key=lambda f: f.length, reverse=True):
+            least = sizes.index(min(sizes))
+            groups[least].append(function)
+            sizes[least] += function.length
+        far = [function for group in groups[1:] for function in group]
+        table = f"@addresses.table = internal global [{len(far)} x ptr] zeroinitializer"
+        links = [table, "define ptr @addresses() {\n  ret ptr @addresses.table\n}"]
+        links += [function.forwarder(number) for number, function in enumerate(far)]
+        texts = [self._text(self._with_helpers(group)) for group in groups]
+        texts[0] += "\n".join(links) + "\n"
+        return [(t, [f.name for f in group]) for t, group in zip(texts, groups, strict=True)]
+
+    def _with_helpers(self, group: list[Function]) -> list[Function]:
+        """Functions, and the internal ones that they call."""
+        called = {name for f in group for name in f.called}
+        return group + [f for f in self._functions if f.is_internal and f.name in called]
+
+    def _text(self, functions: list[Function]) -> str:
         attributes = f"attributes #0 = {{ {self._attributes} }}"
-        functions = [function.text("#0") for function in self._functions]
-        return "\n\n".join([*functions, attributes]) + "\n"
+        return "\n\n".join([*(f.text("#0") for f in functions), attributes]) + "\n"

@@ -3,9 +3,13 @@
 import ctypes
 import functools
 import hashlib
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from typing import NamedTuple
 
 import llvmlite
 from llvmlite import binding
+from llvmlite.binding import ffi
 from llvmlite.binding.newpassmanagers import NewPassManager, create_new_function_pass_manager
 
 from chainrule.errors import VerificationError
@@ -63,7 +67,35 @@ def compile_ir(text: str, brief: bool = False) -> bytes:
     module = _parse(text)
     machine = _target_machine(brief)
     (_simplify if brief else _optimise)(module, machine)
-    return machine.emit_object(module)
+    return _object_code(module, machine)
+
+
+def compile_parts(texts: list[str], brief: bool) -> list[bytes]:
+    """The object code of each of some modules, one a thread."""
+    if len(texts) == 1:
+        return [compile_ir(texts[0], brief)]
+    with ThreadPoolExecutor(len(texts)) as pool:
+        return list(pool.map(compile_ir, texts, [brief] * len(texts)))
+
+
+def _unlocked(name: str) -> Callable:
+    """A function of LLVM for modules with a context of their own. Those need not wait for each
+    other, while llvmlite lets one call in at a time.
+    """
+    function = getattr(ffi.lib, name)
+    return getattr(function, "_cfn", function)
+
+
+def _object_code(module: binding.ModuleRef, machine: binding.TargetMachine) -> bytes:
+    with ffi.OutputString() as problem:
+        code = _unlocked("LLVMPY_TargetMachineEmitToMemory")(machine, module, 1, problem)
+        if not code:
+            raise VerificationError("codegen", "LLVM cannot compile the program", str(problem))
+    start, size = ffi.lib.LLVMPY_GetBufferStart(code), ffi.lib.LLVMPY_GetBufferSize(code)
+    try:
+        return ctypes.string_at(start, size)
+    finally:
+        ffi.lib.LLVMPY_DisposeMemoryBuffer(code)
 
 
 def assembly(text: str, machine: Machine) -> str:
@@ -98,7 +130,7 @@ def _optimise(module: binding.ModuleRef, machine: binding.TargetMachine, level: 
     options.loop_interleaving = options.loop_unrolling = False
     builder = binding.create_pass_builder(machine, options)
     manager = builder.getModulePassManager()
-    manager.run(module, builder)
+    _unlocked("LLVMPY_RunNewModulePassManager")(manager, module, builder)
     _close(manager)
 
 
@@ -124,13 +156,33 @@ def _close(manager: NewPassManager) -> None:
     manager.detach()
 
 
-class LoadedObject:
-    """Object code in an engine of its own: its addresses are valid while this object lives."""
+class Part(NamedTuple):
+    """Object code, and the functions in it that another part calls."""
 
-    def __init__(self, code: bytes):
+    code: bytes
+    functions: list[str]
+
+
+class LoadedObject:
+    """Object code in an engine of its own: its addresses are valid while this object lives. It gets
+    the addresses of what it calls in `others`.
+    """
+
+    def __init__(self, code: bytes, others: Sequence[Part] = ()):
         self._engine = binding.create_mcjit_compiler(binding.parse_assembly(""), _target_machine())
         self._engine.add_object_file(binding.ObjectFileRef.from_data(code))
         self._engine.finalize_object()
+        # One engine for all would give their constants wrong addresses (LLVM 22, large code model).
+        self._others = [LoadedObject(part.code) for part in others]
+        far = [
+            other.address(name)
+            for other, part in zip(self._others, others, strict=True)
+            for name in part.functions
+        ]
+        if far:
+            table = ctypes.CFUNCTYPE(ctypes.c_void_p)(self.address("addresses"))()
+            for place, address in enumerate(far):
+                ctypes.c_uint64.from_address(table + 8 * place).value = address
 
     def address(self, name: str) -> int:
         """Address of the function `name`."""

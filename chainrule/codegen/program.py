@@ -39,8 +39,15 @@ def emit_program(
     program: Program, machine: Machine, choices: Mapping[Kernel, Choice] | None = None
 ) -> str:
     """The LLVM IR of a program for such a machine, with tiles as chosen for some of its kernels."""
+    return str(emit_module(program, machine, choices))
+
+
+def emit_module(
+    program: Program, machine: Machine, choices: Mapping[Kernel, Choice] | None = None
+) -> Module:
+    """The same, for those who want it in parts."""
     module = Module(machine.vector_bytes * 8)
-    return str(_Emitter(program, module, machine, choices or {}).module)
+    return _Emitter(program, module, machine, choices or {}).module
 
 
 def emit_kernel(
