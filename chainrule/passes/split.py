@@ -9,6 +9,8 @@ The parts follow from the shapes alone, so the number of threads changes no bit.
 
 from __future__ import annotations
 
+from collections import Counter
+
 from chainrule.ir.contraction import Contraction, Dimension
 from chainrule.ir.node import Node, make, reduce_sum, reshape
 from chainrule.ir.rewrite import Rules
@@ -51,7 +53,9 @@ def split_contraction(node: Node) -> Node | None:
     made = node.size * node.dtype.itemsize
     places = [{d.letter: axis for axis, d in enumerate(side)} for side in (spec.left, spec.right)]
     both = [a for a in range(len(spec.sizes)) if all(a in place for place in places)]
-    letter = next((a for a in both if a not in spec.output), None)
+    uses = Counter(a for d in spec.left + spec.right for a, _ in d.terms)
+    # A letter that takes part in a window as well would have to be split there, too.
+    letter = next((a for a in both if a not in spec.output and uses[a] == 2), None)
     if not spec.is_tiled or read <= CACHED_BYTES or letter is None or not _keeps_parts(node):
         return None
     if spec.output[0] in both or (spec.is_plain and node.size >= TILE * UNITS):
