@@ -4,8 +4,9 @@
 """
 
 from chainrule.codegen import squares
-from chainrule.codegen.builder import Function, Module
+from chainrule.codegen.builder import Function
 from chainrule.codegen.elementwise import compute_type
+from chainrule.codegen.module import Module
 from chainrule.codegen.values import I64, PTR, Type, Value, constant
 from chainrule.dtypes import DType, bfloat16
 from chainrule.ir.machine import Machine

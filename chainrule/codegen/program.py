@@ -10,9 +10,10 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 
-from chainrule.codegen.builder import Function, Module
+from chainrule.codegen.builder import Function
 from chainrule.codegen.contract import emit_contraction
 from chainrule.codegen.emit import emit_loops, signature
+from chainrule.codegen.module import Module
 from chainrule.codegen.shares import row_blocks
 from chainrule.codegen.special import emit_special
 from chainrule.codegen.tiling import Choice

@@ -5,8 +5,8 @@ from collections.abc import Callable
 
 import numpy as np
 
-from chainrule.codegen.builder import Module
 from chainrule.codegen.llvm import LoadedObject, compile_ir
+from chainrule.codegen.module import Module
 
 
 class Native:

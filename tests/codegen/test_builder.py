@@ -4,7 +4,8 @@ import numpy as np
 import pytest
 from codegen.native import Native
 
-from chainrule.codegen.builder import Function, Module
+from chainrule.codegen.builder import Function
+from chainrule.codegen.module import Module
 from chainrule.codegen.values import (
     DOUBLE,
     FLOAT,

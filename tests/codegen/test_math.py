@@ -8,7 +8,8 @@ from codegen.native import Native
 
 from chainrule.codegen import math as functions
 from chainrule.codegen import trigonometry
-from chainrule.codegen.builder import Function, Module
+from chainrule.codegen.builder import Function
+from chainrule.codegen.module import Module
 from chainrule.codegen.philox import philox4x32_10
 from chainrule.codegen.values import I64, PTR, Type
 
