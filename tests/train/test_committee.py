@@ -154,6 +154,12 @@ def test_the_linear_model_of_numbers_is_the_baseline():
     np.testing.assert_allclose(np.asarray(model.models[1](x))[:, 0], ridge.predict(x), atol=1e-4)
 
 
+def test_a_plane_of_logarithms_stands_beside_no_network():
+    prices = table(300, lambda x, generator: np.exp(x @ [1.0, 0.5, 0.2]), classes=False)
+    recipe = choose(prepare(read(prices), "y"))
+    assert recipe.committee and not recipe.linear
+
+
 def test_where_they_do_not_it_has_no_say():
     run = train.fit(table(600, ring), "y", epochs=60)
     assert run.record["linear_share"] < 0.1

@@ -116,6 +116,13 @@ RULES = (
     ),
     _table("linear", False, "so many rows show more than a plane", rows=at_least(MANY_ROWS)),
     _table(
+        "linear",
+        False,
+        "a plane of logarithms has no bounds: of an outlier its exponential may be anything",
+        "F-068",
+        logarithm=True,
+    ),
+    _table(
         "activation",
         "silu",
         "smooth, and its gradient does not fade",
