@@ -1,7 +1,8 @@
 """Networks for tables: what `fit` trains, chosen on ten of them (`benchmarks/tables.py`).
 
 What guides say of all networks is decided here by measurement: `measured` tells differences to the
-default in hundredths of AUC, accuracy or R2 on seven tables, each of which varies by about 0.3.
+default in hundredths of AUC, accuracy or R2 on seven tables, each of which varies by about 0.3;
+all before members left other rows out each, without a linear model (`docs/defaults.md` has these).
 """
 
 from __future__ import annotations
