@@ -19,8 +19,7 @@ import numpy as np
 from chainrule import metrics
 from chainrule.advisor import choose
 from chainrule.data import Gathered, Problem, folds, gather, hold_out, read
-from chainrule.train.baselines import Setting, of_task
-from chainrule.train.comparing.running import _categorical, _of_rows
+from chainrule.train.baselines import Setting, categorical, of_task
 from chainrule.train.fitting import Watcher
 from chainrule.train.predict import Predictor
 from chainrule.train.run import predict_matrix
@@ -57,7 +56,7 @@ def problems(found: Gathered, count: int, encoding: str, most: int, seed: int) -
         whole = found.problem({"training": taught, "test": tested}, seed, categories=encoding)
         places = hold_out(len(taught), (0.75, 0.25), labels=found.strata[taught], seed=seed)
         part = whole.parts["training"]
-        halves = [_of_rows(part, rows) for rows in places]
+        halves = [part.take(rows) for rows in places]
         parts = dict(zip(("training", "validation"), halves, strict=True))
         yield replace(whole, parts={**whole.parts, "whole": part, **parts})
 
@@ -72,7 +71,7 @@ def network(problem: Problem, **wanted: Any) -> Callable[[np.ndarray], Predictio
 def classical(name: str, problem: Problem) -> Callable[[np.ndarray], Prediction]:
     """A model of `train.baselines`, fitted on training and validation rows."""
     part, target = problem.parts["whole"], problem.target
-    setting = Setting(bool(target.classes), len(part.x), 0, _categorical(problem.preprocessing))
+    setting = Setting(bool(target.classes), len(part.x), 0, categorical(problem.preprocessing))
     return fitted(of_task(target.task)[name].make(setting), part.x, part.y, target)
 
 

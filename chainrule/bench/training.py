@@ -19,7 +19,7 @@ from chainrule.bench.ours import epoch, loss_of
 from chainrule.bench.report import machine
 from chainrule.bench.workloads import WORKLOADS, Workload
 from chainrule.train import Callback, Trainer
-from chainrule.train.training import Training
+from chainrule.train.trainer.training import Training
 
 DIGITS = Workload(
     "trainer", "MLP 784-256-128-10, batch 64", "epoch", "mlp", (19_200, 784),

@@ -43,6 +43,10 @@ class Part:
     values: np.ndarray
     rows: np.ndarray
 
+    def take(self, chosen: np.ndarray) -> Part:
+        """Some of its rows, by their places in the part."""
+        return Part(self.x[chosen], self.y[chosen], self.values[chosen], self.rows[chosen])
+
 
 @dataclass(frozen=True)
 class Problem:

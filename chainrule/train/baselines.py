@@ -11,16 +11,21 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
 from importlib.util import find_spec
+from itertools import accumulate
 from typing import Any
 
 import numpy as np
 
+from chainrule.data import Preprocessing
+from chainrule.data.fitted import Ordinal
 from chainrule.data.steps import ONE_HOT, ORDINAL
 from chainrule.data.target import CLASSIFICATION, REGRESSION
 
 # Solvers that walk over the rows stop here at the latest, and say that they did.
 MOST_STEPS = 2000
 TREES = 200
+# Of categories beyond the bins of histograms, boosting takes the numbers as they are.
+MOST_CATEGORIES = 254
 
 
 @dataclass(frozen=True)
@@ -58,6 +63,18 @@ class Baseline:
         if self.independent_rows and dependent:
             return "splits its rows at random inside, but these depend on each other"
         return ""
+
+
+def categorical(preprocessing: Preprocessing) -> tuple[int, ...]:
+    """The columns of the matrix that hold numbers of categories."""
+    columns = preprocessing.columns
+    widths = [len(column.outputs()) for column in columns]
+    starts = [end - width for end, width in zip(accumulate(widths), widths)]
+    return tuple(
+        start
+        for start, column in zip(starts, columns)
+        if isinstance(column, Ordinal) and len(column.categories) <= MOST_CATEGORIES
+    )
 
 
 BASELINES: dict[str, Baseline] = {}

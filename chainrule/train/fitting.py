@@ -13,8 +13,8 @@ from typing import Any
 
 import chainrule as cr
 from chainrule import nn
-from chainrule.train.callbacks import Callback
-from chainrule.train.history import History
+from chainrule.train.trainer.callbacks import Callback
+from chainrule.train.trainer.history import History
 
 FORMAT = 1
 PACKAGES = ("numpy", "llvmlite", "scikit-learn", "polars")

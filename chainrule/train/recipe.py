@@ -15,9 +15,9 @@ from chainrule import metrics, nn, optim
 from chainrule.advisor import Recipe, names
 from chainrule.data import Target
 from chainrule.errors import ArgumentError
-from chainrule.train.callbacks import Averaging, Callback, EarlyStopping, OnPlateau
-from chainrule.train.clock import Clock, Gone
-from chainrule.train.trainer import Trainer
+from chainrule.train.trainer.callbacks import Averaging, Callback, EarlyStopping, OnPlateau
+from chainrule.train.trainer.clock import Clock, Gone
+from chainrule.train.trainer.trainer import Trainer
 
 
 def build(recipe: Recipe, inputs: int, outputs: int) -> nn.Module:

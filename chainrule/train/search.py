@@ -17,9 +17,9 @@ from chainrule import tree
 from chainrule.data.loader import Loader, rows_of
 from chainrule.data.split import folds
 from chainrule.errors import ArgumentError, TrainingError
-from chainrule.train.arguments import check_positive
-from chainrule.train.feeding import labels_of, loader_of
-from chainrule.train.trainer import Trainer
+from chainrule.train.trainer.arguments import check_positive
+from chainrule.train.trainer.feeding import labels_of, loader_of
+from chainrule.train.trainer.trainer import Trainer
 
 SMOOTHING, HOPELESS = 0.98, 4.0
 

@@ -19,7 +19,7 @@ from chainrule.checks.row import Check
 from chainrule.cli.app import app
 from chainrule.cli.screens.search import SearchScreen
 from chainrule.data import pieces, read
-from chainrule.train.loop import Loop
+from chainrule.train.trainer.loop import Loop
 
 X = [0.37 * i % 1 for i in range(40)]
 

@@ -15,9 +15,9 @@ import chainrule as cr
 from chainrule import nn, optim
 from chainrule.errors import ArgumentError, DataError
 from chainrule.train import Callback, EarlyStopping, Trainer
-from chainrule.train.checkpoint import BEFORE, LAST, Checkpoints
-from chainrule.train.loggers import LOG
 from chainrule.train.saving import written
+from chainrule.train.trainer.checkpoint import BEFORE, LAST, Checkpoints
+from chainrule.train.trainer.loggers import LOG
 
 SCRIPT = Path(__file__).with_name("killed.py")
 KILLS = int(os.environ.get("CHAINRULE_KILLS", "3"))  # Twenty by hand.

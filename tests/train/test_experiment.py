@@ -12,7 +12,7 @@ import chainrule as cr
 from chainrule import advisor, train
 from chainrule.data import read, split
 from chainrule.errors import ArgumentError
-from chainrule.train import clock
+from chainrule.train.trainer import clock
 
 
 @pytest.fixture(scope="module")

@@ -13,12 +13,12 @@ from chainrule import train
 from chainrule.data import PassageLoader
 from chainrule.data.texts import Alphabet, read_text
 from chainrule.errors import ArgumentError, ChainruleError
-from chainrule.train.clock import Clock, Gone
 from chainrule.train.text import recipe as recipes
 from chainrule.train.text.model import GPT, bits
 from chainrule.train.text.ngrams import NGrams, best_order
 from chainrule.train.text.scores import bits_of, known_words
-from chainrule.train.trainer import Trainer
+from chainrule.train.trainer.clock import Clock, Gone
+from chainrule.train.trainer.trainer import Trainer
 
 WORDS = ("sun", "moon", "stars", "rise", "set", "over", "under", "the", "sea", "and")
 
@@ -234,7 +234,7 @@ def test_choices_that_cannot_be_are_an_error(wanted):
 
 def test_clock_ends_training_within_an_epoch_and_the_rate_follows_it(monkeypatch):
     now = [0.0]
-    monkeypatch.setattr("chainrule.train.clock.time.monotonic", lambda: now[0])
+    monkeypatch.setattr("chainrule.train.trainer.clock.time.monotonic", lambda: now[0])
 
     class Passing(train.Callback):
         """Each step takes 10 seconds, each validation 5."""

@@ -12,7 +12,8 @@ import numpy as np
 from chainrule.cli.screens.base import ProgressScreen
 from chainrule.data import Gathered
 from chainrule.train.comparing.comparison import NETWORK, Comparison, Entry
-from chainrule.train.comparing.running import Folds, Onlooker
+from chainrule.train.comparing.plan import Folds
+from chainrule.train.comparing.running import Onlooker
 from chainrule.words import counted
 
 KINDS = {

@@ -13,7 +13,7 @@ from chainrule.cli.screens.base import LEAST, NAME, ProgressScreen
 from chainrule.train import History, Run, Watcher
 from chainrule.train.files import CURVE, MODEL, RECORD, REPORT
 from chainrule.train.report.words import figure_text
-from chainrule.train.training import Training
+from chainrule.train.trainer.training import Training
 from chainrule.words import counted
 
 CHOICE = 48  # The width of the column of choices.

@@ -17,7 +17,7 @@ from chainrule.train.report.words import figure_text
 from chainrule.train.scores import Scores
 from chainrule.train.text.recipe import TextRecipe
 from chainrule.train.text.scores import BITS
-from chainrule.train.training import Training
+from chainrule.train.trainer.training import Training
 from chainrule.words import counted
 
 

@@ -6,32 +6,20 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
-from itertools import accumulate
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from chainrule.advisor import check_choices, choose
-from chainrule.data import (
-    Gathered,
-    Part,
-    Preprocessing,
-    Problem,
-    Table,
-    folds,
-    gather,
-    hold_out,
-    read,
-)
-from chainrule.data.columns import DATE, NUMBER, cells, convert, kind_of
-from chainrule.data.fitted import Ordinal
+from chainrule.data import Gathered, Problem, gather, read
 from chainrule.data.steps import ONE_HOT
 from chainrule.deferred import polars as pl
-from chainrule.errors import ArgumentError, DataError
-from chainrule.train.baselines import Baseline, Setting, of_task
+from chainrule.errors import ArgumentError
+from chainrule.train.baselines import Baseline, Setting, categorical, of_task
 from chainrule.train.comparing.comparison import NETWORK, Comparison, Entry
+from chainrule.train.comparing.plan import Folds, check_parts, in_order, planned
 from chainrule.train.fitting import Watcher
 from chainrule.train.predict import Predictor
 from chainrule.train.run import predict_matrix
@@ -44,52 +32,8 @@ from chainrule.train.scores import (
     scores_of,
 )
 from chainrule.train.tables.fitting import train_network
-from chainrule.words import listed, suggestion
-
-# Below, folds are made twice: the greater part of what differs between them is chance.
-FEW_ROWS = 1_000
-# What `split` leaves to validation, of the rows that are not for the test.
-SHARES = (0.75, 0.25)
-# Of categories beyond the bins of histograms, boosting takes the numbers as they are.
-MOST_CATEGORIES = 254
 
 Predict = Callable[[np.ndarray], Prediction]
-
-
-@dataclass(frozen=True)
-class Folds:
-    """How the rows are split: `kind` "stratified", "grouped" or "ordered"; `groups` [rows]."""
-
-    kind: str
-    count: int
-    repeats: int
-    seed: int
-    groups: np.ndarray | None = None
-
-    def parts(self, gathered: Gathered) -> list[tuple[np.ndarray, np.ndarray]]:
-        """(training rows, test rows) of each fold."""
-        labels = gathered.strata
-        # Bins of a regression are ours, and fewer rows than folds are no reason to refuse it.
-        if not gathered.classes and (
-            np.bincount(labels).min() < self.count or self.groups is not None
-        ):
-            labels = None
-        known = {"labels": labels, "groups": self.groups}
-        if self.kind == "ordered":
-            known = {"ordered": True}
-        return [
-            pair
-            for repeat in range(self.repeats)
-            for pair in folds(len(gathered.values), self.count, seed=self.seed + repeat, **known)
-        ]
-
-    def validation(self, strata: np.ndarray, rows: np.ndarray) -> Sequence[np.ndarray]:
-        """Places among the training rows of the network's own training and validation part."""
-        if self.kind == "ordered":
-            return hold_out(len(rows), SHARES, ordered=True)
-        if self.groups is not None:
-            return hold_out(len(rows), SHARES, groups=self.groups[rows], seed=self.seed)
-        return hold_out(len(rows), SHARES, labels=strata[rows], seed=self.seed)
 
 
 class Onlooker:
@@ -147,15 +91,15 @@ def compare(
     """
     check_choices(wanted)
     onlooker = onlooker or Onlooker()
-    table = _in_order(read(source), groups, ordered)
+    table = in_order(read(source), groups, ordered)
     extra = [column for column in (groups, ordered) if column is not None]
     gathered = gather(table, target, task=task, drop=[*drop, *extra])
     usual = METRICS[gathered.task][len(gathered.classes) > 2]
     metric = meant("compare", "metric", metric or usual, gathered.task, METRICS[gathered.task])
-    plan = _plan(gathered, count, repeats, groups, ordered, seed)
+    plan = planned(gathered, count, repeats, groups, ordered, seed)
     baselines, left_out = _chosen(models, gathered, bool(extra))
     parts = plan.parts(gathered)
-    _check_parts(gathered, parts, metric)
+    check_parts(gathered, parts, metric)
     models = (NETWORK, *baselines)
     onlooker.planned(gathered, metric, plan, models)
     measured = (_Fold(gathered, plan, *pair, baselines, wanted) for pair in parts)
@@ -176,57 +120,6 @@ def compare(
     )
 
 
-def _in_order(table: Table, groups: str | None, ordered: str | None) -> Table:
-    """The table by rising values of the column `ordered`, in which none may be missing."""
-    for column in (groups, ordered):
-        if column is not None and column not in table.frame.columns:
-            raise DataError(
-                table.name,
-                f"there is no column '{column}'",
-                f"the columns are {listed(table.frame.columns)}",
-                suggestion(column, table.frame.columns) or "name one of them",
-            )
-    if ordered is None:
-        return table
-    if groups is not None:
-        raise ArgumentError(
-            "compare",
-            "groups and an order are given",
-            "later folds would hold groups of earlier ones",
-            "choose one of them",
-        )
-    series = cells(table.frame[ordered])
-    kind = kind_of(table.name, series)
-    if kind not in (NUMBER, DATE) or series.null_count():
-        raise DataError(
-            table.name,
-            f"rows cannot be ordered by '{ordered}'",
-            f"it is a {kind} column, of {series.null_count()} empty cells",
-            "name a column of numbers or dates that has no empty cells",
-        )
-    places = convert(table.name, series, kind).arg_sort()
-    return replace(table, frame=table.frame[places])
-
-
-def _plan(
-    gathered: Gathered,
-    count: int,
-    repeats: int | None,
-    groups: str | None,
-    ordered: str | None,
-    seed: int,
-) -> Folds:
-    if repeats is not None and repeats < 1:
-        raise ArgumentError("compare", f"repeats={repeats}", "", "take 1 or more")
-    if ordered is not None:
-        return Folds("ordered", count, 1, seed)
-    repeats = repeats or (2 if len(gathered.values) < FEW_ROWS else 1)
-    if groups is None:
-        return Folds("stratified", count, repeats, seed)
-    units = cells(gathered.table.frame[groups]).rank("dense").fill_null(0)
-    return Folds("grouped", count, repeats, seed, units.to_numpy())
-
-
 def _chosen(
     wanted: Sequence[str] | None, gathered: Gathered, dependent: bool
 ) -> tuple[dict[str, Baseline], dict[str, str]]:
@@ -239,21 +132,6 @@ def _chosen(
     obstacles = {one.name: one.obstacle(len(gathered.values), dependent) for one in asked}
     left_out = {name: why for name, why in obstacles.items() if why}
     return {one.name: one for one in asked if one.name not in left_out}, left_out
-
-
-def _check_parts(gathered: Gathered, parts: Sequence[Any], metric: str) -> None:
-    """Raises DataError where a fold lacks a class that it needs, as groups or time may have it."""
-    for number, (taught, tested) in enumerate(parts, 1):
-        sides = {"train on": taught, "test": tested} if metric == "AUC" else {"train on": taught}
-        for what, rows in sides.items():
-            absent = set(gathered.classes) - set(gathered.values[rows].tolist())
-            if absent:
-                raise DataError(
-                    gathered.table.name,
-                    f"fold {number} has no rows of class '{min(absent)}' to {what}",
-                    "groups or time hold the classes apart",
-                    "take fewer folds, or another metric than AUC",
-                )
 
 
 class _Failure(Exception):
@@ -306,7 +184,7 @@ class _Fold:
         whole = problem.parts["training"]
         places = self.plan.validation(self.gathered.strata, self.rows["training"])
         names = ("training", "validation")
-        parts = {name: _of_rows(whole, rows) for name, rows in zip(names, places, strict=True)}
+        parts = {name: whole.take(rows) for name, rows in zip(names, places, strict=True)}
         problem = replace(problem, parts={**problem.parts, **parts})
         # The rows of a committee's members are taken at random, which these may not be.
         alike = {} if self.plan.kind == "stratified" else {"committee": False}
@@ -319,33 +197,13 @@ class _Fold:
 
     def _classical(self, baseline: Baseline, problem: Problem) -> Predict:
         part, target = problem.parts["training"], problem.target
-        setting = Setting(
-            bool(target.classes),
-            len(part.x),
-            self.plan.seed,
-            _categorical(problem.preprocessing),
-        )
+        numbered = categorical(problem.preprocessing)
+        setting = Setting(bool(target.classes), len(part.x), self.plan.seed, numbered)
         try:
             return fitted(baseline.make(setting), part.x, part.y, target)
         except Exception as error:  # Of a library that is not ours, and has errors of its own.
             reason = str(error).strip().partition("\n")[0]
             raise _Failure(f"failed: {type(error).__name__}: {reason}") from error
-
-
-def _of_rows(part: Part, rows: np.ndarray) -> Part:
-    return Part(part.x[rows], part.y[rows], part.values[rows], part.rows[rows])
-
-
-def _categorical(preprocessing: Preprocessing) -> tuple[int, ...]:
-    """The columns of the matrix that hold numbers of categories."""
-    columns = preprocessing.columns
-    widths = [len(column.outputs()) for column in columns]
-    starts = [end - width for end, width in zip(accumulate(widths), widths)]
-    return tuple(
-        start
-        for start, column in zip(starts, columns)
-        if isinstance(column, Ordinal) and len(column.categories) <= MOST_CATEGORIES
-    )
 
 
 def _measured(

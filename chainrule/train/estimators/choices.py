@@ -21,7 +21,7 @@ from chainrule.train.estimators.fitting import Course, Part
 from chainrule.train.estimators.inputs import Inputs
 from chainrule.train.estimators.targets import Classes, Labels, Numbers, Targets
 from chainrule.train.recipe import make_loss, make_optimizer, make_schedule
-from chainrule.train.steps import Step
+from chainrule.train.trainer.steps import Step
 
 AUTO = "auto"
 # What a recipe calls the parameters of scikit-learn; others have the same name.

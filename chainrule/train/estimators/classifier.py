@@ -13,13 +13,13 @@ from sklearn.utils import compute_sample_weight
 from sklearn.utils.multiclass import check_classification_targets, type_of_target
 from sklearn.utils.validation import column_or_1d
 
-from chainrule.train.callbacks import Callback
 from chainrule.train.estimators.calibration import Calibration, fit_calibration
 from chainrule.train.estimators.choices import AUTO
 from chainrule.train.estimators.network import Network
 from chainrule.train.estimators.rows import Rows
 from chainrule.train.estimators.targets import Classes, Labels, Targets
 from chainrule.train.predict import Predictor
+from chainrule.train.trainer.callbacks import Callback
 
 
 class NetClassifier(ClassifierMixin, Network):

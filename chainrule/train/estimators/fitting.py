@@ -16,7 +16,7 @@ import numpy as np
 import chainrule as cr
 from chainrule.frontend.stateful import Buffer, Stateful
 from chainrule.train.programs import shared
-from chainrule.train.steps import Evaluation, Step
+from chainrule.train.trainer.steps import Evaluation, Step
 
 EVALUATION_ROWS = 64
 NEVER = 1 << 62

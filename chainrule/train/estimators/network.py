@@ -27,10 +27,10 @@ from chainrule.train.estimators.inputs import as_frame, fit_inputs, matrix
 from chainrule.train.estimators.rows import Rows, held_out, part_of
 from chainrule.train.estimators.targets import Targets
 from chainrule.train.estimators.telling import Teller
-from chainrule.train.history import Row
 from chainrule.train.predict import Predictor
-from chainrule.train.progress import figures
 from chainrule.train.recipe import build
+from chainrule.train.trainer.history import Row
+from chainrule.train.trainer.progress import figures
 
 HELD_OUT_FROM = 500  # Rows: of fewer, what is held out says less than it costs.
 

@@ -11,11 +11,11 @@ import numpy as np
 from sklearn.base import RegressorMixin
 from sklearn.utils.validation import column_or_1d
 
-from chainrule.train.callbacks import Callback
 from chainrule.train.estimators.choices import AUTO
 from chainrule.train.estimators.network import Network
 from chainrule.train.estimators.rows import Rows
 from chainrule.train.estimators.targets import Targets, fit_numbers
+from chainrule.train.trainer.callbacks import Callback
 
 
 class NetRegressor(RegressorMixin, Network):

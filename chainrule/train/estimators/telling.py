@@ -6,9 +6,9 @@ import time
 from collections.abc import Sequence
 
 from chainrule.errors import ArgumentError
-from chainrule.train.callbacks import Callback, overrides
 from chainrule.train.estimators.fitting import Fitting
-from chainrule.train.training import Training
+from chainrule.train.trainer.callbacks import Callback, overrides
+from chainrule.train.trainer.training import Training
 
 BATCHES = ("batch_start", "batch_end", "stretch_start", "stretch_end")
 

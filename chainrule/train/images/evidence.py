@@ -12,7 +12,6 @@ import numpy as np
 
 from chainrule.data.images import ImageProblem
 from chainrule.deferred import polars as pl
-from chainrule.train.history import History
 from chainrule.train.images.recipe import ImageRecipe
 from chainrule.train.predict import Predictor
 from chainrule.train.report.advice import advise
@@ -22,6 +21,7 @@ from chainrule.train.report.judged import comparison, verdict
 from chainrule.train.report.wrong import errors, mistakes
 from chainrule.train.run import predict_matrix
 from chainrule.train.scores import Prediction
+from chainrule.train.trainer.history import History
 
 
 @dataclass(frozen=True)

@@ -14,10 +14,7 @@ from chainrule import metrics, optim
 from chainrule.advisor.numbers import check_numbers
 from chainrule.data.images import ImageProblem, prepare_images
 from chainrule.data.seen import Seen, image_hashes
-from chainrule.train.callbacks import EarlyStopping
-from chainrule.train.clock import Clock, Gone
 from chainrule.train.fitting import Watcher, recorded, seeded
-from chainrule.train.history import History
 from chainrule.train.images.evidence import ImageEvidence
 from chainrule.train.images.model import ImageClassifier
 from chainrule.train.images.recipe import ImageRecipe, choose_for_images
@@ -33,7 +30,10 @@ from chainrule.train.images.scores import (
 from chainrule.train.predict import Predictor
 from chainrule.train.run import predict_matrix
 from chainrule.train.scores import Prediction, Scores
-from chainrule.train.trainer import Trainer
+from chainrule.train.trainer.callbacks import EarlyStopping
+from chainrule.train.trainer.clock import Clock, Gone
+from chainrule.train.trainer.history import History
+from chainrule.train.trainer.trainer import Trainer
 
 TRAINING = 0.95  # What is left of the time serves the scores.
 

@@ -14,10 +14,10 @@ import numpy as np
 from chainrule import nn
 from chainrule.data import Part, Target
 from chainrule.train.fitting import now
-from chainrule.train.history import History
 from chainrule.train.predict import Predictor
 from chainrule.train.report.facts import Costs, Curve, Learning, Subject
 from chainrule.train.scores import Prediction, asked, figure
+from chainrule.train.trainer.history import History
 from chainrule.words import counted
 
 SAMPLE = 5_000  # More training rows tell nothing new of the gap to validation.

@@ -10,10 +10,10 @@ from typing import Any
 
 import chainrule as cr
 from chainrule import nn
-from chainrule.train.callbacks import Callback
-from chainrule.train.monitors import layer_norms, watched
 from chainrule.train.report.facts import Layer, Points
-from chainrule.train.training import Training
+from chainrule.train.trainer.callbacks import Callback
+from chainrule.train.trainer.monitors import layer_norms, watched
+from chainrule.train.trainer.training import Training
 
 ROWS = 256
 # What a report has of what `watched` and the gradients tell.

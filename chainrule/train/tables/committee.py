@@ -16,9 +16,9 @@ from chainrule import nn
 from chainrule.advisor import Recipe
 from chainrule.data import Problem
 from chainrule.data.split import bins
-from chainrule.train.feeding import loader_of
 from chainrule.train.recipe import fit_options
-from chainrule.train.weights import class_weights
+from chainrule.train.trainer.feeding import loader_of
+from chainrule.train.trainer.weights import class_weights
 
 FEWEST_PARTS = 3  # Of the training part: so few members leave out no more than the first one does.
 

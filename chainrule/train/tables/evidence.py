@@ -12,7 +12,6 @@ from chainrule.advisor import CHOICES, Recipe, described
 from chainrule.advisor import advise as guides
 from chainrule.advisor.advice import ASKED
 from chainrule.data import Problem
-from chainrule.train.history import History
 from chainrule.train.predict import Predictor
 from chainrule.train.recipe import make_loss
 from chainrule.train.report import inside
@@ -28,6 +27,7 @@ from chainrule.train.scores import Prediction
 from chainrule.train.tables.committee import network_in, unseeing
 from chainrule.train.tables.linear import share_of
 from chainrule.train.tables.run import TableRun
+from chainrule.train.trainer.history import History
 
 Predict = Callable[[np.ndarray], Prediction]
 CELLS = 4  # Of a row with a large error.

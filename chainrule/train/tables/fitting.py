@@ -17,9 +17,7 @@ from chainrule.data.columns import converted
 from chainrule.data.drift import profile
 from chainrule.data.seen import Seen, row_hashes
 from chainrule.deferred import polars as pl
-from chainrule.train.callbacks import Callback
 from chainrule.train.fitting import Watcher, recorded, seeded
-from chainrule.train.history import History
 from chainrule.train.predict import Predictor
 from chainrule.train.recipe import build, make_metrics, make_trainer
 from chainrule.train.report.inside import Snapshots
@@ -29,6 +27,8 @@ from chainrule.train.tables.committee import apart, left_out, lessons
 from chainrule.train.tables.evidence import TableEvidence
 from chainrule.train.tables.linear import beside, share_of
 from chainrule.train.tables.run import TableRun
+from chainrule.train.trainer.callbacks import Callback
+from chainrule.train.trainer.history import History
 
 
 def fit_table(

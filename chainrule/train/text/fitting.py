@@ -10,18 +10,18 @@ from chainrule import optim
 from chainrule.data import PassageLoader
 from chainrule.data.texts import Corpus, read_text
 from chainrule.errors import ArgumentError
-from chainrule.train.callbacks import Callback, EarlyStopping
-from chainrule.train.clock import Clock, Gone
 from chainrule.train.fitting import Watcher, recorded, seeded
-from chainrule.train.history import History
 from chainrule.train.scores import Scores
 from chainrule.train.text.evidence import TextEvidence
 from chainrule.train.text.model import GPT, bits
 from chainrule.train.text.recipe import TextRecipe, choose_for_text
 from chainrule.train.text.run import TextRun, build
 from chainrule.train.text.scores import Rivals, answers, comparison, scores_of, words_of
-from chainrule.train.trainer import Trainer
-from chainrule.train.training import Training
+from chainrule.train.trainer.callbacks import Callback, EarlyStopping
+from chainrule.train.trainer.clock import Clock, Gone
+from chainrule.train.trainer.history import History
+from chainrule.train.trainer.trainer import Trainer
+from chainrule.train.trainer.training import Training
 from chainrule.words import counted
 
 # What is left of the time serves n-grams and scores.

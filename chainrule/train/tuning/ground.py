@@ -18,7 +18,7 @@ from chainrule.train.predict import Predictor
 from chainrule.train.run import predict_matrix
 from chainrule.train.scores import GREATER_IS_BETTER, scores_of
 from chainrule.train.tables.fitting import train_network
-from chainrule.train.training import Training
+from chainrule.train.trainer.training import Training
 from chainrule.train.tuning.journal import DONE, FAILED, PRUNED, Trial
 from chainrule.train.tuning.sampling import hopeless
 from chainrule.train.tuning.space import Point, changes, origin, space

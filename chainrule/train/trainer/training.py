@@ -13,8 +13,8 @@ import chainrule as cr
 from chainrule.config import config
 from chainrule.data.loader import Loader
 from chainrule.errors import ArgumentError
-from chainrule.train.history import History, Row
-from chainrule.train.steps import Step
+from chainrule.train.trainer.history import History, Row
+from chainrule.train.trainer.steps import Step
 
 
 class Training:

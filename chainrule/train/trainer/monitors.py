@@ -13,8 +13,8 @@ from chainrule import nn
 from chainrule.frontend import trace
 from chainrule.frontend.stateful import Buffer, Stateful
 from chainrule.nn.calls import observed
-from chainrule.train.callbacks import Callback
-from chainrule.train.training import Training
+from chainrule.train.trainer.callbacks import Callback
+from chainrule.train.trainer.training import Training
 
 FLAT = 0.05  # Of its greatest derivative: below, an activation is saturated.
 

@@ -9,7 +9,7 @@ from typing import Any
 from chainrule import optim
 from chainrule.errors import ArgumentError
 from chainrule.frontend.stateful import Stateful
-from chainrule.train.training import Training
+from chainrule.train.trainer.training import Training
 
 
 class Callback:

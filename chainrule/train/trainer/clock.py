@@ -12,8 +12,8 @@ import chainrule as cr
 from chainrule.errors import ArgumentError
 from chainrule.frontend.stateful import Buffer, Stateful
 from chainrule.optim.schedules import Schedule
-from chainrule.train.callbacks import Callback
-from chainrule.train.training import Training
+from chainrule.train.trainer.callbacks import Callback
+from chainrule.train.trainer.training import Training
 
 
 class Gone(Stateful, Schedule):

@@ -16,7 +16,8 @@ import chainrule as cr
 from chainrule import nn, optim
 from chainrule.data.loader import Loader
 from chainrule.errors import ArgumentError, TrainingError
-from chainrule.train.arguments import (
+from chainrule.train.predict import Predictor
+from chainrule.train.trainer.arguments import (
     check_optimizer,
     check_parts,
     check_positive,
@@ -24,24 +25,23 @@ from chainrule.train.arguments import (
     precision_of,
     streaming,
 )
-from chainrule.train.callbacks import (
+from chainrule.train.trainer.callbacks import (
     Callback,
     EarlyStopping,
     load_states,
     overrides,
     states_of,
 )
-from chainrule.train.checkpoint import Checkpoints
-from chainrule.train.feeding import first_batch, loader_of, parts_of
-from chainrule.train.history import History
-from chainrule.train.interruptions import interruptions
-from chainrule.train.loggers import LOG, JsonLines
-from chainrule.train.loop import Loop
-from chainrule.train.predict import Predictor
-from chainrule.train.progress import Progress
-from chainrule.train.steps import Evaluation, Step
-from chainrule.train.training import Training
-from chainrule.train.weights import class_weights
+from chainrule.train.trainer.checkpoint import Checkpoints
+from chainrule.train.trainer.feeding import first_batch, loader_of, parts_of
+from chainrule.train.trainer.history import History
+from chainrule.train.trainer.interruptions import interruptions
+from chainrule.train.trainer.loggers import LOG, JsonLines
+from chainrule.train.trainer.loop import Loop
+from chainrule.train.trainer.progress import Progress
+from chainrule.train.trainer.steps import Evaluation, Step
+from chainrule.train.trainer.training import Training
+from chainrule.train.trainer.weights import class_weights
 
 EVALUATION_ROWS = 256  # A batch of an evaluation; results do not depend on it.
 

@@ -7,10 +7,10 @@ from pathlib import Path
 from typing import Any
 
 from chainrule.errors import ArgumentError
-from chainrule.train.callbacks import Callback
-from chainrule.train.history import Row
 from chainrule.train.saving import written
-from chainrule.train.training import Training
+from chainrule.train.trainer.callbacks import Callback
+from chainrule.train.trainer.history import Row
+from chainrule.train.trainer.training import Training
 
 LOG = "log.jsonl"
 

@@ -13,8 +13,8 @@ import numpy as np
 from chainrule import nn, optim, tree
 from chainrule.errors import ArgumentError
 from chainrule.frontend import trace
-from chainrule.train.callbacks import Callback
-from chainrule.train.steps import Evaluation
+from chainrule.train.trainer.callbacks import Callback
+from chainrule.train.trainer.steps import Evaluation
 
 
 def streaming(metrics: Any) -> dict[str, Any]:

@@ -6,9 +6,9 @@ import sys
 import time
 from typing import Any
 
-from chainrule.train.callbacks import Callback
-from chainrule.train.history import Row
-from chainrule.train.training import Training
+from chainrule.train.trainer.callbacks import Callback
+from chainrule.train.trainer.history import Row
+from chainrule.train.trainer.training import Training
 
 HIDDEN = ("epoch", "learning_rate", "seconds")
 SECONDS_A_LINE = 1.0

@@ -14,8 +14,8 @@ import numpy as np
 
 import chainrule as cr
 from chainrule.data.loader import ArrayLoader, Loader, rows_of
-from chainrule.train.arguments import Labels
-from chainrule.train.steps import Evaluation, over_batch, over_rows
+from chainrule.train.trainer.arguments import Labels
+from chainrule.train.trainer.steps import Evaluation, over_batch, over_rows
 
 # Between two calls Ctrl-C is heard, the progress bar moves, and a checkpoint may be written.
 SECONDS_A_CALL = 0.25
