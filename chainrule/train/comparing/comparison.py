@@ -23,7 +23,6 @@ NETWORK = "network"
 # From the simplest: a network is harder to run and to explain than one model of any other kind.
 SIMPLICITY = [*(name for name in BASELINES if name != "stacking"), NETWORK, "stacking"]
 CONSTANT = ("majority class", "mean")
-MANY_FOLDS = 5  # Whoever is equally good is worse on each of so many with a probability of 3 %.
 ERROR = 0.68  # The confidence of an interval of about one standard error on each side.
 NETWORK_COLOR, OTHER_COLOR = "#D55E00", "#0072B2"  # Of Okabe and Ito's palette.
 
@@ -107,7 +106,7 @@ class Comparison:
     @property
     def choice(self) -> str:
         """The simplest of the models that come within one standard error of the best one and of the
-        network (Breiman and others 1984), and are not worse on each fold: simplicity alone is no
+        network (Breiman and others 1984), and within the intervals of these: simplicity alone is no
         reason to take what is probably worse. A model that is less simple than the network must be
         shown to be better.
         """
@@ -120,12 +119,12 @@ class Comparison:
         return NETWORK if needless and not self._beats(found, NETWORK) else found
 
     def _behind(self, name: str, other: str) -> bool:
-        """Whether a model is probably worse. A fold on which it fails altogether makes its standard
-        error so great that this alone would excuse it.
+        """Whether a model is probably worse. A fold on which it fails altogether makes the standard
+        error of the difference so great that this alone would excuse it.
         """
-        theirs, own = (self[one].values(self.metric) for one in (other, name))
-        always = len(own) >= MANY_FOLDS and bool(np.all(self._sign * (theirs - own) > 0))
-        return always or self.gain(other, name, ERROR).low > 0
+        difference, spread = self.gain(other, name), self.interval(other)
+        beyond = difference.value > max(spread.high - spread.value, spread.value - spread.low)
+        return beyond or self.gain(other, name, ERROR).low > 0
 
     def _beats(self, name: str, other: str) -> bool:
         return self.gain(name, other).low > 0
