@@ -56,7 +56,7 @@ def test_notices(model):
         (("new.csv",), "there is no file 'new.csv'"),
         (("iris", "--report", "out.pdf"), "the name ends in none of .html"),
         (("iris", "--json", "no/out.json"), "'no' is none"),
-        (("diabetes",), "there is no column"),
+        (("diabetes",), "there are no columns"),
     ],
 )
 def test_one_line_for_what_is_wrong(model, folder, words, message):
