@@ -222,11 +222,15 @@ RULES = (
     _table(
         "batch_size",
         batch,
-        f"about {STEPS_AN_EPOCH} steps an epoch",
+        f"about {STEPS_AN_EPOCH} steps an epoch, within {SMALLEST_BATCH} to {LARGEST_BATCH} rows",
         "F-056",
         measured="batch 16 -0.06 +- 0.08, batch 256 +0.08 +- 0.13: ties",
     ),
-    _table("epochs", epochs, f"about {STEPS:,} steps at most"),
+    _table(
+        "epochs",
+        epochs,
+        f"about {STEPS:,} steps at most, within {FEWEST_EPOCHS} to {MOST_EPOCHS} epochs",
+    ),
     _table(
         "patience",
         patience,

@@ -55,8 +55,9 @@ class FitScreen(ProgressScreen, Watcher):
         self.advance(told)
         if self.progress is None and self.due(number, trainer):
             self.fact(f"epoch {number}", told)
+        # The first epoch was compiled too.
         left = trainer.row["seconds"] * (trainer.planned - number)
-        if self.progress is None and number == 1 and not self.limited and left > LONG:
+        if self.progress is None and number == 2 and not self.limited and left > LONG:
             minutes = counted(round(left / 60), "more minute")
             self.fact("", f"{minutes} at most at this pace; Ctrl-C keeps the best so far")
 
