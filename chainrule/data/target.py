@@ -4,8 +4,9 @@ the way back.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -24,13 +25,15 @@ MOST_CLASSES, OFTEN = 20, 5
 ROWS_A_CLASS = 5  # Three to train on, one to validate, one to test.
 FEWEST_ROWS = 10
 SKEWED = 1.0  # Above, most values lie far below the mean.
+BEYOND = 1.0  # Standard deviations beyond what was seen that predictions of logarithms may reach.
 
 
 @dataclass(frozen=True)
 class Target:
     """What is predicted: the classes in order, or mean and scale that standardise a regression, and
     bring its predictions back to their units (A-221). With `logarithm` they are of log(value),
-    and predictions are medians rather than means.
+    and predictions are medians rather than means; these stay within `bounds` of standardised
+    values, as what goes a little too far in logarithms goes very far in units.
 
     >>> from chainrule import data
     >>> target = data.prepare(data.read("iris")).target
@@ -45,6 +48,7 @@ class Target:
     mean: float = 0.0
     scale: float = 1.0
     logarithm: bool = False
+    bounds: tuple[float, float] = (-math.inf, math.inf)
 
     @property
     def outputs(self) -> int:
@@ -52,11 +56,15 @@ class Target:
         return len(self.classes) or 1
 
     def to_json(self) -> dict[str, Any]:
-        return {**asdict(self), "classes": list(self.classes)}
+        found = {**asdict(self), "classes": list(self.classes), "bounds": list(self.bounds)}
+        if not self.logarithm:  # JSON has no infinity.
+            del found["bounds"]
+        return found
 
     @staticmethod
     def from_json(found: Mapping[str, Any]) -> Target:
-        return Target(**{**found, "classes": tuple(found["classes"])})
+        pairs = {name: tuple(found[name]) for name in ("classes", "bounds") if name in found}
+        return Target(**{**found, **pairs})
 
     def encode(self, values: np.ndarray) -> np.ndarray:
         """Class numbers as int64, or standardised values as float32."""
@@ -69,12 +77,12 @@ class Target:
     def decode(self, output: np.ndarray) -> np.ndarray:
         """Class labels from class numbers, or original units from standardised values."""
         if self.task == REGRESSION:
-            values = output.astype(np.float64) * self.scale + self.mean
+            values = output.astype(np.float64).clip(*self.bounds) * self.scale + self.mean
             return np.exp(values) if self.logarithm else values
         return np.asarray(self.classes)[output]
 
     def in_units(self, output: Any) -> Any:
-        """A regression's tensor in original units, as `decode` of an array."""
+        """A regression's tensor in original units, whatever the bounds, as losses need it."""
         values = output * self.scale + self.mean
         return cr.exp(values) if self.logarithm else values
 
@@ -94,7 +102,11 @@ def fit(name: str, task: str, reason: str, classes: tuple, values: np.ndarray) -
         values = np.log(values)
     # A training part may hold one value alone.
     mean, scale = float(values.mean()), float(values.std()) or 1.0
-    return Target(name, task, reason, (), mean, scale, logarithm)
+    found = Target(name, task, reason, (), mean, scale, logarithm)
+    if not logarithm:
+        return found
+    least, most = ((float(end) - mean) / scale for end in (values.min(), values.max()))
+    return replace(found, bounds=(least - BEYOND, most + BEYOND))
 
 
 def choose_name(table: Table, wanted: str | None) -> tuple[str, str]:

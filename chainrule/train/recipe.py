@@ -206,7 +206,8 @@ def make_metrics(target: Target) -> dict[str, Any]:
         return _of_rows(cr.astype(answer == _members_first(truth), cr.float32), truth)
 
     def squares(prediction: cr.Tensor, truth: cr.Tensor) -> cr.Tensor:
-        errors = target.in_units(prediction[..., 0]) - target.in_units(_members_first(truth))
+        answer = target.in_units(cr.clip(prediction[..., 0], *target.bounds))
+        errors = answer - target.in_units(_members_first(truth))
         return _of_rows(cr.square(errors), truth)
 
     if target.classes:

@@ -1,11 +1,14 @@
 """Preparing: the target, the task, the split, and what is said of tables that cannot be used."""
 
+import json
+
 import numpy as np
 import polars as pl
 import pytest
 
 from chainrule.data import gather, prepare, read, split
 from chainrule.data.split import bins
+from chainrule.data.target import Target
 from chainrule.errors import DataError
 
 ROWS = 40
@@ -235,6 +238,19 @@ def test_targets_below_zero_or_far_above_it_are_learned_as_they_are(shift):
     values = np.random.default_rng(0).lognormal(0, 0.5, 400) + shift
     frame = pl.DataFrame({"a": np.random.default_rng(1).normal(size=400), "price": values})
     assert not prepare(read(frame), "price").target.logarithm
+
+
+def test_answers_of_logarithms_stay_near_what_was_seen():
+    price = np.exp(np.random.default_rng(1).normal(size=300))
+    problem = prepare(read(pl.DataFrame({"a": np.arange(300.0), "price": price})), "price")
+    seen = np.log(problem.parts["training"].values)
+    least, most = problem.target.decode(np.array([-50.0, 50.0]))
+    np.testing.assert_allclose(np.log(least), seen.min() - seen.std(), rtol=1e-6)
+    np.testing.assert_allclose(np.log(most), seen.max() + seen.std(), rtol=1e-6)
+    back = problem.target.decode(problem.target.encode(price))
+    np.testing.assert_allclose(back, price, rtol=1e-5)
+    again = Target.from_json(json.loads(json.dumps(problem.target.to_json())))
+    assert again == problem.target
 
 
 def test_a_file_without_a_header_is_noticed():
