@@ -12,9 +12,8 @@ import numpy as np
 
 from chainrule.deferred import polars as pl
 
-MOST = (
-    1024  # Of so many rows and fewer all are kept; of more, a share has an error of 0.016 at most.
-)
+# Of so many rows and fewer all are kept; of more, a share has an error of 0.016 at most.
+MOST = 1024
 ODD = np.uint64(0x9E3779B97F4A7C15)  # 2**64 / golden ratio.
 MISSING = np.uint64(0x6D697373696E6721)
 
