@@ -10,14 +10,11 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from functools import cached_property
 from pathlib import Path
 
 import numpy as np
 
 from chainrule.data import target as targets
-from chainrule.data.auditing import Audit
-from chainrule.data.auditing.images import audit_images
 from chainrule.data.prepare import Part
 from chainrule.data.sources import IMAGES
 from chainrule.data.split import SHARE, hold_out, split
@@ -60,11 +57,6 @@ class ImageProblem:
     unreadable: Mapping[str, str]
     sha256: str
     seed: int
-
-    @cached_property
-    def audited(self) -> Audit:
-        """What is wrong with the images."""
-        return audit_images(self)
 
 
 def prepare_images(folder: str | Path, *, size: int | None = None, seed: int = 0) -> ImageProblem:

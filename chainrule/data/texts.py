@@ -5,14 +5,11 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass
-from functools import cached_property
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from chainrule.data.auditing import Audit
-from chainrule.data.auditing.texts import audit_text
 from chainrule.data.read import no_such
 from chainrule.errors import DataError
 from chainrule.words import counted
@@ -80,11 +77,6 @@ class Corpus:
         """What the record of a run says of it."""
         facts = {"path": str(self.path), "characters": self.length, "sha256": self.sha256}
         return {"name": self.name, **facts}
-
-    @cached_property
-    def audited(self) -> Audit:
-        """What is wrong with the text."""
-        return audit_text(self)
 
 
 def read_text(path: str | Path) -> Corpus:

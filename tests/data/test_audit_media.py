@@ -6,6 +6,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from chainrule.data.auditing.images import audit_images
+from chainrule.data.auditing.texts import audit_text
 from chainrule.data.images import prepare_images
 from chainrule.data.texts import read_text
 
@@ -17,7 +19,7 @@ PROSE = "".join(RNG.choice(LETTERS, 150_000))
 def audited(tmp_path, text):
     path = tmp_path / "a.txt"
     path.write_text(text, encoding="utf-8")
-    return read_text(path).audited
+    return audit_text(read_text(path))
 
 
 # ---- Texts ----
@@ -73,7 +75,7 @@ def test_the_share_of_copies_is_that_of_sets_of_strings(tmp_path):
     )
     known = set(taught)
     share = np.mean([run in known for run in tested])
-    finding = next(one for one in corpus.audited if one.check == "overlap")
+    finding = next(one for one in audit_text(corpus) if one.check == "overlap")
     assert finding.what.startswith(f"{share:.0%} of its passages")
 
 
@@ -100,12 +102,12 @@ def folder(tmp_path):
 
 
 def test_good_images_have_no_finding(folder):
-    assert len(prepare_images(folder).audited) == 0
+    assert len(audit_images(prepare_images(folder))) == 0
 
 
 def test_files_that_cannot_be_read(folder):
     (folder / "a" / "bad.png").write_bytes(b"no image")
-    (found,) = prepare_images(folder).audited
+    (found,) = audit_images(prepare_images(folder))
     assert (found.check, found.severity) == ("unreadable", "warning")
     assert found.place.endswith("a/bad.png")
     assert found.what == "cannot be read: it is no image"
@@ -114,7 +116,7 @@ def test_files_that_cannot_be_read(folder):
 def test_few_images_of_a_class(folder):
     for number in range(6):
         save(folder, f"c/{number}.png", noise())
-    (found,) = prepare_images(folder).audited
+    (found,) = audit_images(prepare_images(folder))
     assert (found.check, found.place) == ("few images", "class c")
     assert found.what == "has 4 to train on"
 
@@ -122,7 +124,7 @@ def test_few_images_of_a_class(folder):
 def test_classes_of_very_different_sizes(folder):
     for number in range(500):
         save(folder, f"c/{number}.png", noise())
-    (found,) = prepare_images(folder).audited
+    (found,) = audit_images(prepare_images(folder))
     assert (found.check, found.place) == ("imbalance", "class 'a'")
 
 
@@ -133,7 +135,7 @@ def test_one_image_in_two_parts(folder):
                 save(folder / "split", f"{part}/{kind}/{number}.png", noise())
     twin = (folder / "split/train/a/3.png").read_bytes()
     (folder / "split/test/a/7.png").write_bytes(twin)
-    found = {one.what: one for one in prepare_images(folder / "split").audited}
+    found = {one.what: one for one in audit_images(prepare_images(folder / "split"))}
     # The training part has lost some images to the validation part, this one perhaps.
     (one,) = found.values()
     assert (one.check, one.severity, one.place) == ("overlap", "error", "test/a/7.png")
@@ -149,7 +151,7 @@ def test_copies_and_one_image_of_two_classes(folder):
     (train / "b" / "05.png").write_bytes((train / "a" / "05.png").read_bytes())
     for number in range(1, 4):
         (train / "a" / f"0{number}.png").write_bytes((train / "a" / "00.png").read_bytes())
-    found = prepare_images(folder / "split").audited
+    found = audit_images(prepare_images(folder / "split"))
     assert found.checks == ["two classes", "duplicates"]
     assert found[0].place == "train/a/05.png, train/b/05.png"
     assert found[0].what == "2 images of the training part stand in two classes"
@@ -158,13 +160,13 @@ def test_copies_and_one_image_of_two_classes(folder):
 
 def test_images_of_one_shade(folder):
     save(folder, "b/99.png", np.full((8, 8), 77))
-    (found,) = prepare_images(folder).audited
+    (found,) = audit_images(prepare_images(folder))
     assert (found.check, found.severity, found.place) == ("blank", "warning", "b/99.png")
 
 
 def test_shapes_that_one_size_does_not_suit(folder):
     for number in range(20):
         save(folder, f"a/wide{number}.png", noise(8, 24))
-    (found,) = prepare_images(folder).audited
+    (found,) = audit_images(prepare_images(folder))
     assert found.check == "stretched"
     assert found.what == "20% are stretched by half or more to 8 x 8, as from 8 x 24"

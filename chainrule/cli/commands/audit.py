@@ -9,6 +9,8 @@ from chainrule.cli import options
 from chainrule.cli.screens.base import Screen
 from chainrule.data import Audit
 from chainrule.data.auditing.finding import ERROR
+from chainrule.data.auditing.images import audit_images
+from chainrule.data.auditing.texts import audit_text
 from chainrule.data.images import prepare_images
 from chainrule.data.target import choose_name
 from chainrule.data.texts import read_text
@@ -42,4 +44,4 @@ def _audited(data: str, target: str | None) -> Audit:
             f"data of the kind {kind} have no columns",
             "leave it out",
         )
-    return read_text(data).audited if kind == "text" else prepare_images(data).audited
+    return audit_text(read_text(data)) if kind == "text" else audit_images(prepare_images(data))

@@ -69,6 +69,11 @@ class Screen:
         for severity, text in found.lines():
             self.line(text, style=SEVERITIES.get(severity))
 
+    def faults(self, found: Audit) -> None:
+        """The same, where there is anything."""
+        if found:
+            self.audited(found)
+
 
 class ProgressScreen(Screen):
     """A screen with a progress bar on a terminal. As a context it closes the bar in any case."""

@@ -9,6 +9,7 @@ from typing import Any
 
 from chainrule import nn
 from chainrule.cli.screens.fit import FitScreen, parameters, validated
+from chainrule.data.auditing.images import audit_images
 from chainrule.data.images import ImageProblem
 from chainrule.train.images.recipe import ImageRecipe
 from chainrule.train.scores import Scores
@@ -28,8 +29,7 @@ class ImageScreen(FitScreen):
         self.fact("size", f"{height} x {width}, {colours}: {problem.size_reason}")
         sizes = ", ".join(f"{len(part.y):,} {name}" for name, part in problem.parts.items())
         self.fact("split", f"{sizes}")
-        if problem.audited:
-            self.audited(problem.audited)
+        self.faults(audit_images(problem))
 
     def chosen(self, recipe: ImageRecipe, model: nn.Module) -> None:
         choices = recipe.described()

@@ -39,9 +39,7 @@ class TableScreen(FitScreen):
         self.fact("split", f"{sizes}; stratified, before anything is fitted")
         for note in problem.notes:
             self.fact("note", note, style="yellow")
-        found = problem.audited
-        if found:
-            self.audited(found)
+        self.faults(problem.audited)
 
     def chosen(self, recipe: Recipe, model: nn.Module) -> None:
         inputs = self.problem.parts["training"].x.shape[1]

@@ -11,6 +11,7 @@ from typing import Any
 
 from chainrule import nn
 from chainrule.cli.screens.fit import REPORTS, FitScreen, parameters
+from chainrule.data.auditing.texts import audit_text
 from chainrule.data.texts import Corpus
 from chainrule.train import Run
 from chainrule.train.report.words import figure_text
@@ -30,8 +31,7 @@ class TextScreen(FitScreen):
         self.fact("alphabet", f"{different} in the training part")
         sizes = ", ".join(f"{len(text):,} {part}" for part, text in corpus.texts.items())
         self.fact("split", f"{sizes}; one after the other")
-        if corpus.audited:
-            self.audited(corpus.audited)
+        self.faults(audit_text(corpus))
 
     def chosen(self, recipe: TextRecipe, model: nn.Module) -> None:
         self.start, self.gone, self.told = time.monotonic(), 0.0, 0.0

@@ -4,17 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from itertools import combinations
-from typing import TYPE_CHECKING
 
 import numpy as np
 
 from chainrule.data.auditing.finding import ERROR, NAMED, WARNING, Audit, Finding, gathered
 from chainrule.data.auditing.labels import IMBALANCE
+from chainrule.data.images import ImageProblem
 from chainrule.data.seen import image_hashes
 from chainrule.words import counted, listed
-
-if TYPE_CHECKING:
-    from chainrule.data.images import ImageProblem
 
 FEW = 20  # Training images of a class.
 FLAT = 8  # Of 255: who differs less from place to place shows nothing.

@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 
+from chainrule.data.auditing.images import audit_images
 from chainrule.data.images import ImageProblem
 from chainrule.deferred import polars as pl
 from chainrule.train.images.recipe import ImageRecipe
@@ -56,7 +57,7 @@ class ImageEvidence:
                 validation.rows + 1,
                 pl.DataFrame({"file": [problem.files[row] for row in validation.rows]}),
             ),
-            audit=problem.audited,
+            audit=audit_images(problem),
             recipe=tuple(Choice(n, what, self.recipe.reasons[n]) for n, what in words.items()),
             costs=costs(run.model.network, _prepared(run, test.x[:1])),
         )

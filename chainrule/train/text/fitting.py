@@ -8,6 +8,7 @@ from typing import Any
 
 from chainrule import optim
 from chainrule.data import PassageLoader
+from chainrule.data.auditing.texts import audit_text
 from chainrule.data.texts import Corpus, read_text
 from chainrule.errors import ArgumentError
 from chainrule.train.fitting import Watcher, recorded, seeded
@@ -100,7 +101,7 @@ def _scored(
     record = _record(
         corpus, recipe, history, scores, seed=seed, ngrams=rivals.grams.order, **written
     )
-    evidence = TextEvidence(recipe, corpus.audited, comparison(test, "test"))
+    evidence = TextEvidence(recipe, audit_text(corpus), comparison(test, "test"))
     return TextRun(model, corpus.alphabet, record, evidence)
 
 
