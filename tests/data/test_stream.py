@@ -163,7 +163,15 @@ def test_leaving_the_loop_ends_the_threads(source):
     assert not threads()
 
 
-def test_ctrl_c_while_waiting_ends_the_threads():
+@pytest.fixture
+def interruptible():
+    """Background jobs ignore Ctrl-C, and so would the tests in them."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
+
+
+def test_ctrl_c_while_waiting_ends_the_threads(interruptible):
     main = threading.main_thread().ident
     timer = threading.Timer(0.3, lambda: signal.pthread_kill(main, signal.SIGINT))
     timer.start()

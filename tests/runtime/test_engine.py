@@ -216,6 +216,7 @@ def test_a_forked_child_starts_its_own_workers():
 
 def test_an_interrupt_comes_after_the_run_and_breaks_nothing():
     run = python(
+        "signal.signal(signal.SIGINT, signal.default_int_handler)\n"  # Background jobs ignore it.
         "timer = threading.Timer(0.05, os.kill, (os.getpid(), signal.SIGINT)); timer.start()\n"
         "try:\n"
         "    while True: run(1000)\n"
