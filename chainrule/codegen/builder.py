@@ -78,7 +78,6 @@ class Function:
         self._signature = f"{result} @{name}({signature})"
         self._head = f"define {prefix} {self._signature}"
         self.is_internal = prefix == "internal"
-        self.called: set[str] = set()
         self._attributes = attributes
         # Functions that this one calls and that the module must have: name -> (emitter, operand
         # types).
@@ -192,7 +191,6 @@ class Function:
         return self.call("llvm." + name, result, *arguments)
 
     def call(self, name: str, result: Type, *arguments: Value) -> Value:
-        self.called.add(name)
         return self._emit(f"call {result} @{name}({', '.join(map(repr, arguments))})", result)
 
     def call_address(self, address: Value, result: Type, *arguments: Value) -> Value:
@@ -202,7 +200,6 @@ class Function:
         )
 
     def call_void(self, name: str, *arguments: Value) -> None:
-        self.called.add(name)
         self._do(f"call void @{name}({', '.join(map(repr, arguments))})")
 
     # Memory: `align` is in bytes and concerns the address, of each lane for gather and scatter

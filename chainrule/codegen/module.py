@@ -46,9 +46,9 @@ class Module:
         return [(t, [f.name for f in group]) for t, group in zip(texts, groups, strict=True)]
 
     def _with_helpers(self, group: list[Function]) -> list[Function]:
-        """Functions, and the internal ones that they call."""
-        called = {name for f in group for name in f.called}
-        return group + [f for f in self._functions if f.is_internal and f.name in called]
+        """Functions, and the internal ones that they need, which need no others."""
+        needed = {name for f in group for name in f.needs}
+        return group + [f for f in self._functions if f.is_internal and f.name in needed]
 
     def _text(self, functions: list[Function]) -> str:
         attributes = f"attributes #0 = {{ {self._attributes} }}"

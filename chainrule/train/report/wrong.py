@@ -27,6 +27,7 @@ from chainrule.train.report.facts import (
 from chainrule.train.scores import Prediction
 
 DRAWN = 400  # Points of a cloud, and of a curve: more are a blot.
+CELLS = 4  # Of a row of a table with a large error.
 CONFIDENCES = 10  # Bins of a reliability diagram.
 LARGEST, LETTERS = 10, 40  # Rows that are shown, and what of a cell.
 

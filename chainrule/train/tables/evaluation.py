@@ -17,12 +17,11 @@ from chainrule.errors import DataError
 from chainrule.train.report.facts import Drift, Report
 from chainrule.train.report.gather import later, subject
 from chainrule.train.report.judged import beside_training, comparison, promise, recognised
-from chainrule.train.report.wrong import errors, mistakes
+from chainrule.train.report.wrong import CELLS, errors, mistakes
 from chainrule.train.tables.run import TableRun
 from chainrule.words import counted, listed, suggestion
 
 NOW = "on new rows"
-CELLS = 4
 
 
 def evaluate_table(run: TableRun, source: Table | str | Path | pl.DataFrame) -> Report:

@@ -21,7 +21,7 @@ from chainrule.train.report.gather import costs, learning, subject
 from chainrule.train.report.judged import comparison, verdict
 from chainrule.train.report.shuffled import importance
 from chainrule.train.report.table import columns
-from chainrule.train.report.wrong import errors, mistakes
+from chainrule.train.report.wrong import CELLS, errors, mistakes
 from chainrule.train.run import predict_matrix
 from chainrule.train.scores import Prediction
 from chainrule.train.tables.committee import network_in, unseeing
@@ -30,7 +30,6 @@ from chainrule.train.tables.run import TableRun
 from chainrule.train.trainer.history import History
 
 Predict = Callable[[np.ndarray], Prediction]
-CELLS = 4  # Of a row with a large error.
 
 
 @dataclass(frozen=True)
